@@ -1,0 +1,226 @@
+//! What there is: source specs, SQL models, table contracts; and how they hang together.
+//!
+//! All of it is text under `sql/`, embedded in the binary and overlaid by a project folder, so
+//! that a user adds or replaces a source, a model or a check without touching Rust. The catalogue
+//! parses and checks; it runs nothing.
+
+pub mod files;
+pub mod model;
+pub mod spec;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+
+pub use self::files::Files;
+pub use self::model::{Layer, Model};
+pub use self::spec::SourceSpec;
+use crate::job::Problem;
+use crate::table::{Column, Contract, Kind};
+
+/// A table contract with what the job needs to know beyond its readers.
+#[derive(Debug, Clone)]
+pub struct Table {
+    pub contract: Contract,
+    pub layer: Layer,
+    /// Readers see it; otherwise it is an intermediate that only models read.
+    pub published: bool,
+    /// For canonical tables: how a row's id, times and person are found.
+    pub canonical: Option<Canonical>,
+}
+
+/// What a canonical table adds to its contract.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Canonical {
+    /// Name of the id column; its value is made from the natural key.
+    pub id: String,
+    pub id_prefix: String,
+    /// Timestamps of which local date, week, month, quarter and year columns are staged:
+    /// `answered_at` gives `answered_date`, `answered_week`, …
+    #[serde(default)]
+    pub times: Vec<String>,
+    /// Columns that say who the row is about, strongest first.
+    #[serde(default)]
+    pub identifiers: Vec<Identifier>,
+}
+
+/// A column that holds an identifier of a person.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Identifier {
+    pub column: String,
+    /// `email`, `phone`, `crm_id`, `external_id`, `cookie`, …
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// 3 unique by contract · 2 e-mail, phone · 1 cookie, device · 0 never joins.
+    pub strength: i64,
+    /// The value is unique only inside its source and account.
+    #[serde(default)]
+    pub scoped: bool,
+}
+
+/// A `sql/<layer>/<table>.toml`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TableFile {
+    description: String,
+    grain: Vec<String>,
+    #[serde(default)]
+    partition: Vec<String>,
+    #[serde(default)]
+    sliced: bool,
+    #[serde(default)]
+    bloom: Vec<String>,
+    #[serde(default = "yes")]
+    published: bool,
+    canonical: Option<Canonical>,
+    #[serde(rename = "column")]
+    columns: Vec<Column>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// Everything under `sql/`.
+#[derive(Debug, Clone, Default)]
+pub struct Catalog {
+    /// By `<source>/<entity>`.
+    pub specs: BTreeMap<String, SourceSpec>,
+    pub models: BTreeMap<String, Model>,
+    pub tables: BTreeMap<String, Table>,
+}
+
+impl Catalog {
+    /// Reads all of `files`; problems do not stop the reading.
+    pub fn read(files: &Files) -> (Self, Vec<Problem>) {
+        let mut catalog = Self::default();
+        let mut problems = Vec::new();
+        for (path, text) in files.under("sql/") {
+            match path.rsplit_once('.') {
+                Some((_, "sql")) => match Model::parse(path, text) {
+                    Ok(model) => drop(catalog.models.insert(model.name.clone(), model)),
+                    Err(problem) => problems.push(problem),
+                },
+                Some((_, "toml")) if path.starts_with("sql/stage/") => {
+                    match SourceSpec::parse(path, text) {
+                        Ok(spec) => drop(catalog.specs.insert(spec.key(), spec)),
+                        Err(found) => problems.extend(found),
+                    }
+                }
+                Some((_, "toml")) => match parse_table(path, text) {
+                    Ok(table) => {
+                        drop(catalog.tables.insert(table.contract.name.clone(), table));
+                    }
+                    Err(problem) => problems.push(problem),
+                },
+                _ => {}
+            }
+        }
+        problems.extend(catalog.check());
+        (catalog, problems)
+    }
+
+    fn check(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        for table in self.tables.values() {
+            let contract = &table.contract;
+            let mut seen = BTreeSet::new();
+            for column in &contract.columns {
+                if !seen.insert(&column.name) {
+                    let message = format!("column `{}` stands twice", column.name);
+                    problems.push(Problem::new(&contract.name, message));
+                }
+            }
+            for column in contract.grain.iter().chain(&contract.partition).chain(&contract.bloom) {
+                if contract.column(column).is_none() {
+                    let message = format!("`{column}` is not a column of the table");
+                    problems.push(Problem::new(&contract.name, message));
+                }
+            }
+        }
+        for model in self.models.values() {
+            if let Some(target) = &model.header.canonical
+                && !self.tables.get(target).is_some_and(|table| table.canonical.is_some())
+            {
+                let message = format!("`canonical: {target}` names no canonical table");
+                problems.push(Problem::new(&model.path, message));
+            }
+        }
+        problems
+    }
+
+    /// The models that turn the rows of `spec` into canonical rows.
+    pub fn staging_models(&self, spec: &SourceSpec) -> Vec<&Model> {
+        let raw = spec.raw_table();
+        let reads = |model: &&Model| model.layer == Layer::Stage && model.references.contains(&raw);
+        self.models.values().filter(reads).collect()
+    }
+
+    /// Canonical tables, by name.
+    pub fn canonical(&self) -> impl Iterator<Item = (&Table, &Canonical)> {
+        self.tables.values().filter_map(|table| Some((table, table.canonical.as_ref()?)))
+    }
+}
+
+fn parse_table(path: &str, text: &str) -> Result<Table, Problem> {
+    let file: TableFile = toml::from_str(text)
+        .map_err(|error| Problem::new(path, error.message().trim().to_owned()))?;
+    let name = files::stem(path).to_owned();
+    let layer = Layer::of(path)
+        .ok_or_else(|| Problem::new(path, "a table lies in one of the layer folders of sql/"))?;
+    let mut columns = file.columns;
+    if let Some(canonical) = &file.canonical {
+        columns = with_lineage(canonical, columns);
+    }
+    let contract = Contract {
+        name,
+        description: file.description,
+        grain: file.grain,
+        partition: file.partition,
+        sliced: file.sliced,
+        bloom: file.bloom,
+        columns,
+    };
+    let published = file.published && file.canonical.is_none();
+    Ok(Table { contract, layer, published, canonical: file.canonical })
+}
+
+/// Columns that every canonical table has: id and natural key first, origin last.
+fn with_lineage(canonical: &Canonical, own: Vec<Column>) -> Vec<Column> {
+    let column = Column::new;
+    let mut columns = vec![
+        column(&canonical.id, Kind::Text, "Id made from the natural key."),
+        column("source", Kind::Text, "System the row comes from."),
+        column("source_account", Kind::Text, "Account of that system."),
+        column("entity", Kind::Text, "Kind of record in that system."),
+        column("source_id", Kind::Text, "Id of the record in that system."),
+        column("source_updated_at", Kind::Timestamp, "When the system says the record changed."),
+        column("extracted_at", Kind::Timestamp, "When the export was taken, if it says so."),
+        column("dt", Kind::Date, "Batch date of the object."),
+        column("is_deleted", Kind::Bool, "The export says the record is gone."),
+        column("is_test", Kind::Bool, "Test or internal traffic."),
+        column("identity_key", Kind::Text, "Names the row's identifiers; one person each."),
+    ];
+    columns.extend(own);
+    for time in &canonical.times {
+        let event = time.strip_suffix("_at").unwrap_or(time);
+        for (part, words) in [
+            ("date", "Local date"),
+            ("week", "Monday of the local week"),
+            ("month", "First local day of the month"),
+            ("quarter", "First local day of the quarter"),
+            ("year", "First local day of the year"),
+        ] {
+            let words = format!("{words} of {time}, in the job's time zone.");
+            columns.push(column(&format!("{event}_{part}"), Kind::Date, &words));
+        }
+    }
+    columns.extend([
+        column("object_url", Kind::Text, "Raw object the row was read from."),
+        column("object_version", Kind::Int64, "Which version of that object."),
+        column("record_number", Kind::Int64, "Which record of that object, from 1."),
+    ]);
+    columns
+}

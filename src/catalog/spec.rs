@@ -1,0 +1,203 @@
+//! A source spec: how the bytes of one export become named, typed columns.
+//!
+//! One TOML file beside the SQL that maps it, `sql/stage/<source>/<entity>.toml`.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::files::stem;
+use crate::job::Problem;
+use crate::table::hash::{Hash, Hasher};
+
+/// The spec of one export.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SourceSpec {
+    /// From the folder; not written in the file.
+    #[serde(skip)]
+    pub source: String,
+    /// From the file name; not written in the file.
+    #[serde(skip)]
+    pub entity: String,
+    pub description: String,
+    /// Entity of the natural key, when several exports give the same records; default the file's.
+    #[serde(default)]
+    pub key_entity: Option<String>,
+    #[serde(default)]
+    pub format: Format,
+    /// Columns of the natural key. None: every record counts, identical or not.
+    #[serde(default)]
+    pub key: Vec<String>,
+    #[serde(rename = "column")]
+    pub columns: Vec<SpecColumn>,
+}
+
+/// How bytes are cut into records. What is not said is found from the bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Format {
+    pub kind: Option<FormatKind>,
+    /// JSON documents: the member that holds the list of records (`data`, `result.items`).
+    pub list: Option<String>,
+    /// JSON records: the list member of which each element gives a row of its own.
+    pub each: Option<String>,
+    /// CSV: one character; default found among `,` `;` tab `|` in the header.
+    pub delimiter: Option<String>,
+    /// CSV: 0 takes the names from `columns`, in order.
+    pub header_rows: Option<u8>,
+    /// CSV: lines before the header.
+    pub preamble_rows: u32,
+    /// CSV: a last line that starts with one of these is skipped.
+    pub footer: Vec<String>,
+    /// When the bytes are not UTF-8: `windows-1252`, `iso-8859-1`.
+    pub encoding: Option<String>,
+    /// A member that wraps the record (`_airbyte_data`).
+    pub envelope: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FormatKind {
+    Csv,
+    /// One JSON object a line.
+    Ndjson,
+    /// One document: an array, or an object with a list inside.
+    Json,
+    Parquet,
+}
+
+/// One column: where it is found, what it is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SpecColumn {
+    pub name: String,
+    /// Header names or JSON paths (`customer.email`, `/` inside a name is `~1`); the first that
+    /// is there and not null wins. Default: the column's own name.
+    #[serde(default)]
+    pub from: Vec<String>,
+    #[serde(rename = "type", default = "text")]
+    pub kind: SpecKind,
+    /// No value here rejects the record.
+    #[serde(default)]
+    pub required: bool,
+    /// The header must be there; a missing one stops the object (exit 65).
+    #[serde(default)]
+    pub required_header: bool,
+    /// Texts that mean null, besides the empty one.
+    #[serde(default)]
+    pub null_values: Vec<String>,
+    /// Numbers and money: `,` for 1.234,50.
+    #[serde(default)]
+    pub decimal_mark: Option<String>,
+    /// Times: unit of a number since 1970.
+    #[serde(default)]
+    pub unit: Option<TimeUnit>,
+    /// Times: `chrono` formats tried in turn, besides ISO 8601.
+    #[serde(default)]
+    pub formats: Vec<String>,
+    /// Times without offset: `UTC`, an IANA name, or `job` (default).
+    #[serde(default)]
+    pub zone: Option<String>,
+    /// Money: the column with the currency; amounts in minor units are divided by its exponent.
+    #[serde(default)]
+    pub minor_units_of: Option<String>,
+    /// Smallest and largest value that counts; others reject the record.
+    #[serde(default)]
+    pub min: Option<f64>,
+    #[serde(default)]
+    pub max: Option<f64>,
+    /// Values that may occur; others reject the record.
+    #[serde(default)]
+    pub values: Vec<String>,
+    /// `&#39;` and `&amp;` are turned back into characters.
+    #[serde(default)]
+    pub html_unescape: bool,
+    /// A value that cannot be read becomes null, with a row in the rejects, and the record stays.
+    #[serde(default)]
+    pub lenient: bool,
+}
+
+fn text() -> SpecKind {
+    SpecKind::Text
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SpecKind {
+    Text,
+    Int64,
+    Float64,
+    /// `decimal(18,4)`, as it stands.
+    Decimal,
+    /// `decimal(18,4)`, major units, with currency signs and separators cleaned off.
+    Money,
+    Bool,
+    Date,
+    Timestamp,
+    /// JSON kept as text (objects and lists).
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum TimeUnit {
+    #[serde(rename = "s")]
+    Second,
+    #[serde(rename = "ms")]
+    Millisecond,
+    #[serde(rename = "us")]
+    Microsecond,
+}
+
+impl SourceSpec {
+    /// # Errors
+    /// Every problem of the file.
+    pub fn parse(path: &str, text: &str) -> Result<Self, Vec<Problem>> {
+        let one = |message: String| vec![Problem::new(path, message)];
+        let mut spec: Self = toml::from_str(text).map_err(|e| one(e.message().to_owned()))?;
+        let folder = path.strip_prefix("sql/stage/").and_then(|rest| rest.split_once('/'));
+        let Some((source, _)) = folder else {
+            return Err(one("a source spec lies in sql/stage/<source>/<entity>.toml".into()));
+        };
+        source.clone_into(&mut spec.source);
+        stem(path).clone_into(&mut spec.entity);
+        for column in &mut spec.columns {
+            if column.from.is_empty() {
+                column.from.push(column.name.clone());
+            }
+        }
+        let unknown = |name: &&String| !spec.columns.iter().any(|column| column.name == **name);
+        let problems: Vec<_> = spec
+            .key
+            .iter()
+            .filter(unknown)
+            .map(|name| {
+                Problem::new(
+                    format!("{path}: key"),
+                    format!("`{name}` is not a column of the spec"),
+                )
+            })
+            .collect();
+        if problems.is_empty() { Ok(spec) } else { Err(problems) }
+    }
+
+    /// `<source>/<entity>`: how jobs and the catalogue name it.
+    pub fn key(&self) -> String {
+        format!("{}/{}", self.source, self.entity)
+    }
+
+    /// The table its staging models read.
+    pub fn raw_table(&self) -> String {
+        format!("raw_{}__{}", self.source, self.entity)
+    }
+
+    /// The entity of the natural key.
+    pub fn natural_entity(&self) -> &str {
+        self.key_entity.as_deref().unwrap_or(&self.entity)
+    }
+
+    /// Changes when the spec says anything else.
+    pub fn code_hash(&self) -> Hash {
+        let text = toml::to_string(self).unwrap_or_default();
+        Hasher::new("spec").part(self.key()).part(text).finish()
+    }
+}

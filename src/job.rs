@@ -1,0 +1,346 @@
+//! What is wanted: a `jobs/*.toml` file, parsed and checked, without looking at clock or environment.
+//!
+//! Every problem of a file is found at once and told with its path and a hint, so that a user
+//! mends a file in one round. Paths inside a job are relative to the project folder.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// One thing wrong with a job, a spec or a model.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{path}: {message}")]
+pub struct Problem {
+    /// Where: `jobs/nightly.toml: source[2].url`.
+    pub path: String,
+    pub message: String,
+    pub hint: Option<String>,
+}
+
+impl Problem {
+    pub fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { path: path.into(), message: message.into(), hint: None }
+    }
+
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+/// A job file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Job {
+    /// Letters, digits, `-` and `_`.
+    pub name: String,
+    /// IANA name; every date, week and month in the tables is in this zone.
+    pub time_zone: String,
+    /// Url or folder of the warehouse; `--warehouse` wins over it.
+    pub warehouse: String,
+    /// ISO 3166 country of phone numbers without prefix.
+    #[serde(default)]
+    pub country: Option<String>,
+    /// ISO 4217 currency that amounts are reported in.
+    #[serde(default = "default_currency")]
+    pub currency: String,
+    #[serde(rename = "source", default)]
+    pub sources: Vec<Source>,
+    #[serde(default)]
+    pub identity: Identity,
+    #[serde(default)]
+    pub profile: Profile,
+    #[serde(default)]
+    pub stages: Stages,
+    #[serde(default)]
+    pub metrics: Metrics,
+    #[serde(default)]
+    pub clv: Clv,
+    #[serde(default)]
+    pub checks: Checks,
+    #[serde(default)]
+    pub limits: Limits,
+    #[serde(default)]
+    pub publish: Publish,
+}
+
+fn default_currency() -> String {
+    "EUR".into()
+}
+
+/// Where the objects of one export lie.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// The system, as in `sql/stage/<source>/`.
+    pub source: String,
+    /// The export, as in `sql/stage/<source>/<entity>.toml`.
+    pub entity: String,
+    /// Tells two accounts (portals, shops) of one system apart.
+    #[serde(default = "default_account")]
+    pub account: String,
+    /// Url or path with `*`, `**`, `?`, `[..]` and at most one `{dt}`, which reads YYYY-MM-DD.
+    pub url: String,
+    /// No object at all is then no error.
+    #[serde(default)]
+    pub optional: bool,
+    /// What a changed object at a known url does to its former rows.
+    #[serde(default)]
+    pub on_change: OnChange,
+    /// Values for the spec's options, as the spec documents them.
+    #[serde(default)]
+    pub options: BTreeMap<String, String>,
+}
+
+fn default_account() -> String {
+    "main".into()
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnChange {
+    /// Newest version of each key wins; rows that vanished stay.
+    #[default]
+    Merge,
+    /// The object's former rows retire.
+    Replace,
+}
+
+/// Which identifiers make two records one person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Identity {
+    /// Identifiers never used, as `type:value` (`email:info@example.com`); `*` matches any text.
+    pub block: Vec<String>,
+    /// An identifier seen with more distinct others than this is shared, and blocked.
+    pub max_degree: u32,
+    /// A cluster with more distinct e-mail addresses than this is not joined further.
+    pub max_emails: u32,
+    /// A cluster with more identifiers than this is not joined further.
+    pub max_cluster: u32,
+    /// `a.b+tag@gmail.com` is `ab@gmail.com`.
+    pub gmail_dots: bool,
+}
+
+impl Default for Identity {
+    fn default() -> Self {
+        Self {
+            block: Vec::new(),
+            max_degree: 200,
+            max_emails: 20,
+            max_cluster: 500,
+            gmail_dots: false,
+        }
+    }
+}
+
+/// How the golden record picks among sources.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Profile {
+    /// Sources, most trusted first; sources not named come after, by name.
+    pub source_priority: Vec<String>,
+    /// Per field: sources, most trusted first.
+    pub field_priority: BTreeMap<String, Vec<String>>,
+}
+
+/// How a journey is cut into stages.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Stages {
+    /// Stages in the order a customer is expected to pass them.
+    pub order: Vec<String>,
+    /// A stage entered counts as a conversion of the one before when it follows within these days.
+    pub conversion_days: u32,
+    /// Orders from which on a customer is loyal.
+    pub loyal_orders: u32,
+}
+
+impl Default for Stages {
+    fn default() -> Self {
+        let order = ["awareness", "evaluation", "purchase", "post_purchase", "loyalty", "lapsed"];
+        Self { order: order.map(String::from).into(), conversion_days: 90, loyal_orders: 3 }
+    }
+}
+
+/// Options that definitions read; the registry row of a metric says which.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Metrics {
+    /// Of intervals, 0.90 to 0.999.
+    pub confidence: f64,
+    /// Cells with fewer answers are suppressed.
+    pub min_cell: u32,
+    /// Silence after which a customer without a subscription has churned.
+    pub inactive_days: u32,
+    /// Days after the end of paid access before a subscription has churned.
+    pub grace_days: u32,
+    pub periods: Vec<Period>,
+    /// One at a time; a pair is `channel*country`.
+    pub dimensions: Vec<String>,
+    /// Periods of which retention cohorts are made.
+    pub cohorts: Vec<Period>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let dimensions = [
+            "all",
+            "channel",
+            "touchpoint",
+            "journey_stage",
+            "country",
+            "language",
+            "source",
+            "survey",
+        ];
+        Self {
+            confidence: 0.95,
+            min_cell: 10,
+            inactive_days: 90,
+            grace_days: 0,
+            periods: vec![Period::Month, Period::Quarter, Period::Year],
+            dimensions: dimensions.map(String::from).into(),
+            cohorts: vec![Period::Month],
+        }
+    }
+}
+
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Period {
+    Day,
+    /// ISO 8601, Monday to Sunday.
+    Week,
+    Month,
+    Quarter,
+    Year,
+}
+
+impl Period {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Day => "day",
+            Self::Week => "week",
+            Self::Month => "month",
+            Self::Quarter => "quarter",
+            Self::Year => "year",
+        }
+    }
+}
+
+/// Options of customer lifetime value.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Clv {
+    /// Gross profit per unit of revenue, 0 to 1.
+    pub margin: f64,
+    /// Days of one model time unit.
+    pub unit_days: u32,
+    /// How far ahead purchases are expected.
+    pub horizon_days: u32,
+    /// Per year.
+    pub discount_rate: f64,
+    /// Money spent to win one customer, in the job's currency.
+    pub acquisition_cost: f64,
+    /// Last day that purchases are fitted to; default the as-of date.
+    pub fit_until: Option<String>,
+}
+
+impl Default for Clv {
+    fn default() -> Self {
+        Self {
+            margin: 1.0,
+            unit_days: 7,
+            horizon_days: 365,
+            discount_rate: 0.1,
+            acquisition_cost: 0.0,
+            fit_until: None,
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Checks {
+    /// Checks that warn and do not block, by name.
+    pub warn: Vec<String>,
+}
+
+/// Every limit names itself in the error that it causes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Share of an object's records that may be rejected, 0 to 1.
+    pub rejects_max: f64,
+    pub object_bytes_max: u64,
+    /// Bytes out per byte in of a compressed object.
+    pub expansion_ratio_max: u64,
+    pub record_bytes_max: u64,
+    pub columns_max: u32,
+    /// Objects staged together in one file.
+    pub batch_objects: u32,
+    /// Raw bytes staged together in one file.
+    pub batch_bytes: u64,
+    /// Spill files of one run.
+    pub spill_bytes_max: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            rejects_max: 0.05,
+            object_bytes_max: 64 << 30,
+            expansion_ratio_max: 200,
+            record_bytes_max: 16 << 20,
+            columns_max: 2_000,
+            batch_objects: 1_000,
+            batch_bytes: 1 << 30,
+            spill_bytes_max: 500 << 30,
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Publish {
+    /// Plain Parquet is written here after each release; `{release}` is its number.
+    pub export: Option<String>,
+    /// Delta logs are not written.
+    pub without_delta: bool,
+}
+
+/// Reads a job file.
+///
+/// # Errors
+/// Every problem of the file.
+pub fn parse(path: &str, text: &str) -> Result<Job, Vec<Problem>> {
+    let job: Job = toml::from_str(text).map_err(|error| {
+        let at =
+            error.span().map_or(0, |span| text.get(..span.start).unwrap_or("").lines().count());
+        vec![Problem::new(format!("{path}:{}", at.max(1)), error.message())]
+    })?;
+    let problems = check(path, &job);
+    if problems.is_empty() { Ok(job) } else { Err(problems) }
+}
+
+fn check(path: &str, job: &Job) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut say = |at: &str, message: String, hint: &str| {
+        problems.push(Problem::new(format!("{path}: {at}"), message).hint(hint));
+    };
+    if job.name.is_empty()
+        || !job.name.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
+    {
+        say("name", format!("`{}` is not a name", job.name), "use letters, digits, `-` and `_`");
+    }
+    if job.time_zone.parse::<chrono_tz::Tz>().is_err() {
+        let message = format!("`{}` is not a time zone", job.time_zone);
+        say("time_zone", message, "use an IANA name such as `Europe/Copenhagen`");
+    }
+    problems
+}

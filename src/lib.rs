@@ -1,0 +1,18 @@
+//! cxmart: raw feedback and CRM exports in, a published customer-experience mart out.
+//!
+//! Start at `ARCHITECTURE.md`; every module below is one room of it.
+
+pub mod catalog;
+pub mod cli;
+pub mod current;
+pub mod engine;
+pub mod extract;
+pub mod job;
+pub mod plan;
+pub mod publish;
+pub mod run;
+pub mod settings;
+pub mod stage;
+pub mod state;
+pub mod storage;
+pub mod table;

@@ -1,0 +1,340 @@
+//! What is missing, and why: a pure function from job, catalogue, state and listing to a [`Plan`].
+//!
+//! Nothing here reads or writes; `run` does what a plan says, and `cxmart plan` prints it.
+
+pub mod graph;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Days, NaiveDate};
+
+pub use self::graph::{Graph, Native, Node, NodeKind};
+use crate::catalog::{Catalog, SourceSpec};
+use crate::job::{Job, Problem};
+use crate::state::{ObjectEntry, Release};
+use crate::table::dataset::Dataset;
+use crate::table::hash::{Hash, Hasher};
+
+/// Name of the one-row table that carries the run's values into SQL.
+pub const RUN_TABLE: &str = "run";
+
+/// An object as it was listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Index in the job's sources.
+    pub source: usize,
+    /// As users write it; names the object in every message.
+    pub url: String,
+    /// Inside the source's store.
+    pub path: String,
+    /// From the `{dt}` of the template.
+    pub dt: Option<NaiveDate>,
+    pub etag: Option<String>,
+    pub bytes: u64,
+    pub modified_us: i64,
+}
+
+/// What earlier runs left.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Snapshot<'a> {
+    pub release: Option<&'a Release>,
+    pub objects: &'a [ObjectEntry],
+}
+
+/// Why something is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reason {
+    NewObjects(usize),
+    ChangedObjects(usize),
+    /// The spec, a staging model or the time zone changed.
+    Restage(usize),
+    /// No release has it yet.
+    Missing,
+    /// Its SQL, its code or an option it reads changed.
+    ChangedCode,
+    /// These inputs are made anew.
+    Inputs(Vec<String>),
+    Unchanged,
+}
+
+impl std::fmt::Display for Reason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NewObjects(n) => write!(f, "{n} new objects"),
+            Self::ChangedObjects(n) => write!(f, "{n} changed objects"),
+            Self::Restage(n) => write!(f, "spec, staging SQL or time zone changed, {n} objects"),
+            Self::Missing => f.write_str("not made yet"),
+            Self::ChangedCode => f.write_str("its SQL, code or an option it reads changed"),
+            Self::Inputs(names) => write!(f, "made from {}", names.join(", ")),
+            Self::Unchanged => f.write_str("unchanged"),
+        }
+    }
+}
+
+/// Objects of one source that are staged together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Batch {
+    pub source: usize,
+    pub spec: String,
+    pub reason: Reason,
+    pub objects: Vec<Found>,
+}
+
+/// A node of the graph with the reason to run it.
+#[derive(Debug, Clone)]
+pub struct Step {
+    pub node: Node,
+    pub reason: Reason,
+}
+
+/// A frozen decision.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    pub as_of: NaiveDate,
+    pub horizon: NaiveDate,
+    pub batches: Vec<Batch>,
+    /// All nodes in an order in which they can run, unchanged ones too.
+    pub steps: Vec<Step>,
+    /// Objects left out, with the reason.
+    pub left_out: Vec<(String, String)>,
+}
+
+impl Plan {
+    pub fn has_changes(&self) -> bool {
+        !self.batches.is_empty() || self.steps.iter().any(|step| step.reason != Reason::Unchanged)
+    }
+}
+
+/// Why no plan can be made.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    #[error("the job or its models are not usable")]
+    Problems(Vec<Problem>),
+    #[error("source `{spec}` lists no object at `{url}`, and no run has seen one")]
+    NoObjects { spec: String, url: String },
+    #[error("no object is listed and none was seen before: there is no day to run for")]
+    NoDate,
+    #[error("as-of {as_of} lies before {horizon}, which the newest release already shows")]
+    Past { as_of: NaiveDate, horizon: NaiveDate },
+}
+
+/// Decides what a run has to do.
+///
+/// # Errors
+/// Specs or tables that the job names and nobody knows, or nothing to run on.
+pub fn plan(
+    job: &Job,
+    catalog: &Catalog,
+    snapshot: Snapshot<'_>,
+    listing: &[Found],
+    as_of: Option<NaiveDate>,
+) -> Result<Plan, PlanError> {
+    let specs = resolve_specs(job, catalog)?;
+    for (i, (source, spec)) in job.sources.iter().zip(&specs).enumerate() {
+        let seen =
+            snapshot.objects.iter().any(|e| e.spec == spec.key() && e.account == source.account);
+        if !source.optional && !seen && !listing.iter().any(|found| found.source == i) {
+            return Err(PlanError::NoObjects { spec: spec.key(), url: source.url.clone() });
+        }
+    }
+    let (listing, left_out) = dated(listing);
+    let horizon = snapshot.release.map(|release| release.horizon);
+    let greatest = listing.iter().map(|(_, dt)| *dt).max();
+    let as_of = as_of.or(horizon.max(greatest)).ok_or(PlanError::NoDate)?;
+    if let Some(horizon) = horizon.filter(|horizon| as_of < *horizon) {
+        return Err(PlanError::Past { as_of, horizon });
+    }
+    let due: Vec<_> = listing.into_iter().filter(|(_, dt)| *dt <= as_of).collect();
+    let batches = batches(job, catalog, &specs, snapshot, &due);
+    let graph = Graph::new(job, catalog).map_err(PlanError::Problems)?;
+    let steps = steps(&graph, snapshot, &batches, catalog, &run_hash(job, as_of));
+    Ok(Plan { as_of, horizon: as_of, batches, steps, left_out })
+}
+
+fn resolve_specs<'a>(job: &Job, catalog: &'a Catalog) -> Result<Vec<&'a SourceSpec>, PlanError> {
+    let mut specs = Vec::new();
+    let mut problems = Vec::new();
+    for (i, source) in job.sources.iter().enumerate() {
+        let key = format!("{}/{}", source.source, source.entity);
+        match catalog.specs.get(&key) {
+            Some(spec) => specs.push(spec),
+            None => problems.push(
+                Problem::new(format!("source[{i}]"), format!("no source spec `{key}`"))
+                    .hint("`cxmart sources` lists them; your own go to sql/stage/ of the project"),
+            ),
+        }
+    }
+    if problems.is_empty() { Ok(specs) } else { Err(PlanError::Problems(problems)) }
+}
+
+/// Objects with their batch dates, and those left out because their date cannot be right yet.
+fn dated(listing: &[Found]) -> (Vec<(Found, NaiveDate)>, Vec<(String, String)>) {
+    let (mut kept, mut left_out) = (Vec::new(), Vec::new());
+    for found in listing {
+        let modified = DateTime::from_timestamp_micros(found.modified_us).unwrap_or_default();
+        let modified = modified.date_naive();
+        let dt = found.dt.unwrap_or(modified);
+        if dt > modified.checked_add_days(Days::new(1)).unwrap_or(modified) {
+            let why =
+                format!("its date {dt} is more than a day after {modified}, when it was written");
+            left_out.push((found.url.clone(), why));
+        } else {
+            kept.push((found.clone(), dt));
+        }
+    }
+    (kept, left_out)
+}
+
+/// Changes when the staged rows of a spec would come out differently.
+pub fn staging_hash(job: &Job, catalog: &Catalog, spec: &SourceSpec, source: usize) -> Hash {
+    let mut hasher = Hasher::new("staging");
+    hasher.part(spec.code_hash().as_str()).part(&job.time_zone);
+    for model in catalog.staging_models(spec) {
+        hasher.part(&model.name).part(model.code_hash.as_str());
+        let table = model.header.canonical.as_ref().and_then(|name| catalog.tables.get(name));
+        if let Some(table) = table {
+            hasher.part(format!("{:?}{:?}", table.contract, table.canonical));
+        }
+    }
+    if let Some(source) = job.sources.get(source) {
+        hasher.part(&source.account).part(format!("{:?}", source.options));
+    }
+    hasher.finish()
+}
+
+fn batches(
+    job: &Job,
+    catalog: &Catalog,
+    specs: &[&SourceSpec],
+    snapshot: Snapshot<'_>,
+    due: &[(Found, NaiveDate)],
+) -> Vec<Batch> {
+    let mut newest: BTreeMap<&str, &ObjectEntry> = BTreeMap::new();
+    for entry in snapshot.objects {
+        let known = newest.entry(&entry.url).or_insert(entry);
+        if entry.version > known.version {
+            *known = entry;
+        }
+    }
+    let mut batches = Vec::new();
+    for (i, spec) in specs.iter().enumerate() {
+        let staging = staging_hash(job, catalog, spec, i);
+        let (mut fresh, mut changed, mut restaged) = (Vec::new(), Vec::new(), Vec::new());
+        for (found, dt) in due.iter().filter(|(found, _)| found.source == i) {
+            let found = Found { dt: Some(*dt), ..found.clone() };
+            match newest.get(found.url.as_str()) {
+                None => fresh.push(found),
+                Some(entry) if entry.staging != staging => restaged.push(found),
+                Some(entry) if !same(entry, &found) => changed.push(found),
+                Some(_) => {}
+            }
+        }
+        for (objects, reason) in [
+            (fresh, Reason::NewObjects as fn(usize) -> Reason),
+            (changed, Reason::ChangedObjects),
+            (restaged, Reason::Restage),
+        ] {
+            for objects in cut(objects, job) {
+                batches.push(Batch {
+                    source: i,
+                    spec: spec.key(),
+                    reason: reason(objects.len()),
+                    objects,
+                });
+            }
+        }
+    }
+    batches
+}
+
+fn same(entry: &ObjectEntry, found: &Found) -> bool {
+    entry.bytes == found.bytes && entry.etag == found.etag && entry.modified_us == found.modified_us
+}
+
+/// Cuts objects, in order of date and url, into batches within the job's limits.
+fn cut(mut objects: Vec<Found>, job: &Job) -> Vec<Vec<Found>> {
+    objects.sort_by(|a, b| (a.dt, &a.url).cmp(&(b.dt, &b.url)));
+    let mut batches: Vec<Vec<Found>> = Vec::new();
+    let (mut count, mut bytes) = (0, 0);
+    for object in objects {
+        count += 1;
+        bytes += object.bytes;
+        let full = count > job.limits.batch_objects || bytes > job.limits.batch_bytes;
+        match batches.last_mut() {
+            Some(batch) if !full => batch.push(object),
+            _ => {
+                (count, bytes) = (1, object.bytes);
+                batches.push(vec![object]);
+            }
+        }
+    }
+    batches
+}
+
+/// Hash of the values that the `run` table shows.
+pub fn run_hash(job: &Job, as_of: NaiveDate) -> Hash {
+    let mut hasher = Hasher::new(RUN_TABLE);
+    hasher.part(as_of.to_string()).part(&job.time_zone).part(&job.currency);
+    hasher.part(format!("{:?}{:?}{:?}", job.metrics, job.stages, job.clv)).finish()
+}
+
+/// Fingerprint of a node over inputs of known content.
+pub fn fingerprint<'a>(node: &Node, inputs: impl Iterator<Item = (&'a str, &'a Hash)>) -> Hash {
+    let mut hasher = Hasher::new("step");
+    hasher.part(&node.name).part(node.code.as_str());
+    for (name, content) in inputs {
+        hasher.part(name).part(content.as_str());
+    }
+    hasher.finish()
+}
+
+fn steps(
+    graph: &Graph,
+    snapshot: Snapshot<'_>,
+    batches: &[Batch],
+    catalog: &Catalog,
+    run: &Hash,
+) -> Vec<Step> {
+    let known = |name: &str| snapshot.release.and_then(|release| dataset(release, name));
+    let mut dirty: BTreeSet<String> = BTreeSet::new();
+    for batch in batches {
+        if let Some(spec) = catalog.specs.get(&batch.spec) {
+            let targets = catalog.staging_models(spec);
+            let targets = targets.iter().filter_map(|model| model.header.canonical.as_ref());
+            dirty.extend(targets.map(|table| graph::staged(table)));
+        }
+    }
+    let mut steps = Vec::new();
+    for node in &graph.nodes {
+        let new: Vec<_> =
+            node.inputs.iter().filter(|name| dirty.contains(*name)).cloned().collect();
+        let reason = if !new.is_empty() {
+            Reason::Inputs(new)
+        } else if node.outputs.iter().any(|name| known(name).is_none()) {
+            Reason::Missing
+        } else {
+            let content = |name: &'_ String| match name.as_str() {
+                RUN_TABLE => Some(run.clone()),
+                name => known(name).map(|dataset| dataset.content_hash.clone()),
+            };
+            let inputs: Vec<_> = node
+                .inputs
+                .iter()
+                .filter_map(|name| Some((name.as_str(), content(name)?)))
+                .collect();
+            let now = fingerprint(node, inputs.iter().map(|(name, hash)| (*name, hash)));
+            let same = |name: &String| known(name).is_some_and(|d| d.fingerprint == now);
+            if node.outputs.iter().all(same) { Reason::Unchanged } else { Reason::ChangedCode }
+        };
+        if reason != Reason::Unchanged {
+            dirty.extend(node.outputs.iter().cloned());
+        }
+        steps.push(Step { node: node.clone(), reason });
+    }
+    steps
+}
+
+/// A dataset of a release, published or not.
+pub fn dataset<'a>(release: &'a Release, name: &str) -> Option<&'a Dataset> {
+    release.tables.get(name).or_else(|| release.state.get(name))
+}

@@ -1,0 +1,323 @@
+//! The only sequencer: lists, plans, calls the steps, checks, publishes; stops cleanly.
+//!
+//! It moves tables between steps and computes nothing on rows. What a step made lies in
+//! `work/<fingerprint>/` with a receipt, so a killed run goes on where it stopped; a release is
+//! visible only after the one create in [`crate::state`].
+
+pub mod current;
+pub mod ledger;
+pub mod listing;
+pub mod model;
+pub mod sink;
+pub mod staging;
+pub mod work;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::NaiveDate;
+
+use crate::catalog::Catalog;
+use crate::engine::{Engine, EngineError};
+use crate::extract::ExtractError;
+use crate::job::Job;
+use crate::plan::{self, NodeKind, Plan, PlanError, RUN_TABLE, Reason, Snapshot};
+use crate::publish::{self, PublishError, Published};
+use crate::settings::Settings;
+use crate::stage::StageError;
+use crate::state::{
+    Commit, Counts, LAYOUT, ObjectEntry, Release, StateError, StateReader, StateWriter,
+};
+use crate::storage::{StorageError, Store};
+use crate::table::dataset::Dataset;
+use crate::table::hash::Hash;
+use crate::table::{Contract, TableError};
+
+/// How often a lost commit is planned again before giving up.
+const COMMIT_TRIES: usize = 3;
+
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    #[error(transparent)]
+    State(#[from] StateError),
+    #[error(transparent)]
+    Extract(#[from] ExtractError),
+    #[error(transparent)]
+    Stage(#[from] StageError),
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    #[error(transparent)]
+    Table(#[from] TableError),
+    #[error(transparent)]
+    Publish(#[from] PublishError),
+    #[error("records of `{object}` do not balance: {counts:?}")]
+    Balance { object: String, counts: Counts },
+    #[error(
+        "{rejected} of {read} records of `{object}` were rejected, more than `rejects_max` of {limit}"
+    )]
+    Rejects { object: String, rejected: u64, read: u64, limit: f64 },
+    #[error("check `{check}` found {rows} rows; nothing was published")]
+    Check { check: String, rows: usize },
+    #[error("another run published first, {COMMIT_TRIES} times")]
+    CommitLost,
+    #[error("a worker thread ended early")]
+    Thread(#[source] tokio::task::JoinError),
+    #[error("`{0}` is not made by any step")]
+    NoTable(String),
+}
+
+/// What a run needs; one per command.
+#[derive(Debug)]
+pub struct Context {
+    pub job: Job,
+    pub catalog: Catalog,
+    pub settings: Settings,
+    pub store: Store,
+    pub engine: Engine,
+    pub work: work::Work,
+}
+
+impl Context {
+    /// Contract of any table a step reads or makes.
+    pub fn contract(&self, name: &str) -> Option<&Contract> {
+        let canonical = ["staged_", "current_", "versions_"]
+            .iter()
+            .find_map(|kind| self.catalog.tables.get(name.strip_prefix(kind)?))
+            .filter(|table| table.canonical.is_some());
+        match name {
+            ledger::REJECTS => Some(&ledger::REJECTS_CONTRACT),
+            ledger::OBJECTS => Some(&ledger::OBJECTS_CONTRACT),
+            _ => canonical.or_else(|| self.catalog.tables.get(name)).map(|table| &table.contract),
+        }
+    }
+}
+
+/// What a run did.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    pub as_of: NaiveDate,
+    /// The release it made, or the one that already says the same.
+    pub release: Option<u64>,
+    pub published: bool,
+    pub objects: usize,
+    pub counts: Counts,
+    pub steps_run: usize,
+    pub steps_reused: usize,
+}
+
+/// Plans and does it.
+///
+/// # Errors
+/// Anything that kept the release from being made; the last one stays in place.
+pub async fn run(context: Arc<Context>, as_of: Option<NaiveDate>) -> Result<Outcome, RunError> {
+    for _ in 0..COMMIT_TRIES {
+        let reader = StateReader::new(context.store.clone());
+        let parent = reader.latest().await?;
+        let objects = match &parent {
+            Some(release) => reader.objects(release).await?,
+            None => Vec::new(),
+        };
+        let listing = listing::list(&context).await?;
+        let snapshot = Snapshot { release: parent.as_ref(), objects: &objects };
+        let plan = plan::plan(&context.job, &context.catalog, snapshot, &listing, as_of)?;
+        if let (false, Some(parent)) = (plan.has_changes(), &parent) {
+            project(&context, parent).await?;
+            return Ok(Outcome {
+                as_of: plan.as_of,
+                release: Some(parent.number),
+                published: false,
+                objects: 0,
+                counts: Counts::default(),
+                steps_run: 0,
+                steps_reused: plan.steps.len(),
+            });
+        }
+        if let Some(outcome) = attempt(&context, &plan, parent.as_ref(), objects).await? {
+            return Ok(outcome);
+        }
+    }
+    Err(RunError::CommitLost)
+}
+
+/// Tables made so far in this run, by name.
+type Tables = BTreeMap<String, Dataset>;
+
+/// Does a plan; `None` when another run's commit came first.
+async fn attempt(
+    context: &Arc<Context>,
+    plan: &Plan,
+    parent: Option<&Release>,
+    objects: Vec<ObjectEntry>,
+) -> Result<Option<Outcome>, RunError> {
+    let mut tables = Tables::new();
+    let staged = staging::stage(context, plan, parent, objects).await?;
+    tables.extend(staged.tables);
+    let (mut steps_run, mut steps_reused) = (0, 0);
+    let run_hash = plan::run_hash(&context.job, plan.as_of);
+    for step in &plan.steps {
+        let node = &step.node;
+        let content = |name: &String| match name.as_str() {
+            RUN_TABLE => Ok(run_hash.clone()),
+            name => tables
+                .get(name)
+                .map(|dataset| dataset.content_hash.clone())
+                .ok_or_else(|| RunError::NoTable(name.to_owned())),
+        };
+        let inputs: Vec<(&str, Hash)> = node
+            .inputs
+            .iter()
+            .map(|name| Ok((name.as_str(), content(name)?)))
+            .collect::<Result<_, RunError>>()?;
+        let fingerprint = plan::fingerprint(node, inputs.iter().map(|(name, hash)| (*name, hash)));
+        let known = |name: &String| {
+            let dataset = parent.and_then(|release| plan::dataset(release, name))?;
+            (dataset.fingerprint == fingerprint).then(|| dataset.clone())
+        };
+        let made = if let Some(known) = node.outputs.iter().map(known).collect::<Option<Vec<_>>>() {
+            steps_reused += 1;
+            known
+        } else if let Some(done) = context.work.receipt(&fingerprint).await? {
+            steps_reused += 1;
+            done
+        } else {
+            tracing::debug!(step = node.name, reason = %step.reason, "step");
+            steps_run += 1;
+            let made = match node.kind {
+                NodeKind::Current => {
+                    current::current(context, node, &fingerprint, &tables, parent, &staged.objects)
+                        .await?
+                }
+                NodeKind::Model => model::run(context, plan, node, &fingerprint, &tables).await?,
+                NodeKind::Native(native) => return Err(RunError::NoTable(native.name.to_owned())),
+            };
+            context.work.finish(&fingerprint, &made).await?;
+            made
+        };
+        tables.extend(made.into_iter().map(|dataset| (dataset.name.clone(), dataset)));
+    }
+    publish_all(context, plan, parent, tables, staged.objects, staged.counts).await.map(|number| {
+        number.map(|number| Outcome {
+            as_of: plan.as_of,
+            release: Some(number),
+            published: true,
+            objects: staged.new_objects,
+            counts: staged.counts,
+            steps_run,
+            steps_reused,
+        })
+    })
+}
+
+/// Names the files, makes the commit, projects it.
+async fn publish_all(
+    context: &Context,
+    plan: &Plan,
+    parent: Option<&Release>,
+    tables: Tables,
+    objects: Vec<ObjectEntry>,
+    counts: Counts,
+) -> Result<Option<u64>, RunError> {
+    let store = &context.store;
+    let (mut published, mut state) = (BTreeMap::new(), BTreeMap::new());
+    for (name, dataset) in tables {
+        let before = parent.and_then(|release| plan::dataset(release, &name));
+        let contract = context.catalog.tables.get(&name).filter(|table| table.published);
+        if let Some(table) = contract {
+            let path = |file: &_| publish::table_path(&name, &table.contract, file);
+            let dataset = publish::place(store, &dataset, before, path).await?;
+            published.insert(name, dataset);
+        } else {
+            let kind = state_kind(&name);
+            let path = |file: &_| publish::state_path(kind, file);
+            let dataset = publish::place(store, &dataset, before, path).await?;
+            state.insert(name, dataset);
+        }
+    }
+    let writer = StateWriter::new(store.clone());
+    let pointer = writer.objects(&objects).await?;
+    let release = Release {
+        layout: LAYOUT,
+        number: parent.map_or(1, |release| release.number + 1),
+        parent: parent.map(|release| release.number),
+        writer: context.settings.run_id.clone(),
+        job: context.job.name.clone(),
+        as_of: plan.as_of,
+        horizon: plan.horizon,
+        tables: published,
+        state,
+        objects: Some(pointer),
+        summary: BTreeMap::from([("records".into(), serde_json::json!(counts))]),
+    };
+    if writer.commit(&release).await? == Commit::Lost {
+        return Ok(None);
+    }
+    project(context, &release).await?;
+    Ok(Some(release.number))
+}
+
+/// The folder of `state/v1/` that an intermediate's files go to.
+fn state_kind(name: &str) -> &'static str {
+    match name.split_once('_').map_or(name, |(kind, _)| kind) {
+        "staged" => "staged",
+        "current" | "versions" => "current",
+        "timeline" => "timeline",
+        "identity" => "identity",
+        _ => "tables",
+    }
+}
+
+/// Delta logs and views of a release: idempotent, done again by any later run.
+async fn project(context: &Context, release: &Release) -> Result<(), RunError> {
+    let tables = published(&context.catalog, release);
+    publish::views::project(&context.store, release.number, &tables).await?;
+    Ok(())
+}
+
+/// A release's tables with the contracts this binary knows.
+pub fn published<'a>(catalog: &'a Catalog, release: &'a Release) -> Vec<Published<'a>> {
+    let with_contract = |(name, dataset): (&'a String, &'a Dataset)| {
+        let contract: &Contract = &catalog.tables.get(name)?.contract;
+        Some(Published { contract, dataset })
+    };
+    release.tables.iter().filter_map(with_contract).collect()
+}
+
+/// Whether a step would run at all.
+pub fn is_due(reason: &Reason) -> bool {
+    *reason != Reason::Unchanged
+}
+
+/// Reads a job and everything it rests on, and opens its warehouse.
+///
+/// # Errors
+/// Problems of the job or the catalogue, or a warehouse that cannot be opened.
+pub fn open(job: &str, settings: Settings) -> Result<Context, RunError> {
+    let problems = |found| RunError::Plan(PlanError::Problems(found));
+    let files = crate::catalog::Files::embedded();
+    let files = files.overlay(&settings.project).map_err(|problem| problems(vec![problem]))?;
+    let path = if job.ends_with(".toml") { job.to_owned() } else { format!("jobs/{job}.toml") };
+    let outside = std::fs::read_to_string(settings.project.join(&path)).ok();
+    let text = outside.as_deref().or_else(|| files.get(&path)).ok_or_else(|| {
+        let problem = crate::job::Problem::new(&path, "there is no such job");
+        problems(vec![problem.hint("a job is a path, or the name of a file in jobs/")])
+    })?;
+    let job = crate::job::parse(&path, text).map_err(problems)?;
+    let (catalog, found) = Catalog::read(&files);
+    if !found.is_empty() {
+        return Err(problems(found));
+    }
+    let warehouse = settings.warehouse.as_deref().unwrap_or(&job.warehouse);
+    let store = Store::open(warehouse, &settings.project, &settings.store_options)?;
+    let work = work::Work::new(&store, settings.scratch.as_deref(), &settings.run_id)?;
+    let limits = crate::engine::Limits {
+        memory_bytes: settings.memory_bytes,
+        scratch: work.scratch.join("engine"),
+        spill_bytes_max: job.limits.spill_bytes_max,
+    };
+    let engine = Engine::new(&store, &limits)?;
+    Ok(Context { job, catalog, settings, store, engine, work })
+}

@@ -1,0 +1,171 @@
+//! The object ledger and the rejects as tables, so that SQL can publish them.
+
+use std::sync::{Arc, LazyLock};
+
+use arrow::array::{ArrayRef, Date32Array, Int64Array, RecordBatch, StringArray};
+
+use super::sink::{Sink, Spread, Written};
+use super::staging::PlacedReject;
+use super::{Context, RunError};
+use crate::plan::Batch;
+pub use crate::plan::graph::{OBJECTS, REJECTS};
+use crate::stage::Origin;
+use crate::stage::finish::day_number;
+use crate::state::ObjectEntry;
+use crate::table::dataset::Dataset;
+use crate::table::hash::{Hash, Hasher};
+use crate::table::{Column, Contract, Kind, TableError};
+
+fn contract(
+    name: &str,
+    description: &str,
+    grain: &[&str],
+    columns: &[(&str, Kind, &str)],
+) -> Contract {
+    Contract {
+        name: name.into(),
+        description: description.into(),
+        grain: grain.iter().map(|&column| column.to_owned()).collect(),
+        partition: Vec::new(),
+        sliced: false,
+        bloom: Vec::new(),
+        columns: columns
+            .iter()
+            .map(|(name, kind, words)| Column::new(name, *kind, words))
+            .collect(),
+    }
+}
+
+/// Contract of [`REJECTS`].
+pub static REJECTS_CONTRACT: LazyLock<Contract> = LazyLock::new(|| {
+    contract(
+        REJECTS,
+        "One row per record or value that could not be used.",
+        &["object_url", "object_version", "record_number", "reject_rule", "reject_column"],
+        &[
+            ("object_url", Kind::Text, "Raw object."),
+            ("object_version", Kind::Int64, "Which version of it."),
+            ("record_number", Kind::Int64, "Which record of it, from 1; 0 for the object itself."),
+            ("reject_rule", Kind::Text, "Rule that was broken."),
+            ("reject_column", Kind::Text, "Column at fault; empty for the whole record."),
+            ("source", Kind::Text, "System."),
+            ("entity", Kind::Text, "Export."),
+            ("source_account", Kind::Text, "Account."),
+            ("is_value_only", Kind::Int64, "1: the record was used without this value."),
+            ("raw_text", Kind::Text, "What stood there, cut and masked."),
+        ],
+    )
+});
+
+/// Contract of [`OBJECTS`].
+pub static OBJECTS_CONTRACT: LazyLock<Contract> = LazyLock::new(|| {
+    contract(
+        OBJECTS,
+        "One row per version of a raw object.",
+        &["object_url", "object_version"],
+        &[
+            ("object_url", Kind::Text, "Raw object."),
+            ("object_version", Kind::Int64, "Counts the distinct contents seen at the url."),
+            ("source", Kind::Text, "System."),
+            ("entity", Kind::Text, "Export."),
+            ("source_account", Kind::Text, "Account."),
+            ("dt", Kind::Date, "Batch date."),
+            ("object_bytes", Kind::Int64, "Size."),
+            ("sha256", Kind::Text, "Of the bytes."),
+            ("n_read", Kind::Int64, "Records decoded."),
+            ("n_used", Kind::Int64, "Records that gave at least one row."),
+            ("n_duplicate", Kind::Int64, "Records equal to an earlier one of the object."),
+            ("n_rejected", Kind::Int64, "Records that could not be used."),
+            ("n_skipped", Kind::Int64, "Footers and rows that staging filters."),
+        ],
+    )
+});
+
+fn int(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+fn batch(contract: &Contract, columns: Vec<ArrayRef>) -> Result<RecordBatch, RunError> {
+    RecordBatch::try_new(contract.schema(), columns)
+        .map_err(|source| TableError::Order { table: contract.name.clone(), source }.into())
+}
+
+/// Writes the ledger as a table.
+///
+/// # Errors
+/// A full disk.
+pub async fn write(context: &Context, objects: &[ObjectEntry]) -> Result<Dataset, RunError> {
+    let text = |of: &dyn Fn(&ObjectEntry) -> String| -> ArrayRef {
+        Arc::new(StringArray::from_iter_values(objects.iter().map(of)))
+    };
+    let number = |of: &dyn Fn(&ObjectEntry) -> i64| -> ArrayRef {
+        Arc::new(Int64Array::from_iter_values(objects.iter().map(of)))
+    };
+    let part =
+        |entry: &ObjectEntry, i: usize| entry.spec.split('/').nth(i).unwrap_or_default().to_owned();
+    let dts = objects.iter().map(|entry| day_number(entry.dt));
+    let columns: Vec<ArrayRef> = vec![
+        text(&|entry| entry.url.clone()),
+        number(&|entry| entry.version),
+        text(&|entry| part(entry, 0)),
+        text(&|entry| part(entry, 1)),
+        text(&|entry| entry.account.clone()),
+        Arc::new(Date32Array::from_iter_values(dts)),
+        number(&|entry| int(entry.bytes)),
+        text(&|entry| entry.sha256.to_string()),
+        number(&|entry| int(entry.counts.read)),
+        number(&|entry| int(entry.counts.used)),
+        number(&|entry| int(entry.counts.duplicate)),
+        number(&|entry| int(entry.counts.rejected)),
+        number(&|entry| int(entry.counts.skipped)),
+    ];
+    let rows = batch(&OBJECTS_CONTRACT, columns)?;
+    let mut hasher = Hasher::new(OBJECTS);
+    for entry in objects {
+        hasher.part(format!("{entry:?}"));
+    }
+    let fingerprint = hasher.finish();
+    let mut sink =
+        Sink::new(&OBJECTS_CONTRACT, Spread::Contract, &context.work.folder(&fingerprint));
+    sink.push(&rows)?;
+    context.work.keep(&fingerprint, OBJECTS, sink.finish()?).await
+}
+
+/// Writes the rejects of a batch.
+///
+/// # Errors
+/// A full disk.
+pub fn write_rejects(
+    context: &Context,
+    of: &Batch,
+    origins: &[Origin],
+    rejects: &[PlacedReject],
+    fingerprint: &Hash,
+) -> Result<Vec<Written>, RunError> {
+    let text = |value: &dyn Fn(&PlacedReject) -> String| -> ArrayRef {
+        Arc::new(StringArray::from_iter_values(rejects.iter().map(value)))
+    };
+    let number = |value: &dyn Fn(&PlacedReject) -> i64| -> ArrayRef {
+        Arc::new(Int64Array::from_iter_values(rejects.iter().map(value)))
+    };
+    let origin = |reject: &PlacedReject| origins.get(reject.0);
+    let account = context.job.sources.get(of.source).map_or("", |source| source.account.as_str());
+    let (source, entity) = of.spec.split_once('/').unwrap_or((of.spec.as_str(), ""));
+    let columns: Vec<ArrayRef> = vec![
+        text(&|reject| origin(reject).map(|o| o.url.clone()).unwrap_or_default()),
+        number(&|reject| origin(reject).map_or(0, |o| o.version)),
+        number(&|reject| int(reject.1.record_number)),
+        text(&|reject| reject.1.rule.to_owned()),
+        text(&|reject| reject.1.column.clone().unwrap_or_default()),
+        text(&|_| source.to_owned()),
+        text(&|_| entity.to_owned()),
+        text(&|_| account.to_owned()),
+        number(&|reject| i64::from(reject.1.value_only)),
+        text(&|reject| reject.1.text.clone()),
+    ];
+    let rows = batch(&REJECTS_CONTRACT, columns)?;
+    let scratch = context.work.folder(fingerprint).join("rejects");
+    let mut sink = Sink::new(&REJECTS_CONTRACT, Spread::Contract, &scratch);
+    sink.push(&rows)?;
+    sink.finish()
+}

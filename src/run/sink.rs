@@ -1,0 +1,334 @@
+//! Rows of a step to the files of a table: partitioned, put in canonical order, cut, written.
+//!
+//! The one place where tables become files, so that the same rows always give the same bytes.
+//! Rows wait in memory up to a limit, then in one spill file a partition.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufReader, BufWriter};
+use std::path::{Path, PathBuf};
+
+use arrow::array::{Array, AsArray, RecordBatch, UInt32Array};
+use arrow::compute::{concat_batches, take_record_batch};
+use arrow::datatypes::SchemaRef;
+use arrow::ipc::reader::StreamReader;
+use arrow::ipc::writer::StreamWriter;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+
+use super::RunError;
+use crate::storage::StorageError;
+use crate::storage::parquet::{FileWriter, Finished, Layout};
+use crate::table::{Contract, FILE_ROWS_MAX, SLICED_ROWS_MIN, TableError, id, order};
+
+/// Rows of all partitions together that wait in memory.
+const MEMORY_BYTES: usize = 192 << 20;
+/// Rows handed to the Parquet writer at once: fixed, because page cuts depend on it.
+const WRITE_ROWS: usize = 65_536;
+
+/// Partition column values (as in paths), then the slice.
+type Key = (Vec<String>, u32);
+
+/// One written file with its place in the table.
+#[derive(Debug)]
+pub struct Written {
+    pub file: Finished,
+    pub partition: BTreeMap<String, String>,
+    pub ordinal: u32,
+}
+
+/// How rows are spread over files.
+#[derive(Debug, Clone)]
+pub enum Spread {
+    /// As the contract says.
+    Contract,
+    /// 64 buckets by hash of these columns joined: the natural key, or the customer.
+    Buckets(Vec<usize>),
+}
+
+/// Collects rows of one table.
+#[derive(Debug)]
+pub struct Sink {
+    contract: Contract,
+    spread: Spread,
+    schema: SchemaRef,
+    scratch: PathBuf,
+    waiting: BTreeMap<Key, Vec<RecordBatch>>,
+    waiting_bytes: usize,
+    spilled: BTreeMap<Key, Spill>,
+    rows: u64,
+}
+
+struct Spill {
+    path: PathBuf,
+    writer: StreamWriter<BufWriter<File>>,
+}
+
+impl std::fmt::Debug for Spill {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Spill").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+fn io(path: &Path, error: std::io::Error) -> RunError {
+    StorageError::io(path, error).into()
+}
+
+impl Sink {
+    /// `scratch` is a folder of this sink's own.
+    pub fn new(contract: &Contract, spread: Spread, scratch: &Path) -> Self {
+        Self {
+            contract: contract.clone(),
+            schema: contract.schema(),
+            spread,
+            scratch: scratch.to_owned(),
+            waiting: BTreeMap::new(),
+            waiting_bytes: 0,
+            spilled: BTreeMap::new(),
+            rows: 0,
+        }
+    }
+
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Takes rows in any order; columns may stand in any order too.
+    ///
+    /// # Errors
+    /// Rows that do not follow the contract, or a full disk.
+    pub fn push(&mut self, batch: &RecordBatch) -> Result<(), RunError> {
+        if batch.num_rows() == 0 {
+            return Ok(());
+        }
+        let batch = self.contract.conform(batch, false)?;
+        self.rows += batch.num_rows() as u64;
+        for (key, part) in self.split(&batch)? {
+            self.waiting_bytes += part.get_array_memory_size();
+            self.waiting.entry(key).or_default().push(part);
+        }
+        if self.waiting_bytes > MEMORY_BYTES {
+            self.spill()?;
+        }
+        Ok(())
+    }
+
+    fn split(&self, batch: &RecordBatch) -> Result<Vec<(Key, RecordBatch)>, RunError> {
+        let keys = self.keys(batch)?;
+        let mut groups: BTreeMap<&Key, Vec<u32>> = BTreeMap::new();
+        for (i, key) in keys.iter().enumerate() {
+            groups.entry(key).or_default().push(u32::try_from(i).unwrap_or(u32::MAX));
+        }
+        if groups.len() == 1 {
+            let key = keys.first().cloned().unwrap_or_default();
+            return Ok(vec![(key, batch.clone())]);
+        }
+        let part = |(key, rows): (&Key, Vec<u32>)| {
+            let taken = take_record_batch(batch, &UInt32Array::from(rows));
+            Ok((key.clone(), taken.map_err(|e| self.order_error(e))?))
+        };
+        groups.into_iter().map(part).collect()
+    }
+
+    fn order_error(&self, source: arrow::error::ArrowError) -> RunError {
+        TableError::Order { table: self.contract.name.clone(), source }.into()
+    }
+
+    fn keys(&self, batch: &RecordBatch) -> Result<Vec<Key>, RunError> {
+        let rows = batch.num_rows();
+        match &self.spread {
+            Spread::Buckets(columns) => {
+                let texts: Vec<_> = columns
+                    .iter()
+                    .filter_map(|i| batch.column(*i).as_string_opt::<i32>())
+                    .collect();
+                let bucket = |i: usize| {
+                    let value = |t: &&arrow::array::StringArray| {
+                        if t.is_valid(i) { t.value(i).to_owned() } else { String::new() }
+                    };
+                    let key = texts.iter().map(value).collect::<Vec<_>>().join("\u{1f}");
+                    (Vec::new(), u32::try_from(id::bucket(&key)).unwrap_or(0))
+                };
+                Ok((0..rows).map(bucket).collect())
+            }
+            Spread::Contract => {
+                let mut values: Vec<Vec<String>> = vec![Vec::new(); rows];
+                for column in &self.contract.partition {
+                    self.append_values(batch, column, &mut values)?;
+                }
+                let customers = batch
+                    .column_by_name("customer_id")
+                    .filter(|_| self.contract.sliced)
+                    .and_then(|a| a.as_string_opt::<i32>());
+                let slice = |i: usize| match customers {
+                    Some(ids) if ids.is_valid(i) => {
+                        u32::try_from(id::bucket(ids.value(i))).unwrap_or(0)
+                    }
+                    _ => 0,
+                };
+                Ok(values.into_iter().enumerate().map(|(i, v)| (v, slice(i))).collect())
+            }
+        }
+    }
+
+    fn append_values(
+        &self,
+        batch: &RecordBatch,
+        column: &str,
+        values: &mut [Vec<String>],
+    ) -> Result<(), RunError> {
+        let Some(array) = batch.column_by_name(column) else {
+            let (table, column) = (self.contract.name.clone(), column.to_owned());
+            return Err(TableError::MissingColumn { table, column }.into());
+        };
+        let options = FormatOptions::default().with_null("__HIVE_DEFAULT_PARTITION__");
+        let format = ArrayFormatter::try_new(array, &options).map_err(|e| self.order_error(e))?;
+        for (i, row) in values.iter_mut().enumerate() {
+            row.push(format.value(i).to_string());
+        }
+        Ok(())
+    }
+
+    fn spill(&mut self) -> Result<(), RunError> {
+        std::fs::create_dir_all(&self.scratch).map_err(|e| io(&self.scratch, e))?;
+        for (key, batches) in std::mem::take(&mut self.waiting) {
+            if !self.spilled.contains_key(&key) {
+                let path = self.scratch.join(format!("spill-{}.arrow", self.spilled.len()));
+                let file = File::create(&path).map_err(|e| io(&path, e))?;
+                let writer = StreamWriter::try_new(BufWriter::new(file), &self.schema)
+                    .map_err(|e| self.order_error(e))?;
+                self.spilled.insert(key.clone(), Spill { path, writer });
+            }
+            let Some(spill) = self.spilled.get_mut(&key) else { continue };
+            for batch in batches {
+                if let Err(source) = spill.writer.write(&batch) {
+                    return Err(StorageError::arrow(&spill.path, source).into());
+                }
+            }
+        }
+        self.waiting_bytes = 0;
+        Ok(())
+    }
+
+    fn take(&mut self, key: &Key) -> Result<Vec<RecordBatch>, RunError> {
+        let mut batches = Vec::new();
+        if let Some(mut spill) = self.spilled.remove(key) {
+            spill.writer.finish().map_err(|e| StorageError::arrow(&spill.path, e))?;
+            let file = File::open(&spill.path).map_err(|e| io(&spill.path, e))?;
+            let reader = StreamReader::try_new(BufReader::new(file), None)
+                .map_err(|e| StorageError::arrow(&spill.path, e))?;
+            for batch in reader {
+                batches.push(batch.map_err(|e| StorageError::arrow(&spill.path, e))?);
+            }
+            std::fs::remove_file(&spill.path).map_err(|e| io(&spill.path, e))?;
+        }
+        batches.extend(self.waiting.remove(key).unwrap_or_default());
+        Ok(batches)
+    }
+
+    /// The partitions that got rows, each to be taken once by [`Sink::partition`].
+    fn partitions(&self) -> Vec<Key> {
+        let mut keys: Vec<_> = self.waiting.keys().chain(self.spilled.keys()).cloned().collect();
+        keys.sort();
+        keys.dedup();
+        keys
+    }
+
+    /// Rows by bucket, unsorted, for steps that merge before they write.
+    ///
+    /// # Errors
+    /// A spill file cannot be read back.
+    pub fn into_buckets(
+        mut self,
+        mut each: impl FnMut(u32, Vec<RecordBatch>) -> Result<(), RunError>,
+    ) -> Result<(), RunError> {
+        for key in self.partitions() {
+            let rows = self.take(&key)?;
+            each(key.1, rows)?;
+        }
+        Ok(())
+    }
+
+    /// Sorts and writes everything.
+    ///
+    /// # Errors
+    /// A full disk.
+    pub fn finish(mut self) -> Result<Vec<Written>, RunError> {
+        let whole = self.contract.sliced && self.rows < SLICED_ROWS_MIN;
+        let mut written = Vec::new();
+        let mut keys = self.partitions();
+        if whole && !keys.is_empty() {
+            let mut batches = Vec::new();
+            for key in &keys {
+                batches.extend(self.take(key)?);
+            }
+            let key = (keys.swap_remove(0).0, 0);
+            self.write(&key, &batches, &mut written)?;
+            return Ok(written);
+        }
+        for key in keys {
+            let batches = self.take(&key)?;
+            self.write(&key, &batches, &mut written)?;
+        }
+        Ok(written)
+    }
+
+    fn write(
+        &self,
+        key: &Key,
+        batches: &[RecordBatch],
+        written: &mut Vec<Written>,
+    ) -> Result<(), RunError> {
+        let rows = order::canonical(&self.contract, batches)?;
+        let names = self.contract.partition.iter().cloned();
+        let partition: BTreeMap<_, _> = names.zip(key.0.iter().cloned()).collect();
+        for (cut, start) in (0..rows.num_rows()).step_by(FILE_ROWS_MAX).enumerate() {
+            let length = FILE_ROWS_MAX.min(rows.num_rows() - start);
+            let name = format!("out-{}-{}.parquet", written.len(), self.contract.name);
+            let file =
+                write_sorted(&self.contract, &rows.slice(start, length), &self.scratch.join(name))?;
+            let ordinal = key.1 + u32::try_from(cut).unwrap_or(u32::MAX);
+            written.push(Written { file, partition: partition.clone(), ordinal });
+        }
+        Ok(())
+    }
+}
+
+/// Writes rows that stand in canonical order.
+///
+/// # Errors
+/// A full disk.
+pub fn write_sorted(
+    contract: &Contract,
+    rows: &RecordBatch,
+    path: &Path,
+) -> Result<Finished, RunError> {
+    let order = contract.order();
+    let pii = contract.columns.iter().filter(|column| column.pii);
+    let mut layout = Layout {
+        sorted_by: order.into_iter().take(contract.grain.len()).collect(),
+        no_statistics: pii.map(|column| column.name.clone()).collect(),
+        bloom: contract.bloom.clone(),
+        rows: rows.num_rows() as u64,
+        ..Layout::default()
+    };
+    layout.metadata.insert("table".into(), contract.name.clone());
+    layout.metadata.insert("description".into(), contract.description.clone());
+    layout.metadata.insert("grain".into(), contract.grain.join(", "));
+    for column in &contract.columns {
+        layout.metadata.insert(format!("column.{}", column.name), column.description.clone());
+    }
+    let mut writer = FileWriter::create(path, &contract.schema(), &layout)?;
+    for start in (0..rows.num_rows()).step_by(WRITE_ROWS) {
+        writer.write(&rows.slice(start, WRITE_ROWS.min(rows.num_rows() - start)))?;
+    }
+    Ok(writer.finish()?)
+}
+
+/// Rows of several batches as one.
+///
+/// # Errors
+/// The batches have different schemas.
+pub fn together(contract: &Contract, batches: &[RecordBatch]) -> Result<RecordBatch, RunError> {
+    concat_batches(&contract.schema(), batches)
+        .map_err(|source| TableError::Order { table: contract.name.clone(), source }.into())
+}

@@ -1,0 +1,458 @@
+//! Stages the plan's batches: fetch, decode, type, map by SQL, finish, write; with counts that balance.
+//!
+//! A batch streams: one thread decodes and types chunks, every staging model of the spec gets each
+//! chunk and runs beside the others, so memory does not grow with the size of an object.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::Int64Type;
+use chrono::NaiveDate;
+use futures::StreamExt;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+
+use super::sink::{Sink, Spread, Written};
+use super::{Context, RunError, Tables, ledger, listing};
+use crate::catalog::{Canonical, Model, SourceSpec, Table};
+use crate::engine::EngineError;
+use crate::extract::{self, Fetched, Reject};
+use crate::plan::graph::staged;
+use crate::plan::{self, Batch, Found, Plan};
+use crate::stage::{self, Origin, RECORD_BITS};
+use crate::state::{Counts, ObjectEntry, Release};
+use crate::table::dataset::Dataset;
+use crate::table::hash::{Hash, Hasher};
+
+/// Typed chunks that wait between the decoder and each model.
+const CHUNKS_WAITING: usize = 2;
+
+/// Staged rows of all objects so far, and the ledger that says which objects those are.
+#[derive(Debug)]
+pub struct Staged {
+    pub tables: Tables,
+    pub objects: Vec<ObjectEntry>,
+    pub new_objects: usize,
+    pub counts: Counts,
+}
+
+/// Stages what the plan says and adds it to what the parent release has.
+///
+/// # Errors
+/// Too many rejects, a lost key column, a damaged store: the run stops.
+pub async fn stage(
+    context: &Arc<Context>,
+    plan: &Plan,
+    parent: Option<&Release>,
+    mut objects: Vec<ObjectEntry>,
+) -> Result<Staged, RunError> {
+    let mut files: BTreeMap<String, Vec<Dataset>> = BTreeMap::new();
+    let mut counts = Counts::default();
+    let mut new_objects = 0;
+    for batch in &plan.batches {
+        let Some(done) = stage_batch(context, batch, &mut objects).await? else { continue };
+        for dataset in done.datasets {
+            files.entry(dataset.name.clone()).or_default().push(dataset);
+        }
+        new_objects += done.objects.len();
+        for entry in done.objects {
+            counts.add(entry.counts);
+            objects.retain(|old| (&old.url, old.version) != (&entry.url, entry.version));
+            objects.push(entry);
+        }
+    }
+    objects.sort_by(|a, b| (&a.url, a.version).cmp(&(&b.url, b.version)));
+    let mut tables = Tables::new();
+    let canonical = context.catalog.canonical().map(|(table, _)| staged(&table.contract.name));
+    for name in canonical.chain([ledger::REJECTS.to_owned()]) {
+        let mut parts = files.remove(&name).unwrap_or_default();
+        if let Some(before) = parent.and_then(|release| release.state.get(&name)) {
+            parts.insert(0, before.clone());
+        }
+        tables.insert(name.clone(), union(&name, parts, &objects));
+    }
+    let ledger = ledger::write(context, &objects).await?;
+    tables.insert(ledger.name.clone(), ledger);
+    Ok(Staged { tables, objects, new_objects, counts })
+}
+
+/// Files of several batches as one dataset; files of batches that no object rests on any more
+/// (their objects were staged again) are left out.
+fn union(name: &str, parts: Vec<Dataset>, objects: &[ObjectEntry]) -> Dataset {
+    let live = |batch: &str| objects.iter().any(|entry| entry.batch.as_str() == batch);
+    let mut files: Vec<_> = parts.into_iter().flat_map(|dataset| dataset.files).collect();
+    files.retain(|file| file.partition.get(BATCH).is_some_and(|batch| live(batch)));
+    files.sort_by(|a, b| (&a.partition, a.ordinal).cmp(&(&b.partition, b.ordinal)));
+    files.dedup_by(|a, b| a.partition == b.partition && a.file_hash == b.file_hash);
+    Dataset::new(name, Hasher::new("staged").part(name).finish(), files)
+}
+
+/// Staged files say which batch they belong to as if it were a partition.
+pub const BATCH: &str = "batch";
+
+/// An object of a batch, on local disk.
+struct Ready {
+    found: Found,
+    fetched: Fetched,
+    version: i64,
+    dt: NaiveDate,
+}
+
+struct Done {
+    datasets: Vec<Dataset>,
+    objects: Vec<ObjectEntry>,
+}
+
+async fn stage_batch(
+    context: &Arc<Context>,
+    batch: &Batch,
+    objects: &mut [ObjectEntry],
+) -> Result<Option<Done>, RunError> {
+    let spec = context.catalog.specs.get(&batch.spec);
+    let spec = spec.ok_or_else(|| RunError::NoTable(batch.spec.clone()))?;
+    let staging = plan::staging_hash(&context.job, &context.catalog, spec, batch.source);
+    let ready = fetch(context, batch, &staging, objects).await?;
+    if ready.is_empty() {
+        return Ok(None);
+    }
+    let mut hasher = Hasher::new("batch");
+    hasher.part(staging.as_str());
+    for object in &ready {
+        hasher.part(&object.found.url).part(object.version.to_le_bytes());
+        hasher.part(object.fetched.sha256.as_str()).part(object.dt.to_string());
+    }
+    let fingerprint = hasher.finish();
+    if let Some((datasets, objects)) = context.work.staged_receipt(&fingerprint).await? {
+        return Ok(Some(Done { datasets, objects }));
+    }
+    let done = decode_and_map(context, batch, spec, ready, &fingerprint, &staging).await?;
+    check_rejects(context, &done.objects, &batch.spec)?;
+    context.work.finish_staged(&fingerprint, &done.datasets, &done.objects).await?;
+    Ok(Some(done))
+}
+
+/// Brings the batch's objects to local disk; those whose bytes are known already drop out.
+async fn fetch(
+    context: &Context,
+    batch: &Batch,
+    staging: &Hash,
+    objects: &mut [ObjectEntry],
+) -> Result<Vec<Ready>, RunError> {
+    let (store, _) = listing::open(context, batch.source)?;
+    let mut ready = Vec::new();
+    for (i, found) in batch.objects.iter().enumerate() {
+        let scratch = context.work.scratch.join(format!("object-{i}"));
+        let fetched = extract::fetch(&store, &found.path, &scratch, &context.job.limits).await?;
+        let versions = objects.iter().filter(|entry| entry.url == found.url);
+        let newest = versions.map(|entry| entry.version).max().unwrap_or(0);
+        let same = objects
+            .iter_mut()
+            .find(|entry| entry.url == found.url && entry.sha256 == fetched.sha256);
+        let (version, dt) = match same {
+            Some(entry) => {
+                entry.etag.clone_from(&found.etag);
+                entry.modified_us = found.modified_us;
+                if entry.staging == *staging {
+                    continue;
+                }
+                (entry.version, entry.dt)
+            }
+            None => (newest + 1, found.dt.unwrap_or_default()),
+        };
+        ready.push(Ready { found: found.clone(), fetched, version, dt });
+    }
+    Ok(ready)
+}
+
+/// Which records gave at least one row, and what the decoder counted, by object.
+#[derive(Debug, Default)]
+struct Tally {
+    read: u64,
+    duplicate: u64,
+    rejected: u64,
+    skipped: u64,
+    used: Bits,
+}
+
+/// A set of record numbers.
+#[derive(Debug, Default)]
+struct Bits {
+    words: Vec<u64>,
+}
+
+impl Bits {
+    fn insert(&mut self, number: u64) {
+        let (word, bit) = ((number / 64) as usize, number % 64);
+        if word >= self.words.len() {
+            self.words.resize(word + 1, 0);
+        }
+        if let Some(word) = self.words.get_mut(word) {
+            *word |= 1 << bit;
+        }
+    }
+
+    fn count(&self) -> u64 {
+        self.words.iter().map(|word| u64::from(word.count_ones())).sum()
+    }
+}
+
+async fn decode_and_map(
+    context: &Arc<Context>,
+    batch: &Batch,
+    spec: &SourceSpec,
+    ready: Vec<Ready>,
+    fingerprint: &Hash,
+    staging: &Hash,
+) -> Result<Done, RunError> {
+    let models = context.catalog.staging_models(spec);
+    let (mut senders, mut tasks) = (Vec::new(), Vec::new());
+    let tallies: Arc<Mutex<Vec<Tally>>> =
+        Arc::new(Mutex::new(ready.iter().map(|_| Tally::default()).collect()));
+    let origins: Arc<Vec<Origin>> = Arc::new(ready.iter().map(origin).collect());
+    for model in models {
+        let Some(mapping) = Mapping::new(context, batch, spec, model, &origins, &tallies) else {
+            continue;
+        };
+        let (sender, receiver) = mpsc::channel(CHUNKS_WAITING);
+        senders.push(sender);
+        tasks.push(tokio::spawn(mapping.run(receiver, fingerprint.clone())));
+    }
+    let decoder = Decoder {
+        context: Arc::clone(context),
+        spec: spec.clone(),
+        zone: context.job.time_zone.parse().unwrap_or(chrono_tz::UTC),
+        tallies: Arc::clone(&tallies),
+        senders,
+    };
+    let decoding = tokio::task::spawn_blocking(move || decoder.run(ready));
+    let mut datasets = Vec::new();
+    let mut failed = None;
+    for task in tasks {
+        match task.await.map_err(RunError::Thread)? {
+            Ok((name, written)) => datasets.push((name, written)),
+            Err(error) => failed = failed.or(Some(error)),
+        }
+    }
+    // The decoder's own error comes first: a model fails of it when its rows stop short.
+    let (ready, rejects) = decoding.await.map_err(RunError::Thread)??;
+    if let Some(error) = failed {
+        return Err(error);
+    }
+    let rejects = ledger::write_rejects(context, batch, &origins, &rejects, fingerprint)?;
+    datasets.push((ledger::REJECTS.to_owned(), rejects));
+    let mut kept = Vec::new();
+    for (name, mut written) in datasets {
+        for file in &mut written {
+            file.partition.insert(BATCH.to_owned(), fingerprint.to_string());
+        }
+        kept.push(context.work.keep(fingerprint, &name, written).await?);
+    }
+    let tallies = tallies.lock().map(|mut t| std::mem::take(&mut *t)).unwrap_or_default();
+    let objects = entries(context, batch, ready, tallies, fingerprint, staging)?;
+    Ok(Done { datasets: kept, objects })
+}
+
+fn origin(object: &Ready) -> Origin {
+    Origin {
+        url: object.found.url.clone(),
+        version: object.version,
+        dt: object.dt,
+        extracted_at: None,
+    }
+}
+
+fn entries(
+    context: &Context,
+    batch: &Batch,
+    ready: Vec<Ready>,
+    tallies: Vec<Tally>,
+    fingerprint: &Hash,
+    staging: &Hash,
+) -> Result<Vec<ObjectEntry>, RunError> {
+    let source = context.job.sources.get(batch.source);
+    let spec = context.catalog.specs.get(&batch.spec);
+    let keyless = spec.is_some_and(|spec| spec.key.is_empty());
+    let replaces = source.is_some_and(|s| s.on_change == crate::job::OnChange::Replace) || keyless;
+    let mut entries = Vec::new();
+    for (object, tally) in ready.into_iter().zip(tallies) {
+        if object.fetched.scratch {
+            let _ = std::fs::remove_file(&object.fetched.file);
+        }
+        let used = tally.used.count();
+        let told = tally.duplicate + tally.rejected + tally.skipped + used;
+        // What the decoder gave and no model used was filtered by SQL.
+        let filtered = tally.read.checked_sub(told);
+        let counts = Counts {
+            read: tally.read,
+            used,
+            duplicate: tally.duplicate,
+            rejected: tally.rejected,
+            skipped: tally.skipped + filtered.unwrap_or(0),
+        };
+        if !counts.balances() {
+            return Err(RunError::Balance { object: object.found.url, counts });
+        }
+        entries.push(ObjectEntry {
+            url: object.found.url,
+            version: object.version,
+            spec: batch.spec.clone(),
+            account: source.map(|source| source.account.clone()).unwrap_or_default(),
+            dt: object.dt,
+            etag: object.found.etag,
+            bytes: object.fetched.bytes,
+            modified_us: object.found.modified_us,
+            sha256: object.fetched.sha256,
+            batch: fingerprint.clone(),
+            staging: staging.clone(),
+            replaces,
+            counts,
+        });
+    }
+    Ok(entries)
+}
+
+fn check_rejects(context: &Context, entries: &[ObjectEntry], spec: &str) -> Result<(), RunError> {
+    let read: u64 = entries.iter().map(|entry| entry.counts.read).sum();
+    let rejected: u64 = entries.iter().map(|entry| entry.counts.rejected).sum();
+    let limit = context.job.limits.rejects_max;
+    if rejected as f64 > limit * read as f64 && rejected > 0 {
+        return Err(RunError::Rejects { object: spec.to_owned(), rejected, read, limit });
+    }
+    Ok(())
+}
+
+/// Decodes and types on a thread of its own.
+struct Decoder {
+    context: Arc<Context>,
+    spec: SourceSpec,
+    zone: chrono_tz::Tz,
+    tallies: Arc<Mutex<Vec<Tally>>>,
+    senders: Vec<mpsc::Sender<Result<RecordBatch, EngineError>>>,
+}
+
+/// A reject with its object's place in the batch.
+pub type PlacedReject = (usize, Reject);
+
+impl Decoder {
+    fn run(self, ready: Vec<Ready>) -> Result<(Vec<Ready>, Vec<PlacedReject>), RunError> {
+        let mut rejects = Vec::new();
+        for (i, object) in ready.iter().enumerate() {
+            self.object(i, object, &mut rejects)?;
+        }
+        Ok((ready, rejects))
+    }
+
+    fn object(
+        &self,
+        i: usize,
+        object: &Ready,
+        rejects: &mut Vec<PlacedReject>,
+    ) -> Result<(), RunError> {
+        let context = stage::Context { zone: self.zone };
+        let limits = &self.context.job.limits;
+        let records =
+            extract::records(&object.fetched.file, &object.found.url, &self.spec, limits)?;
+        for chunk in records {
+            let chunk = chunk?;
+            let (rows, refused) = stage::type_chunk(&self.spec, &context, i, &chunk)?;
+            let mut numbers: Vec<u64> =
+                refused.iter().filter(|r| !r.value_only).map(|r| r.record_number).collect();
+            numbers.sort_unstable();
+            numbers.dedup();
+            if let Ok(mut tallies) = self.tallies.lock()
+                && let Some(tally) = tallies.get_mut(i)
+            {
+                tally.read += chunk.read;
+                tally.duplicate += chunk.duplicate;
+                tally.skipped += chunk.skipped;
+                tally.rejected += numbers.len() as u64;
+            }
+            rejects.extend(refused.into_iter().map(|reject| (i, reject)));
+            for sender in &self.senders {
+                // A closed channel is a model that failed; its own error is the one to tell.
+                if sender.blocking_send(Ok(rows.clone())).is_err() {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One staging model at work on a batch.
+struct Mapping {
+    context: Arc<Context>,
+    spec: SourceSpec,
+    account: String,
+    model: Model,
+    table: Table,
+    canonical: Canonical,
+    origins: Arc<Vec<Origin>>,
+    tallies: Arc<Mutex<Vec<Tally>>>,
+}
+
+impl Mapping {
+    fn new(
+        context: &Arc<Context>,
+        batch: &Batch,
+        spec: &SourceSpec,
+        model: &Model,
+        origins: &Arc<Vec<Origin>>,
+        tallies: &Arc<Mutex<Vec<Tally>>>,
+    ) -> Option<Self> {
+        let table = context.catalog.tables.get(model.header.canonical.as_ref()?)?;
+        Some(Self {
+            context: Arc::clone(context),
+            spec: spec.clone(),
+            account: context.job.sources.get(batch.source)?.account.clone(),
+            model: model.clone(),
+            table: table.clone(),
+            canonical: table.canonical.clone()?,
+            origins: Arc::clone(origins),
+            tallies: Arc::clone(tallies),
+        })
+    }
+
+    async fn run(
+        self,
+        receiver: mpsc::Receiver<Result<RecordBatch, EngineError>>,
+        fingerprint: Hash,
+    ) -> Result<(String, Vec<Written>), RunError> {
+        let session = self.context.engine.session();
+        let rows = ReceiverStream::new(receiver).boxed();
+        session.stream(&self.spec.raw_table(), stage::types::raw_schema(&self.spec), rows)?;
+        let mut answer = session.query(&self.model.name, &self.model.sql).await?;
+        let name = staged(&self.table.contract.name);
+        let scratch = self.context.work.folder(&fingerprint).join(&self.model.name);
+        let mut sink = Sink::new(&self.table.contract, Spread::Contract, &scratch);
+        let zone = self.context.job.time_zone.parse().unwrap_or(chrono_tz::UTC);
+        let staging = stage::Context { zone };
+        let natural =
+            (self.spec.source.as_str(), self.account.as_str(), self.spec.natural_entity());
+        while let Some(batch) = answer.batches.next().await {
+            let batch = batch?;
+            self.mark_used(&batch);
+            sink.push(&stage::finish(
+                &self.table,
+                &self.canonical,
+                &staging,
+                natural,
+                &self.origins,
+                &batch,
+            )?)?;
+        }
+        let written = tokio::task::spawn_blocking(move || sink.finish()).await;
+        Ok((name, written.map_err(RunError::Thread)??))
+    }
+
+    fn mark_used(&self, rows: &RecordBatch) {
+        let ids = rows.column_by_name("record_id").and_then(|a| a.as_primitive_opt::<Int64Type>());
+        let (Some(ids), Ok(mut tallies)) = (ids, self.tallies.lock()) else { return };
+        for id in ids.iter().flatten() {
+            if let Some(tally) = tallies.get_mut((id >> RECORD_BITS) as usize) {
+                tally.used.insert((id & ((1 << RECORD_BITS) - 1)) as u64);
+            }
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! `work/<fingerprint>/`: what steps made in this run or a killed one, with receipts.
+
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::RunError;
+use super::sink::Written;
+use crate::state::ObjectEntry;
+use crate::storage::{StorageError, Store};
+use crate::table::dataset::{Dataset, FileRef};
+use crate::table::hash::Hash;
+
+/// Content of a `receipt.json`.
+#[derive(Debug, Serialize, Deserialize)]
+struct Receipt {
+    made: Vec<Dataset>,
+    objects: Vec<ObjectEntry>,
+}
+
+/// Scratch space on local disk and the `work/` folder of the warehouse.
+#[derive(Debug)]
+pub struct Work {
+    store: Store,
+    /// Removed when the run ends.
+    pub scratch: PathBuf,
+}
+
+impl Work {
+    /// Scratch lies inside a local warehouse, so that finished files are renamed, not copied.
+    ///
+    /// # Errors
+    /// The folder cannot be made.
+    pub fn new(store: &Store, scratch: Option<&Path>, run_id: &str) -> Result<Self, StorageError> {
+        let base = match (scratch, store.folder()) {
+            (Some(scratch), _) => scratch.to_owned(),
+            (None, Some(folder)) => folder.join("work"),
+            (None, None) => std::env::temp_dir(),
+        };
+        let scratch = base.join(format!("scratch-{run_id}"));
+        std::fs::create_dir_all(&scratch).map_err(|e| StorageError::io(&scratch, e))?;
+        Ok(Self { store: store.clone(), scratch })
+    }
+
+    /// A folder of its own for one step.
+    pub fn folder(&self, fingerprint: &Hash) -> PathBuf {
+        self.scratch.join(fingerprint.short())
+    }
+
+    /// Moves the files a sink wrote to `work/<fingerprint>/`.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn keep(
+        &self,
+        fingerprint: &Hash,
+        name: &str,
+        written: Vec<Written>,
+    ) -> Result<Dataset, RunError> {
+        let mut files = Vec::with_capacity(written.len());
+        for Written { file, partition, ordinal } in written {
+            let path = format!("work/{fingerprint}/{name}-{}.parquet", file.file_hash);
+            self.store.put_file(&file.scratch, &path).await?;
+            files.push(FileRef {
+                path,
+                bytes: file.bytes,
+                rows: file.rows,
+                file_hash: file.file_hash,
+                content_hash: file.content_hash,
+                partition,
+                ordinal,
+            });
+        }
+        Ok(Dataset::new(name, fingerprint.clone(), files))
+    }
+
+    /// Says that the step with this fingerprint is done.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn finish(&self, fingerprint: &Hash, made: &[Dataset]) -> Result<(), RunError> {
+        self.finish_staged(fingerprint, made, &[]).await
+    }
+
+    /// Says that a batch of objects is staged, with the ledger entries that it gave.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn finish_staged(
+        &self,
+        fingerprint: &Hash,
+        made: &[Dataset],
+        objects: &[ObjectEntry],
+    ) -> Result<(), RunError> {
+        let receipt = Receipt { made: made.to_vec(), objects: objects.to_vec() };
+        let Ok(bytes) = serde_json::to_vec(&receipt) else { return Ok(()) };
+        self.store.replace(&receipt_path(fingerprint), Bytes::from(bytes)).await?;
+        Ok(())
+    }
+
+    /// What an earlier run made under this fingerprint, if all of it is still there.
+    ///
+    /// A receipt that cannot be read, or names a file that is gone, costs time and nothing else.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn receipt(&self, fingerprint: &Hash) -> Result<Option<Vec<Dataset>>, RunError> {
+        Ok(self.staged_receipt(fingerprint).await?.map(|(made, _)| made))
+    }
+
+    /// As [`Work::receipt`], with the ledger entries of the batch.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn staged_receipt(
+        &self,
+        fingerprint: &Hash,
+    ) -> Result<Option<(Vec<Dataset>, Vec<ObjectEntry>)>, RunError> {
+        let bytes = match self.store.read(&receipt_path(fingerprint)).await {
+            Ok(bytes) => bytes,
+            Err(StorageError::NotFound { .. }) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let Ok(receipt) = serde_json::from_slice::<Receipt>(&bytes) else {
+            return Ok(None);
+        };
+        for file in receipt.made.iter().flat_map(|dataset| &dataset.files) {
+            let found = self.store.head(&file.path).await?;
+            if found.is_none_or(|found| found.bytes != file.bytes) {
+                return Ok(None);
+            }
+        }
+        Ok(Some((receipt.made, receipt.objects)))
+    }
+}
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.scratch);
+    }
+}
+
+fn receipt_path(fingerprint: &Hash) -> String {
+    format!("work/{fingerprint}/receipt.json")
+}

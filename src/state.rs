@@ -1,0 +1,234 @@
+//! What was done: releases, and the object ledger they were made from.
+//!
+//! A release is a numbered, immutable, complete state of all published tables and of the
+//! intermediate files they were made from. Creating `releases/N.json` is the only commit there is:
+//! before it nothing is visible, after it everything is.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+
+use crate::storage::{Created, StorageError, Store};
+use crate::table::dataset::Dataset;
+use crate::table::hash::Hash;
+
+/// Version of everything under `releases/` and `state/`.
+pub const LAYOUT: u32 = 1;
+
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    #[error("`{path}` cannot be understood")]
+    Malformed {
+        path: String,
+        #[source]
+        source: serde_json::Error,
+    },
+    #[error("`{path}` has layout {found}, this binary knows {LAYOUT}")]
+    Layout { path: String, found: u32 },
+}
+
+/// Content of `releases/<number>.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Release {
+    pub layout: u32,
+    pub number: u64,
+    pub parent: Option<u64>,
+    /// Names the run that made it: tells our own commit from somebody else's after a lost answer.
+    pub writer: String,
+    pub job: String,
+    pub as_of: NaiveDate,
+    /// Last day that tables without `as_of` know of (DESIGN: H).
+    pub horizon: NaiveDate,
+    /// Published tables.
+    pub tables: BTreeMap<String, Dataset>,
+    /// Intermediate files, by `<kind>/<name>`.
+    pub state: BTreeMap<String, Dataset>,
+    /// The object ledger.
+    pub objects: Option<Pointer>,
+    /// Headline numbers and balances of the run, for people.
+    #[serde(default)]
+    pub summary: BTreeMap<String, serde_json::Value>,
+}
+
+/// An immutable file named by a release.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pointer {
+    pub path: String,
+    pub file_hash: Hash,
+}
+
+/// Records of one object version: `read = used + duplicate + rejected + skipped`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Counts {
+    pub read: u64,
+    pub used: u64,
+    pub duplicate: u64,
+    pub rejected: u64,
+    pub skipped: u64,
+}
+
+impl Counts {
+    pub fn add(&mut self, other: Self) {
+        self.read += other.read;
+        self.used += other.used;
+        self.duplicate += other.duplicate;
+        self.rejected += other.rejected;
+        self.skipped += other.skipped;
+    }
+
+    pub fn balances(&self) -> bool {
+        self.read == self.used + self.duplicate + self.rejected + self.skipped
+    }
+}
+
+/// One version of one raw object, kept for good.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObjectEntry {
+    pub url: String,
+    /// Counts the distinct contents seen at the url, from 1.
+    pub version: i64,
+    /// `<source>/<entity>` of the spec, and the account.
+    pub spec: String,
+    pub account: String,
+    pub dt: NaiveDate,
+    pub etag: Option<String>,
+    pub bytes: u64,
+    pub modified_us: i64,
+    pub sha256: Hash,
+    /// The batch whose staged files hold its rows.
+    pub batch: Hash,
+    /// What its rows were made under: spec, staging SQL, time zone, options.
+    pub staging: Hash,
+    /// Its rows retired when a newer version came (`on_change = "replace"`).
+    pub replaces: bool,
+    pub counts: Counts,
+}
+
+fn release_path(number: u64) -> String {
+    format!("releases/{number:08}.json")
+}
+
+/// Reads what is there; never writes.
+#[derive(Debug, Clone)]
+pub struct StateReader {
+    store: Store,
+}
+
+impl StateReader {
+    pub fn new(store: Store) -> Self {
+        Self { store }
+    }
+
+    /// Numbers of all releases, oldest first.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn numbers(&self) -> Result<Vec<u64>, StateError> {
+        let number = |path: &str| path.rsplit('/').next()?.strip_suffix(".json")?.parse().ok();
+        let listed = self.store.list("releases").await?;
+        let mut numbers: Vec<u64> = listed.iter().filter_map(|o| number(&o.path)).collect();
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+
+    /// The newest release, if there is any.
+    ///
+    /// # Errors
+    /// The store failed, or the release cannot be read.
+    pub async fn latest(&self) -> Result<Option<Release>, StateError> {
+        match self.numbers().await?.last() {
+            Some(number) => Ok(Some(self.release(*number).await?)),
+            None => Ok(None),
+        }
+    }
+
+    /// # Errors
+    /// There is no such release, or it cannot be read.
+    pub async fn release(&self, number: u64) -> Result<Release, StateError> {
+        let path = release_path(number);
+        let bytes = self.store.read(&path).await?;
+        // The layout is read alone first: a newer one may have other fields.
+        #[derive(Deserialize)]
+        struct Probe {
+            layout: u32,
+        }
+        let malformed = |source| StateError::Malformed { path: path.clone(), source };
+        let probe: Probe = serde_json::from_slice(&bytes).map_err(malformed)?;
+        if probe.layout != LAYOUT {
+            return Err(StateError::Layout { path, found: probe.layout });
+        }
+        serde_json::from_slice(&bytes).map_err(malformed)
+    }
+
+    /// The object ledger of a release.
+    ///
+    /// # Errors
+    /// It is missing, damaged or malformed.
+    pub async fn objects(&self, release: &Release) -> Result<Vec<ObjectEntry>, StateError> {
+        let Some(pointer) = &release.objects else {
+            return Ok(Vec::new());
+        };
+        let bytes = self.store.read_verified(&pointer.path, &pointer.file_hash).await?;
+        let malformed = |source| StateError::Malformed { path: pointer.path.clone(), source };
+        serde_json::from_slice(&bytes).map_err(malformed)
+    }
+}
+
+/// What became of a commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Commit {
+    Won,
+    /// Another run made this number first.
+    Lost,
+}
+
+/// Writes state; every write is a create of a new name.
+#[derive(Debug, Clone)]
+pub struct StateWriter {
+    store: Store,
+}
+
+impl StateWriter {
+    pub fn new(store: Store) -> Self {
+        Self { store }
+    }
+
+    /// Stores the object ledger and says where.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn objects(&self, entries: &[ObjectEntry]) -> Result<Pointer, StateError> {
+        let path = String::from("state/v1/objects");
+        let bytes = serde_json::to_vec(entries)
+            .map_err(|source| StateError::Malformed { path: path.clone(), source })?;
+        let file_hash = Hash::of(&bytes);
+        let path = format!("{path}/{file_hash}.json");
+        self.store.replace(&path, bytes.into()).await?;
+        Ok(Pointer { path, file_hash })
+    }
+
+    /// **The** commit: creates `releases/<number>.json`, and on any doubt reads it back.
+    ///
+    /// # Errors
+    /// The store failed and the release is not there.
+    pub async fn commit(&self, release: &Release) -> Result<Commit, StateError> {
+        let path = release_path(release.number);
+        let bytes = serde_json::to_vec_pretty(release)
+            .map_err(|source| StateError::Malformed { path: path.clone(), source })?;
+        let created = self.store.create(&path, Bytes::from(bytes)).await;
+        if let Ok(Created::New) = created {
+            return Ok(Commit::Won);
+        }
+        let reader = StateReader::new(self.store.clone());
+        match (reader.release(release.number).await, created) {
+            (Ok(found), _) if found.writer == release.writer => Ok(Commit::Won),
+            (Ok(_), _) => Ok(Commit::Lost),
+            (Err(_), Err(error)) => Err(error.into()),
+            (Err(error), Ok(_)) => Err(error),
+        }
+    }
+}

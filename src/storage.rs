@@ -1,0 +1,397 @@
+//! Bytes in, bytes out, atomically: the only room that names `object_store` and Parquet writers.
+//!
+//! A [`Store`] is a place (bucket and prefix, folder, or memory). What it promises on all of them:
+//! a name is created once or not at all ([`Store::create`]), bytes are on disk when a write
+//! returns, and what was written can be verified by its SHA-256 when it is read. It retries what a
+//! store calls temporary, and never trusts an ETag (stores were seen to accept flipped bytes).
+
+pub mod local;
+pub mod parquet;
+
+use std::collections::BTreeMap;
+use std::path::{Path as FilePath, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
+use object_store::path::Path;
+use object_store::{
+    Error as Cause, GetOptions, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions,
+    PutPayload,
+};
+use url::Url;
+
+use crate::table::hash::Hash;
+
+/// Above this size a file is sent in parts.
+const PUT_BYTES_MAX: u64 = 64 * 1024 * 1024;
+const PART_BYTES: usize = 16 * 1024 * 1024;
+/// Listings larger than this are refused: they would be a mistaken url, not a warehouse.
+const LIST_OBJECTS_MAX: usize = 5_000_000;
+
+/// Conditions of a store that callers tell apart; the cause is the store's own.
+#[derive(Debug, thiserror::Error)]
+pub enum StorageError {
+    #[error("`{url}` is not a url of a store this binary knows (file, s3, gs, az, memory)")]
+    Url {
+        url: String,
+        #[source]
+        source: Option<Box<Cause>>,
+    },
+    #[error("`{path}` was not found")]
+    NotFound { path: String },
+    #[error("permission denied on `{path}`")]
+    Permission {
+        path: String,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    #[error("no space left while writing `{path}`")]
+    Full {
+        path: String,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    #[error("`{path}` is damaged: its SHA-256 is not the one recorded when it was written")]
+    Damaged { path: String },
+    #[error("listing `{path}` gave more than {limit} objects")]
+    TooMany { path: String, limit: usize },
+    #[error("the store failed on `{path}`")]
+    Unavailable {
+        path: String,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    #[error("parquet file `{path}` cannot be read or written")]
+    Parquet {
+        path: String,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl StorageError {
+    fn of(path: &Path, cause: Cause) -> Self {
+        let path = path.to_string();
+        match cause {
+            Cause::NotFound { .. } => Self::NotFound { path },
+            Cause::PermissionDenied { .. } | Cause::Unauthenticated { .. } => {
+                Self::Permission { path, source: cause.into() }
+            }
+            other => Self::from_source(path, other.into()),
+        }
+    }
+
+    /// Tells disk-full and permission apart from other input and output errors.
+    fn from_source(path: String, source: Box<dyn std::error::Error + Send + Sync>) -> Self {
+        let mut next: Option<&(dyn std::error::Error + 'static)> = Some(source.as_ref());
+        while let Some(error) = next {
+            if let Some(io) = error.downcast_ref::<std::io::Error>() {
+                match io.kind() {
+                    std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+                        return Self::Full { path, source };
+                    }
+                    std::io::ErrorKind::PermissionDenied
+                    | std::io::ErrorKind::ReadOnlyFilesystem => {
+                        return Self::Permission { path, source };
+                    }
+                    _ => {}
+                }
+            }
+            next = error.source();
+        }
+        Self::Unavailable { path, source }
+    }
+
+    /// An Arrow error from a spill file: the disk is at fault more often than the rows.
+    pub(crate) fn arrow(path: &FilePath, source: arrow::error::ArrowError) -> Self {
+        match source {
+            arrow::error::ArrowError::IoError(_, source) => Self::io(path, source),
+            other => Self::from_source(path.display().to_string(), other.into()),
+        }
+    }
+
+    pub(crate) fn io(path: &FilePath, source: std::io::Error) -> Self {
+        let path = path.display().to_string();
+        match source.kind() {
+            std::io::ErrorKind::NotFound => Self::NotFound { path },
+            _ => Self::from_source(path, source.into()),
+        }
+    }
+}
+
+/// What became of a create.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Created {
+    /// The name did not exist; now it holds our bytes.
+    New,
+    /// The name existed, and holds what somebody (perhaps an earlier try of ours) put there.
+    Exists,
+}
+
+/// One object of a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Relative to the store's root.
+    pub path: String,
+    pub bytes: u64,
+    pub etag: Option<String>,
+    /// Microseconds since 1970, UTC.
+    pub modified_us: i64,
+}
+
+/// A folder or prefix in some object store.
+#[derive(Debug, Clone)]
+pub struct Store {
+    inner: Arc<dyn ObjectStore>,
+    prefix: Path,
+    url: Url,
+    /// The folder, when the store is the local disk.
+    disk: Option<PathBuf>,
+}
+
+impl Store {
+    /// Opens `location`: a url, or a path on the local disk (made absolute against `base`).
+    ///
+    /// `options` are the store's own settings by the names `object_store` knows
+    /// (`aws_access_key_id`, …), read from the environment by `settings`.
+    ///
+    /// # Errors
+    /// A url that names no known kind of store, or settings it refuses.
+    pub fn open(
+        location: &str,
+        base: &FilePath,
+        options: &BTreeMap<String, String>,
+    ) -> Result<Self, StorageError> {
+        let url = locate(location, base)?;
+        if url.scheme() == "file" {
+            let wrong = || StorageError::Url { url: url.to_string(), source: None };
+            return Ok(Self::on_disk(&url.to_file_path().map_err(|()| wrong())?));
+        }
+        let (inner, prefix) = object_store::parse_url_opts(&url, options).map_err(|source| {
+            StorageError::Url { url: url.to_string(), source: Some(Box::new(source)) }
+        })?;
+        Ok(Self { inner: Arc::from(inner), prefix, url, disk: None })
+    }
+
+    /// A folder of the local disk; made at the first write.
+    pub fn on_disk(folder: &FilePath) -> Self {
+        let url = Url::from_directory_path(folder)
+            .unwrap_or_else(|()| unreachable!("`locate` made the path absolute"));
+        let prefix = Path::from_absolute_path(folder).unwrap_or_default();
+        let inner = Arc::new(object_store::local::LocalFileSystem::new());
+        Self { inner, prefix, url, disk: Some(folder.to_owned()) }
+    }
+
+    /// Any `object_store` under a prefix; tests hand in faulty ones.
+    pub fn over(inner: Arc<dyn ObjectStore>, url: &Url) -> Self {
+        Self { inner, prefix: Path::default(), url: url.clone(), disk: None }
+    }
+
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// The folder behind this store, if it is on the local disk.
+    pub fn folder(&self) -> Option<&FilePath> {
+        self.disk.as_deref()
+    }
+
+    /// The `object_store` and, for a path of this store, its full path there: for engines.
+    pub fn raw(&self) -> Arc<dyn ObjectStore> {
+        Arc::clone(&self.inner)
+    }
+
+    /// The path of `path` inside [`Store::raw`].
+    pub fn full(&self, path: &str) -> Path {
+        Path::from_iter(self.prefix.parts().chain(Path::from(path).parts()))
+    }
+
+    /// The url a reader outside gives to its own client; a plain path for the local disk.
+    pub fn address(&self, path: &str) -> String {
+        match &self.disk {
+            Some(folder) => folder.join(path).display().to_string(),
+            None => format!("{}/{path}", self.url.as_str().trim_end_matches('/')),
+        }
+    }
+
+    /// # Errors
+    /// The object is not there, or the store failed.
+    pub async fn read(&self, path: &str) -> Result<Bytes, StorageError> {
+        let full = self.full(path);
+        let fail = |cause| StorageError::of(&full, cause);
+        self.inner.get(&full).await.map_err(fail)?.bytes().await.map_err(fail)
+    }
+
+    /// Reads and compares with the hash recorded when the object was written.
+    ///
+    /// # Errors
+    /// As [`Store::read`], and [`StorageError::Damaged`].
+    pub async fn read_verified(&self, path: &str, hash: &Hash) -> Result<Bytes, StorageError> {
+        let bytes = self.read(path).await?;
+        if Hash::of(&bytes) == *hash {
+            return Ok(bytes);
+        }
+        Err(StorageError::Damaged { path: path.to_owned() })
+    }
+
+    /// The object in pieces as they arrive.
+    ///
+    /// # Errors
+    /// The object is not there, or the store failed; later pieces may fail too.
+    pub async fn stream(
+        &self,
+        path: &str,
+    ) -> Result<BoxStream<'static, Result<Bytes, StorageError>>, StorageError> {
+        let full = self.full(path);
+        let got = self.inner.get_opts(&full, GetOptions::default()).await;
+        let stream = got.map_err(|cause| StorageError::of(&full, cause))?.into_stream();
+        Ok(stream.map_err(move |cause| StorageError::of(&full, cause)).boxed())
+    }
+
+    /// # Errors
+    /// The store failed; a missing object is `None`.
+    pub async fn head(&self, path: &str) -> Result<Option<Listed>, StorageError> {
+        let full = self.full(path);
+        match self.inner.head(&full).await {
+            Ok(meta) => Ok(Some(self.listed(&meta))),
+            Err(Cause::NotFound { .. }) => Ok(None),
+            Err(cause) => Err(StorageError::of(&full, cause)),
+        }
+    }
+
+    /// All objects under `prefix`, sorted by path; an absent folder lists nothing.
+    ///
+    /// # Errors
+    /// The store failed, or there are more objects than any warehouse has.
+    pub async fn list(&self, prefix: &str) -> Result<Vec<Listed>, StorageError> {
+        let full = self.full(prefix);
+        let mut stream = self.inner.list(Some(&full));
+        let mut found = Vec::new();
+        while let Some(meta) = stream.next().await {
+            let meta = match meta {
+                Ok(meta) => meta,
+                Err(Cause::NotFound { .. }) => break,
+                Err(cause) => return Err(StorageError::of(&full, cause)),
+            };
+            found.push(self.listed(&meta));
+            if found.len() > LIST_OBJECTS_MAX {
+                let (path, limit) = (full.to_string(), LIST_OBJECTS_MAX);
+                return Err(StorageError::TooMany { path, limit });
+            }
+        }
+        found.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(found)
+    }
+
+    fn listed(&self, meta: &ObjectMeta) -> Listed {
+        let inside = meta.location.prefix_match(&self.prefix);
+        let path = inside.map(Path::from_iter).unwrap_or_default().to_string();
+        Listed {
+            path,
+            bytes: meta.size,
+            etag: meta.e_tag.as_deref().map(|etag| etag.trim_matches('"').to_owned()),
+            modified_us: meta.last_modified.timestamp_micros(),
+        }
+    }
+
+    /// Puts `bytes` under a name that must not exist yet; the one primitive commits rest on.
+    ///
+    /// A lost acknowledgement can make our own success look like [`Created::Exists`] or an error:
+    /// callers read back and compare.
+    ///
+    /// # Errors
+    /// The store failed; the object may or may not be there.
+    pub async fn create(&self, path: &str, bytes: Bytes) -> Result<Created, StorageError> {
+        if let Some(folder) = &self.disk {
+            return local::create(&folder.join(path), &bytes);
+        }
+        let full = self.full(path);
+        let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+        match self.inner.put_opts(&full, PutPayload::from_bytes(bytes), options).await {
+            Ok(_) => Ok(Created::New),
+            Err(Cause::AlreadyExists { .. } | Cause::Precondition { .. }) => Ok(Created::Exists),
+            Err(cause) => Err(StorageError::of(&full, cause)),
+        }
+    }
+
+    /// Puts `bytes` under a name whatever was there: for content-named objects and `views.sql`.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn replace(&self, path: &str, bytes: Bytes) -> Result<(), StorageError> {
+        if let Some(folder) = &self.disk {
+            return local::replace(&folder.join(path), &bytes);
+        }
+        let full = self.full(path);
+        let put = self.inner.put(&full, PutPayload::from_bytes(bytes)).await;
+        put.map(|_| ()).map_err(|cause| StorageError::of(&full, cause))
+    }
+
+    /// Moves a finished scratch file under a content-addressed name, in parts when it is large.
+    ///
+    /// # Errors
+    /// The scratch file cannot be read, or the store failed.
+    pub async fn put_file(&self, scratch: &FilePath, path: &str) -> Result<(), StorageError> {
+        if let Some(folder) = &self.disk {
+            return local::adopt(scratch, &folder.join(path));
+        }
+        let io = |source| StorageError::io(scratch, source);
+        let size = std::fs::metadata(scratch).map_err(io)?.len();
+        if size <= PUT_BYTES_MAX {
+            let bytes = Bytes::from(std::fs::read(scratch).map_err(io)?);
+            return self.replace(path, bytes).await;
+        }
+        let full = self.full(path);
+        let fail = |cause| StorageError::of(&full, cause);
+        let mut file = std::fs::File::open(scratch).map_err(io)?;
+        let mut upload = self.inner.put_multipart(&full).await.map_err(fail)?;
+        loop {
+            let part = local::read_part(&mut file, PART_BYTES).map_err(io)?;
+            if part.is_empty() {
+                break;
+            }
+            if let Err(cause) = upload.put_part(part.into()).await {
+                // An upload left open costs money on S3; the error that matters is the first.
+                let _ = upload.abort().await;
+                return Err(fail(cause));
+            }
+        }
+        upload.complete().await.map(|_| ()).map_err(fail)
+    }
+
+    /// Gives an object a second, content-addressed name: a link on disk, a copy elsewhere.
+    ///
+    /// # Errors
+    /// The source is not there, or the store failed.
+    pub async fn copy(&self, from: &str, to: &str) -> Result<(), StorageError> {
+        if let Some(folder) = &self.disk {
+            return local::link(&folder.join(from), &folder.join(to));
+        }
+        let (from, to) = (self.full(from), self.full(to));
+        self.inner.copy(&from, &to).await.map_err(|cause| StorageError::of(&from, cause))
+    }
+
+    /// Removes an object; one that is not there is as good as removed.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn delete(&self, path: &str) -> Result<(), StorageError> {
+        let full = self.full(path);
+        match self.inner.delete(&full).await {
+            Ok(()) | Err(Cause::NotFound { .. }) => Ok(()),
+            Err(cause) => Err(StorageError::of(&full, cause)),
+        }
+    }
+}
+
+fn locate(location: &str, base: &FilePath) -> Result<Url, StorageError> {
+    let wrong = || StorageError::Url { url: location.to_owned(), source: None };
+    if location.contains("://") {
+        return Url::parse(location).map_err(|_| wrong());
+    }
+    let folder = base.join(location);
+    let folder = std::path::absolute(&folder).map_err(|_| wrong())?;
+    Url::from_directory_path(folder).map_err(|()| wrong())
+}

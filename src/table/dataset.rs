@@ -1,0 +1,58 @@
+//! Rows that lie in files: what steps hand to one another, and what a release names.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::hash::{Hash, Hasher};
+
+/// One immutable Parquet file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileRef {
+    /// Relative to the warehouse.
+    pub path: String,
+    pub bytes: u64,
+    pub rows: u64,
+    /// SHA-256 of the bytes: integrity.
+    pub file_hash: Hash,
+    /// Of the rows in canonical order: cut-off.
+    pub content_hash: Hash,
+    /// Values of the partition columns, as they stand in a path.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub partition: BTreeMap<String, String>,
+    /// Slice (0–63), bucket, or which cut of the partition this is.
+    pub ordinal: u32,
+}
+
+/// A table's rows: files in order of partition and ordinal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dataset {
+    pub name: String,
+    /// Of the step's inputs: code, options, slices.
+    pub fingerprint: Hash,
+    /// Of all files' content.
+    pub content_hash: Hash,
+    pub rows: u64,
+    pub files: Vec<FileRef>,
+}
+
+impl Dataset {
+    pub fn new(name: &str, fingerprint: Hash, mut files: Vec<FileRef>) -> Self {
+        files.sort_by(|a, b| {
+            (&a.partition, a.ordinal, &a.path).cmp(&(&b.partition, b.ordinal, &b.path))
+        });
+        let mut hasher = Hasher::new("dataset");
+        for file in &files {
+            for (column, value) in &file.partition {
+                hasher.part(column).part(value);
+            }
+            hasher.part(file.ordinal.to_le_bytes()).part(file.content_hash.as_str());
+        }
+        let rows = files.iter().map(|file| file.rows).sum();
+        Self { name: name.to_owned(), fingerprint, content_hash: hasher.finish(), rows, files }
+    }
+
+    pub fn bytes(&self) -> u64 {
+        self.files.iter().map(|file| file.bytes).sum()
+    }
+}

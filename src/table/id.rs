@@ -1,0 +1,46 @@
+//! Ids made from natural keys: the same key gives the same id, in every run and on every machine.
+
+use data_encoding::{BASE32_NOPAD, Encoding, Specification};
+use hmac::{Hmac, Mac};
+use sha2::{Digest, Sha256};
+use std::sync::LazyLock;
+
+use super::BUCKETS;
+
+/// RFC 4648 base32, lower case, unpadded.
+static BASE32: LazyLock<Encoding> = LazyLock::new(|| {
+    let mut specification = Specification::new();
+    specification.symbols.push_str("abcdefghijklmnopqrstuvwxyz234567");
+    specification.encoding().unwrap_or(BASE32_NOPAD)
+});
+
+/// Bits of a digest that an id keeps: 160.
+const ID_BYTES: usize = 20;
+
+fn fold_in(digest: &mut impl FnMut(&[u8]), parts: &[&str]) {
+    for part in parts {
+        digest(&(part.len() as u64).to_le_bytes());
+        digest(part.as_bytes());
+    }
+}
+
+/// `<prefix>_` + base32 of the first 160 bits of SHA-256 over the length-prefixed parts.
+pub fn from_key(prefix: &str, parts: &[&str]) -> String {
+    let mut digest = Sha256::new();
+    fold_in(&mut |bytes| digest.update(bytes), parts);
+    format!("{prefix}_{}", BASE32.encode(&digest.finalize()[..ID_BYTES]))
+}
+
+/// As [`from_key`], but under a secret: values cannot be guessed back from the id.
+pub fn keyed(prefix: &str, salt: &[u8], parts: &[&str]) -> String {
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(salt) else {
+        unreachable!("an HMAC takes a key of any length")
+    };
+    fold_in(&mut |bytes| mac.update(bytes), parts);
+    format!("{prefix}_{}", BASE32.encode(&mac.finalize().into_bytes()[..ID_BYTES]))
+}
+
+/// The bucket of a key: the first 6 bits of its SHA-256.
+pub fn bucket(key: &str) -> usize {
+    usize::from(Sha256::digest(key.as_bytes())[0]) * BUCKETS / 256
+}

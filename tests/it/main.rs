@@ -1,0 +1,3 @@
+//! Everything that needs the library, in one binary: each binary links both engines again.
+
+mod skeleton;
