@@ -3,12 +3,14 @@
 //! Nothing here reads or writes; `run` does what a plan says, and `cxmart plan` prints it.
 
 pub mod graph;
+pub mod native;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Days, NaiveDate};
 
-pub use self::graph::{Graph, Native, Node, NodeKind};
+pub use self::graph::{Graph, Node, NodeKind};
+pub use self::native::Native;
 use crate::catalog::{Catalog, SourceSpec};
 use crate::job::{Job, Problem};
 use crate::state::{ObjectEntry, Release};

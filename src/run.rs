@@ -8,6 +8,7 @@ pub mod current;
 pub mod ledger;
 pub mod listing;
 pub mod model;
+pub mod native;
 pub mod sink;
 pub mod staging;
 pub mod work;
@@ -192,7 +193,9 @@ async fn attempt(
                         .await?
                 }
                 NodeKind::Model => model::run(context, plan, node, &fingerprint, &tables).await?,
-                NodeKind::Native(native) => return Err(RunError::NoTable(native.name.to_owned())),
+                NodeKind::Native(native) => {
+                    native::run(context, plan, node, native, &fingerprint, &tables, parent).await?
+                }
             };
             context.work.finish(&fingerprint, &made).await?;
             made

@@ -3,24 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::RUN_TABLE;
+use super::native::{NATIVE, Native};
 use crate::catalog::{Catalog, Layer, Model};
 use crate::job::{Job, Problem};
 use crate::table::hash::{Hash, Hasher};
-
-/// A step in Rust: what it reads and makes. `run` knows how to call it.
-#[derive(Debug)]
-pub struct Native {
-    pub name: &'static str,
-    pub inputs: &'static [&'static str],
-    pub outputs: &'static [&'static str],
-    /// Raised when the code gives other rows for the same input.
-    pub version: u32,
-    /// The job's options it reads, as text.
-    pub options: fn(&Job) -> String,
-}
-
-/// All steps in Rust but staging and `current`, which follow from the catalogue.
-pub static NATIVE: &[Native] = &[];
 
 #[derive(Debug, Clone, Copy)]
 pub enum NodeKind {
@@ -95,10 +81,17 @@ impl Graph {
                     code.part(format!("{:?}", table.contract));
                 }
             }
+            let mut inputs = BTreeSet::new();
+            for &input in native.inputs {
+                match catalog.models.get(input).filter(|_| is_view(catalog, input)) {
+                    Some(view) => inputs.extend(through_views(catalog, view, &mut code)),
+                    None => drop(inputs.insert(input.to_owned())),
+                }
+            }
             nodes.push(Node {
                 name: native.name.to_owned(),
                 kind: NodeKind::Native(native),
-                inputs: native.inputs.iter().map(|&name| name.to_owned()).collect(),
+                inputs: inputs.into_iter().collect(),
                 outputs: native.outputs.iter().map(|&name| name.to_owned()).collect(),
                 code: code.finish(),
             });
@@ -123,11 +116,7 @@ fn model_node(catalog: &Catalog, model: &Model) -> Option<Node> {
     }
     let mut code = Hasher::new("model");
     code.part(format!("{:?}", table.contract));
-    let mut inputs = BTreeSet::new();
-    for part in with_views(catalog, model) {
-        code.part(part.code_hash.as_str());
-        inputs.extend(part.references.iter().filter(|name| !is_view(catalog, name)).cloned());
-    }
+    let inputs = through_views(catalog, model, &mut code);
     Some(Node {
         name: model.name.clone(),
         kind: NodeKind::Model,
@@ -135,6 +124,16 @@ fn model_node(catalog: &Catalog, model: &Model) -> Option<Node> {
         outputs: vec![model.name.clone()],
         code: code.finish(),
     })
+}
+
+/// The tables a model reads, its views looked through; their code goes into `code`.
+fn through_views(catalog: &Catalog, model: &Model, code: &mut Hasher) -> BTreeSet<String> {
+    let mut inputs = BTreeSet::new();
+    for part in with_views(catalog, model) {
+        code.part(part.code_hash.as_str());
+        inputs.extend(part.references.iter().filter(|name| !is_view(catalog, name)).cloned());
+    }
+    inputs
 }
 
 /// A model without a contract is not written; it is a view inside those that read it.

@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Date32Array, RecordBatch, StringArray};
+use arrow::array::{
+    ArrayRef, Date32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+};
+use chrono::{Days, NaiveDate, NaiveTime};
+use chrono_tz::Tz;
 use futures::StreamExt;
 
 use super::sink::{Sink, Spread};
@@ -18,14 +22,34 @@ use crate::table::hash::Hash;
 fn run_row(context: &Context, plan: &Plan) -> Result<RecordBatch, RunError> {
     let day = |date| Arc::new(Date32Array::from(vec![day_number(date)])) as ArrayRef;
     let text = |value: &str| Arc::new(StringArray::from(vec![value])) as ArrayRef;
+    let count = |value: u32| Arc::new(Int64Array::from(vec![i64::from(value)])) as ArrayRef;
+    let end = TimestampMicrosecondArray::from(vec![end_of(plan.horizon, &context.job.time_zone)]);
+    let metrics = &context.job.metrics;
     let columns = vec![
         ("as_of", day(plan.as_of)),
+        // First instant that tables without `as_of` do not know of.
+        ("horizon_end", Arc::new(end.with_timezone("UTC")) as ArrayRef),
         ("time_zone", text(&context.job.time_zone)),
         ("currency", text(&context.job.currency)),
+        ("inactive_days", count(metrics.inactive_days)),
+        ("grace_days", count(metrics.grace_days)),
+        ("min_cell", count(metrics.min_cell)),
+        ("conversion_days", count(context.job.stages.conversion_days)),
+        ("loyal_orders", count(context.job.stages.loyal_orders)),
     ];
     RecordBatch::try_from_iter(columns).map_err(|source| {
         crate::table::TableError::Order { table: RUN_TABLE.into(), source }.into()
     })
+}
+
+/// First instant after `day` in `zone`, in microseconds since 1970, UTC.
+pub fn end_of(day: NaiveDate, zone: &str) -> i64 {
+    let zone: Tz = zone.parse().unwrap_or(Tz::UTC);
+    let next = day.checked_add_days(Days::new(1)).unwrap_or(day).and_time(NaiveTime::MIN);
+    // Where midnight does not exist (a DST gap), the day begins an hour later.
+    let local = next.and_local_timezone(zone).earliest();
+    let later = || (next + chrono::Duration::hours(1)).and_local_timezone(zone).earliest();
+    local.or_else(later).map_or(0, |instant| instant.timestamp_micros())
 }
 
 /// Makes tables readable by SQL under their names.
