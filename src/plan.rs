@@ -7,7 +7,8 @@ pub mod native;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Days, NaiveDate};
+use chrono::{DateTime, Days, NaiveDate, NaiveTime};
+use chrono_tz::Tz;
 
 pub use self::graph::{Graph, Node, NodeKind};
 pub use self::native::Native;
@@ -94,6 +95,8 @@ pub struct Step {
 pub struct Plan {
     pub as_of: NaiveDate,
     pub horizon: NaiveDate,
+    /// First instant after the horizon, in microseconds since 1970, UTC.
+    pub horizon_end_us: i64,
     pub batches: Vec<Batch>,
     /// All nodes in an order in which they can run, unchanged ones too.
     pub steps: Vec<Step>,
@@ -149,8 +152,10 @@ pub fn plan(
     let due: Vec<_> = listing.into_iter().filter(|(_, dt)| *dt <= as_of).collect();
     let batches = batches(job, catalog, &specs, snapshot, &due);
     let graph = Graph::new(job, catalog).map_err(PlanError::Problems)?;
-    let steps = steps(&graph, snapshot, &batches, catalog, &run_hash(job, as_of));
-    Ok(Plan { as_of, horizon: as_of, batches, steps, left_out })
+    let horizon_end_us = end_of(as_of, &job.time_zone);
+    let values = RunValues { run: run_hash(job, as_of), horizon_end_us };
+    let steps = steps(&graph, snapshot, &batches, catalog, &values);
+    Ok(Plan { as_of, horizon: as_of, horizon_end_us, batches, steps, left_out })
 }
 
 fn resolve_specs<'a>(job: &Job, catalog: &'a Catalog) -> Result<Vec<&'a SourceSpec>, PlanError> {
@@ -273,6 +278,16 @@ fn cut(mut objects: Vec<Found>, job: &Job) -> Vec<Vec<Found>> {
     batches
 }
 
+/// First instant after `day` in `zone`, in microseconds since 1970, UTC.
+pub fn end_of(day: NaiveDate, zone: &str) -> i64 {
+    let zone: Tz = zone.parse().unwrap_or(Tz::UTC);
+    let next = day.checked_add_days(Days::new(1)).unwrap_or(day).and_time(NaiveTime::MIN);
+    // Where midnight does not exist (a DST gap), the day begins an hour later.
+    let local = next.and_local_timezone(zone).earliest();
+    let later = || (next + chrono::Duration::hours(1)).and_local_timezone(zone).earliest();
+    local.or_else(later).map_or(0, |instant| instant.timestamp_micros())
+}
+
 /// Hash of the values that the `run` table shows.
 pub fn run_hash(job: &Job, as_of: NaiveDate) -> Hash {
     let mut hasher = Hasher::new(RUN_TABLE);
@@ -290,12 +305,18 @@ pub fn fingerprint<'a>(node: &Node, inputs: impl Iterator<Item = (&'a str, &'a H
     hasher.finish()
 }
 
+/// What of a run goes into fingerprints.
+struct RunValues {
+    run: Hash,
+    horizon_end_us: i64,
+}
+
 fn steps(
     graph: &Graph,
     snapshot: Snapshot<'_>,
     batches: &[Batch],
     catalog: &Catalog,
-    run: &Hash,
+    values: &RunValues,
 ) -> Vec<Step> {
     let known = |name: &str| snapshot.release.and_then(|release| dataset(release, name));
     let mut dirty: BTreeSet<String> = BTreeSet::new();
@@ -316,8 +337,8 @@ fn steps(
             Reason::Missing
         } else {
             let content = |name: &'_ String| match name.as_str() {
-                RUN_TABLE => Some(run.clone()),
-                name => known(name).map(|dataset| dataset.content_hash.clone()),
+                RUN_TABLE => Some(values.run.clone()),
+                name => known(name).map(|d| d.input_hash_until(values.horizon_end_us)),
             };
             let inputs: Vec<_> = node
                 .inputs

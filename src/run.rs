@@ -67,6 +67,8 @@ pub enum RunError {
     CommitLost,
     #[error("a worker thread ended early")]
     Thread(#[source] tokio::task::JoinError),
+    #[error("a worker of `{0}` panicked")]
+    Panicked(&'static str),
     #[error("`{0}` is not made by any step")]
     NoTable(String),
 }
@@ -155,8 +157,8 @@ async fn attempt(
     objects: Vec<ObjectEntry>,
 ) -> Result<Option<Outcome>, RunError> {
     let mut tables = Tables::new();
-    let staged = staging::stage(context, plan, parent, objects).await?;
-    tables.extend(staged.tables);
+    let mut staged = staging::stage(context, plan, parent, objects).await?;
+    tables.append(&mut staged.tables);
     let (mut steps_run, mut steps_reused) = (0, 0);
     let run_hash = plan::run_hash(&context.job, plan.as_of);
     for step in &plan.steps {
@@ -165,7 +167,7 @@ async fn attempt(
             RUN_TABLE => Ok(run_hash.clone()),
             name => tables
                 .get(name)
-                .map(|dataset| dataset.content_hash.clone())
+                .map(|dataset| dataset.input_hash_until(plan.horizon_end_us))
                 .ok_or_else(|| RunError::NoTable(name.to_owned())),
         };
         let inputs: Vec<(&str, Hash)> = node
@@ -189,8 +191,7 @@ async fn attempt(
             steps_run += 1;
             let made = match node.kind {
                 NodeKind::Current => {
-                    current::current(context, node, &fingerprint, &tables, parent, &staged.objects)
-                        .await?
+                    current::current(context, node, &fingerprint, &tables, parent, &staged).await?
                 }
                 NodeKind::Model => model::run(context, plan, node, &fingerprint, &tables).await?,
                 NodeKind::Native(native) => {

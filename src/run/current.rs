@@ -1,20 +1,54 @@
 //! Merges new staged rows into the versions of each key, bucket by bucket.
+//!
+//! A night's rows usually come after everything known, and then only the buckets they fall into
+//! are merged with what the parent release has. Late rows, retired objects and changed code
+//! rebuild from the staged files; the result is the same.
 
-use std::collections::BTreeSet;
-use std::path::Path;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, mpsc};
 
-use arrow::array::RecordBatch;
+use arrow::array::{AsArray, RecordBatch};
+use arrow::compute::filter_record_batch;
+use arrow::datatypes::{Date32Type, Int64Type, TimestampMicrosecondType};
 
 use super::sink::{self, Sink, Spread, Written};
+use super::staging::Staged;
 use super::{Context, RunError, Tables};
+use crate::catalog::Canonical;
 use crate::current;
-use crate::plan::Node;
+use crate::plan::{self, Node};
 use crate::state::{ObjectEntry, Release};
 use crate::storage::parquet;
-use crate::table::dataset::Dataset;
+use crate::table::dataset::{Dataset, FileRef};
 use crate::table::hash::Hash;
-use crate::table::{Contract, TableError};
+use crate::table::{Contract, TableError, id};
+
+/// Objects whose rows no longer count, by url and version.
+type Retired = BTreeSet<(String, i64)>;
+
+/// The versions of `objects` that a newer one replaced.
+pub fn retired(objects: &[ObjectEntry]) -> Retired {
+    let mut newest: BTreeMap<&str, i64> = BTreeMap::new();
+    for entry in objects {
+        let version = newest.entry(&entry.url).or_default();
+        *version = entry.version.max(*version);
+    }
+    let replaced = |entry: &&ObjectEntry| {
+        entry.replaces && newest.get(entry.url.as_str()).is_some_and(|v| *v > entry.version)
+    };
+    objects.iter().filter(replaced).map(|entry| (entry.url.clone(), entry.version)).collect()
+}
+
+/// What one run of the node works with.
+struct Merge<'a> {
+    context: &'a Arc<Context>,
+    contract: Contract,
+    canonical: Canonical,
+    staged: &'a Dataset,
+    retired: Retired,
+    scratch: PathBuf,
+}
 
 /// Runs the `current` node of one canonical table.
 ///
@@ -26,55 +60,294 @@ pub async fn current(
     fingerprint: &Hash,
     tables: &Tables,
     parent: Option<&Release>,
-    objects: &[ObjectEntry],
+    staged: &Staged,
 ) -> Result<Vec<Dataset>, RunError> {
-    let _ = (parent, objects);
     let input = node.inputs.first().map_or("", String::as_str);
     let none = || RunError::NoTable(input.to_owned());
-    let contract = context.contract(input).ok_or_else(none)?.clone();
-    let staged = tables.get(input).ok_or_else(none)?;
-    let key = ["source", "source_account", "entity", "source_id"];
-    let key = contract.columns.iter().enumerate().filter(|(_, c)| key.contains(&c.name.as_str()));
-    let spread = Spread::Buckets(key.map(|(i, _)| i).collect());
-    let scratch = context.work.folder(fingerprint);
-    let mut rows = Sink::new(&contract, spread, &scratch);
-    let mut seen = BTreeSet::new();
-    for file in &staged.files {
-        if seen.insert(&file.path) {
-            for batch in parquet::read(&context.store, &file.path, &file.file_hash, None).await? {
-                rows.push(&batch)?;
+    let [newest_name, versions_name] = node.outputs.as_slice() else { return Err(none()) };
+    let name = input.strip_prefix("staged_").unwrap_or(input);
+    let table = context.catalog.tables.get(name).ok_or_else(none)?;
+    let merge = Merge {
+        context,
+        contract: table.contract.clone(),
+        canonical: table.canonical.clone().ok_or_else(none)?,
+        staged: tables.get(input).ok_or_else(none)?,
+        retired: retired(&staged.objects),
+        scratch: context.work.folder(fingerprint),
+    };
+    let before = parent.and_then(|release| merge.before(node, release, versions_name, staged));
+    let made = match before {
+        Some(before) => merge.onto(&before, parent, newest_name, staged).await?,
+        None => merge.rebuild(None).await?,
+    };
+    merge.keep(fingerprint, newest_name, versions_name, made).await
+}
+
+/// What the parent release knows of the table.
+struct Before<'a> {
+    versions: &'a Dataset,
+    /// Paths' hashes of staged files that are merged already.
+    merged: BTreeSet<&'a Hash>,
+}
+
+/// Files of buckets, new ones and those kept from the parent.
+#[derive(Default)]
+struct Made {
+    versions: Vec<Written>,
+    /// `None`: the same rows as the bucket's versions.
+    newest: BTreeMap<u32, Option<Written>>,
+    kept_versions: Vec<FileRef>,
+    kept_newest: Vec<FileRef>,
+    latest_us: Option<i64>,
+}
+
+impl Merge<'_> {
+    /// The parent's versions, if new rows may be merged onto them.
+    fn before<'a>(
+        &self,
+        node: &Node,
+        release: &'a Release,
+        versions: &str,
+        staged: &Staged,
+    ) -> Option<Before<'a>> {
+        let before = release.state.get(&self.staged.name)?;
+        let versions = release.state.get(versions)?;
+        let code =
+            plan::fingerprint(node, [(before.name.as_str(), &before.input_hash())].into_iter());
+        let now: BTreeSet<_> = self.staged.files.iter().map(|file| &file.file_hash).collect();
+        let merged: BTreeSet<_> = before.files.iter().map(|file| &file.file_hash).collect();
+        let same = code == versions.fingerprint
+            && merged.is_subset(&now)
+            && retired(&staged.before) == self.retired;
+        same.then_some(Before { versions, merged })
+    }
+
+    /// Merges the new staged files onto the parent's buckets.
+    async fn onto(
+        &self,
+        before: &Before<'_>,
+        parent: Option<&Release>,
+        newest_name: &str,
+        staged: &Staged,
+    ) -> Result<Made, RunError> {
+        let fresh = self.staged.files.iter().filter(|f| !before.merged.contains(&f.file_hash));
+        let fresh = self.read(fresh, None).await?;
+        let seen_until = self.seen_until(&staged.before);
+        let mut made = Made::default();
+        let mut late = BTreeSet::new();
+        let mut touched = BTreeSet::new();
+        let mut buckets = BTreeMap::new();
+        fresh.into_buckets(|bucket, batches| {
+            touched.insert(bucket);
+            buckets.insert(bucket, batches);
+            Ok(())
+        })?;
+        for (bucket, batches) in buckets {
+            let new = sink::together(&self.contract, &batches)?;
+            let known = before.versions.files.iter().find(|file| file.ordinal == bucket);
+            let old = match known {
+                Some(file) => {
+                    parquet::read(&self.context.store, &file.path, &file.file_hash, None).await?
+                }
+                None => Vec::new(),
+            };
+            let old = sink::together(&self.contract, &old)?;
+            let earlier = old.num_rows();
+            let all = sink::together(&self.contract, &[old, new.clone()])?;
+            let merged = merge(&self.contract, &all, earlier)?;
+            if merged.out_of_order || (earlier > 0 && first_dt(&new) <= seen_until) {
+                late.insert(bucket);
+            } else {
+                self.write(bucket, &merged, &mut made)?;
             }
         }
+        if !late.is_empty() {
+            let again = self.rebuild(Some(&late)).await?;
+            made.versions.extend(again.versions);
+            made.newest.extend(again.newest);
+            made.latest_us = made.latest_us.max(again.latest_us);
+        }
+        let newest = parent.and_then(|release| release.state.get(newest_name));
+        let untouched = |file: &&FileRef| !touched.contains(&file.ordinal);
+        made.kept_versions.extend(before.versions.files.iter().filter(untouched).cloned());
+        if let Some(newest) = newest {
+            made.kept_newest.extend(newest.files.iter().filter(untouched).cloned());
+            made.latest_us = made.latest_us.max(newest.latest_us);
+        }
+        Ok(made)
     }
-    let merged = tokio::task::spawn_blocking(move || merge(&contract, rows, &scratch));
-    let (versions, newest) = merged.await.map_err(RunError::Thread)??;
-    let [newest_name, versions_name] = node.outputs.as_slice() else { return Err(none()) };
-    Ok(vec![
-        context.work.keep(fingerprint, newest_name, newest).await?,
-        context.work.keep(fingerprint, versions_name, versions).await?,
-    ])
+
+    /// Greatest batch date already merged, as a day number: rows up to it are late.
+    fn seen_until(&self, objects: &[ObjectEntry]) -> Option<i32> {
+        let feeds = |entry: &&ObjectEntry| {
+            let spec = self.context.catalog.specs.get(&entry.spec);
+            spec.is_some_and(|spec| {
+                let models = self.context.catalog.staging_models(spec);
+                let target = Some(&self.contract.name);
+                models.iter().any(|model| model.header.canonical.as_ref() == target)
+            })
+        };
+        objects.iter().filter(feeds).map(|entry| crate::stage::finish::day_number(entry.dt)).max()
+    }
+
+    /// Merges all staged files, or those rows of them that fall into `only` these buckets.
+    async fn rebuild(&self, only: Option<&BTreeSet<u32>>) -> Result<Made, RunError> {
+        let rows = self.read(self.staged.files.iter(), only).await?;
+        let made = Mutex::new(Made::default());
+        let threads = self.context.settings.threads.max(1);
+        // Sorting is the work here; reading a spilled bucket back is quick.
+        let (sender, receiver) = mpsc::sync_channel::<(u32, Vec<RecordBatch>)>(1);
+        let receiver = Mutex::new(receiver);
+        let work = || -> Result<(), RunError> {
+            loop {
+                let next = receiver.lock().ok().and_then(|queue| queue.recv().ok());
+                let Some((bucket, batches)) = next else { return Ok(()) };
+                let all = sink::together(&self.contract, &batches)?;
+                drop(batches);
+                let merged = merge(&self.contract, &all, 0)?;
+                drop(all);
+                let mut part = Made::default();
+                self.write(bucket, &merged, &mut part)?;
+                if let Ok(mut made) = made.lock() {
+                    made.versions.extend(part.versions);
+                    made.newest.extend(part.newest);
+                    made.latest_us = made.latest_us.max(part.latest_us);
+                }
+            }
+        };
+        tokio::task::block_in_place(|| {
+            std::thread::scope(|scope| {
+                let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+                let sent = rows.into_buckets(|bucket, batches| {
+                    // Nobody receives any more only when all workers failed; they say why.
+                    let _ = sender.send((bucket, batches));
+                    Ok(())
+                });
+                drop(sender);
+                for worker in workers {
+                    worker.join().map_err(|_| RunError::Panicked("current"))??;
+                }
+                sent
+            })
+        })?;
+        made.into_inner().map_err(|_| RunError::Panicked("current"))
+    }
+
+    /// Staged rows that count, spread over buckets.
+    async fn read(
+        &self,
+        files: impl Iterator<Item = &FileRef>,
+        only: Option<&BTreeSet<u32>>,
+    ) -> Result<Sink, RunError> {
+        let key = current::indices(&self.contract, &current::KEY);
+        let spread = Spread::Buckets(key.clone());
+        let mut rows = Sink::new(&self.contract, spread, &self.scratch.join("spill"));
+        let mut seen = BTreeSet::new();
+        for file in files.filter(|file| seen.insert(&file.file_hash)) {
+            let store = &self.context.store;
+            for batch in parquet::open(store, &file.path, &file.file_hash).await? {
+                rows.push(&self.living(&batch?, &key, only)?)?;
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Rows of objects that did not retire, in the buckets asked for.
+    fn living(
+        &self,
+        batch: &RecordBatch,
+        key: &[usize],
+        only: Option<&BTreeSet<u32>>,
+    ) -> Result<RecordBatch, RunError> {
+        if self.retired.is_empty() && only.is_none() {
+            return Ok(batch.clone());
+        }
+        let urls = batch.column_by_name("object_url").and_then(|a| a.as_string_opt::<i32>());
+        let versions = batch.column_by_name("object_version");
+        let versions = versions.and_then(|a| a.as_primitive_opt::<Int64Type>());
+        let (Some(urls), Some(versions)) = (urls, versions) else { return Ok(batch.clone()) };
+        let wanted = |i: usize| {
+            let gone = !self.retired.is_empty()
+                && self.retired.contains(&(urls.value(i).to_owned(), versions.value(i)));
+            let bucket = || u32::try_from(id::bucket(&sink::key_text(batch, key, i))).unwrap_or(0);
+            !gone && only.is_none_or(|only| only.contains(&bucket()))
+        };
+        let mask = (0..batch.num_rows()).map(|i| Some(wanted(i))).collect();
+        filter_record_batch(batch, &mask).map_err(|source| {
+            TableError::Order { table: self.contract.name.clone(), source }.into()
+        })
+    }
+
+    fn write(
+        &self,
+        bucket: u32,
+        merged: &current::Current,
+        made: &mut Made,
+    ) -> Result<(), RunError> {
+        let write = |kind: &str, rows: &RecordBatch| {
+            let path: &Path = &self.scratch.join(format!("{kind}-{bucket}.parquet"));
+            let file = sink::write_sorted(&self.contract, rows, path)?;
+            Ok::<_, RunError>(Written { file, partition: BTreeMap::new(), ordinal: bucket })
+        };
+        if merged.versions.num_rows() == 0 {
+            return Ok(());
+        }
+        made.versions.push(write("versions", &merged.versions)?);
+        let same = merged.newest.num_rows() == merged.versions.num_rows();
+        if merged.newest.num_rows() > 0 {
+            let newest = if same { None } else { Some(write("newest", &merged.newest)?) };
+            made.newest.insert(bucket, newest);
+        }
+        made.latest_us = made.latest_us.max(self.latest(&merged.newest));
+        Ok(())
+    }
+
+    /// The last of the table's first time: whether any row lies after a run's horizon.
+    fn latest(&self, rows: &RecordBatch) -> Option<i64> {
+        let times = rows.column_by_name(self.canonical.times.first()?)?;
+        arrow::compute::max(times.as_primitive_opt::<TimestampMicrosecondType>()?)
+    }
+
+    async fn keep(
+        &self,
+        fingerprint: &Hash,
+        newest_name: &str,
+        versions_name: &str,
+        made: Made,
+    ) -> Result<Vec<Dataset>, RunError> {
+        let work = &self.context.work;
+        let versions = work.keep(fingerprint, versions_name, made.versions).await?;
+        let (mut shared, mut own) = (Vec::new(), Vec::new());
+        for (bucket, written) in made.newest {
+            match written {
+                Some(written) => own.push(written),
+                None => {
+                    shared.extend(versions.files.iter().filter(|f| f.ordinal == bucket).cloned())
+                }
+            }
+        }
+        let newest = work.keep(fingerprint, newest_name, own).await?;
+        let files = |dataset: Dataset, more: Vec<FileRef>| [dataset.files, more].concat();
+        let versions = files(versions, made.kept_versions);
+        let newest = files(newest, [shared, made.kept_newest].concat());
+        let dataset = |name, files| Dataset {
+            latest_us: made.latest_us,
+            ..Dataset::new(name, fingerprint.clone(), files)
+        };
+        Ok(vec![dataset(newest_name, newest), dataset(versions_name, versions)])
+    }
 }
 
 fn merge(
     contract: &Contract,
-    rows: Sink,
-    scratch: &Path,
-) -> Result<(Vec<Written>, Vec<Written>), RunError> {
-    let (mut versions, mut newest) = (Vec::new(), Vec::new());
-    rows.into_buckets(|bucket, batches| {
-        let all = sink::together(contract, &batches)?;
-        let merged = current::merge(contract, &all)
-            .map_err(|source| TableError::Order { table: contract.name.clone(), source })?;
-        let write = |kind: &str, rows: &RecordBatch| {
-            let path = scratch.join(format!("{kind}-{bucket}.parquet"));
-            let file = sink::write_sorted(contract, rows, &path)?;
-            Ok::<_, RunError>(Written { file, partition: Default::default(), ordinal: bucket })
-        };
-        versions.push(write("versions", &merged.versions)?);
-        if merged.newest.num_rows() > 0 {
-            newest.push(write("newest", &merged.newest)?);
-        }
-        Ok(())
-    })?;
-    Ok((versions, newest))
+    rows: &RecordBatch,
+    earlier: usize,
+) -> Result<current::Current, RunError> {
+    current::merge(contract, rows, earlier)
+        .map_err(|source| TableError::Order { table: contract.name.clone(), source }.into())
+}
+
+/// Least batch date of some rows.
+fn first_dt(rows: &RecordBatch) -> Option<i32> {
+    arrow::compute::min(rows.column_by_name("dt")?.as_primitive_opt::<Date32Type>()?)
 }

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use arrow::array::{
     ArrayRef, Date32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
-use chrono::{Days, NaiveDate, NaiveTime};
-use chrono_tz::Tz;
+use chrono::DateTime;
 use futures::StreamExt;
 
 use super::sink::{Sink, Spread};
@@ -23,7 +22,7 @@ fn run_row(context: &Context, plan: &Plan) -> Result<RecordBatch, RunError> {
     let day = |date| Arc::new(Date32Array::from(vec![day_number(date)])) as ArrayRef;
     let text = |value: &str| Arc::new(StringArray::from(vec![value])) as ArrayRef;
     let count = |value: u32| Arc::new(Int64Array::from(vec![i64::from(value)])) as ArrayRef;
-    let end = TimestampMicrosecondArray::from(vec![end_of(plan.horizon, &context.job.time_zone)]);
+    let end = TimestampMicrosecondArray::from(vec![plan.horizon_end_us]);
     let metrics = &context.job.metrics;
     let columns = vec![
         ("as_of", day(plan.as_of)),
@@ -42,21 +41,11 @@ fn run_row(context: &Context, plan: &Plan) -> Result<RecordBatch, RunError> {
     })
 }
 
-/// First instant after `day` in `zone`, in microseconds since 1970, UTC.
-pub fn end_of(day: NaiveDate, zone: &str) -> i64 {
-    let zone: Tz = zone.parse().unwrap_or(Tz::UTC);
-    let next = day.checked_add_days(Days::new(1)).unwrap_or(day).and_time(NaiveTime::MIN);
-    // Where midnight does not exist (a DST gap), the day begins an hour later.
-    let local = next.and_local_timezone(zone).earliest();
-    let later = || (next + chrono::Duration::hours(1)).and_local_timezone(zone).earliest();
-    local.or_else(later).map_or(0, |instant| instant.timestamp_micros())
-}
-
 /// Makes tables readable by SQL under their names.
 ///
 /// # Errors
 /// A table that no step made.
-pub fn register<'a>(
+pub async fn register<'a>(
     context: &Context,
     plan: &Plan,
     session: &Session,
@@ -75,9 +64,33 @@ pub fn register<'a>(
             path: context.store.full(&file.path).to_string(),
             bytes: file.bytes,
         };
-        session.files(name, contract.schema(), dataset.files.iter().map(file).collect())?;
+        let files = dataset.files.iter().map(file).collect();
+        let Some(time) = cut_time(context, plan, name, dataset) else {
+            session.files(name, contract.schema(), files)?;
+            continue;
+        };
+        // Rows after the horizon are not known yet, whatever the step.
+        let whole = format!("{name}__whole");
+        session.files(&whole, contract.schema(), files)?;
+        let end = DateTime::from_timestamp_micros(plan.horizon_end_us).unwrap_or_default();
+        let end = end.format("%Y-%m-%dT%H:%M:%SZ");
+        let cut =
+            format!("select * from {whole} where {time} is null or {time} < timestamp '{end}'");
+        session.view(name, &cut).await?;
     }
     Ok(())
+}
+
+/// The time by which a table's rows must be cut off, if any of them lies after the horizon.
+fn cut_time<'a>(
+    context: &'a Context,
+    plan: &Plan,
+    name: &str,
+    dataset: &Dataset,
+) -> Option<&'a String> {
+    dataset.latest_us.filter(|latest| *latest >= plan.horizon_end_us)?;
+    let (_, table) = name.split_once('_')?;
+    context.catalog.tables.get(table)?.canonical.as_ref()?.times.first()
 }
 
 /// Runs the model of a node.
@@ -96,7 +109,7 @@ pub async fn run(
     let model = catalog.models.get(&node.name).ok_or_else(none)?;
     let contract = &catalog.tables.get(&node.name).ok_or_else(none)?.contract;
     let session = context.engine.session();
-    register(context, plan, &session, node.inputs.iter(), tables)?;
+    register(context, plan, &session, node.inputs.iter(), tables).await?;
     for view in with_views(catalog, model) {
         if is_view(catalog, &view.name) {
             session.view(&view.name, &view.sql).await?;

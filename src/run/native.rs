@@ -36,7 +36,7 @@ impl<'a> Bench<'a> {
         parent: Option<&'a Release>,
     ) -> Result<Self, RunError> {
         let session = context.engine.session();
-        model::register(context, plan, &session, node.inputs.iter(), tables)?;
+        model::register(context, plan, &session, node.inputs.iter(), tables).await?;
         let catalog = &context.catalog;
         for name in native.inputs.iter().filter(|name| is_view(catalog, name)) {
             let Some(view) = catalog.models.get(*name) else { continue };

@@ -137,16 +137,9 @@ impl Sink {
         let rows = batch.num_rows();
         match &self.spread {
             Spread::Buckets(columns) => {
-                let texts: Vec<_> = columns
-                    .iter()
-                    .filter_map(|i| batch.column(*i).as_string_opt::<i32>())
-                    .collect();
                 let bucket = |i: usize| {
-                    let value = |t: &&arrow::array::StringArray| {
-                        if t.is_valid(i) { t.value(i).to_owned() } else { String::new() }
-                    };
-                    let key = texts.iter().map(value).collect::<Vec<_>>().join("\u{1f}");
-                    (Vec::new(), u32::try_from(id::bucket(&key)).unwrap_or(0))
+                    let bucket = id::bucket(&key_text(batch, columns, i));
+                    (Vec::new(), u32::try_from(bucket).unwrap_or(0))
                 };
                 Ok((0..rows).map(bucket).collect())
             }
@@ -291,6 +284,21 @@ impl Sink {
         }
         Ok(())
     }
+}
+
+/// The text columns of a row joined: what buckets are hashed from.
+pub fn key_text(batch: &RecordBatch, columns: &[usize], row: usize) -> String {
+    let mut key = String::new();
+    for (i, column) in columns.iter().enumerate() {
+        if i > 0 {
+            key.push('\u{1f}');
+        }
+        let texts = batch.column(*column).as_string_opt::<i32>();
+        if let Some(texts) = texts.filter(|texts| texts.is_valid(row)) {
+            key.push_str(texts.value(row));
+        }
+    }
+    key
 }
 
 /// Writes rows that stand in canonical order.

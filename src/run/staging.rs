@@ -13,6 +13,7 @@ use futures::StreamExt;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
+use super::current::retired;
 use super::sink::{Sink, Spread, Written};
 use super::{Context, RunError, Tables, ledger, listing};
 use crate::catalog::{Canonical, Model, SourceSpec, Table};
@@ -33,6 +34,8 @@ const CHUNKS_WAITING: usize = 2;
 pub struct Staged {
     pub tables: Tables,
     pub objects: Vec<ObjectEntry>,
+    /// The ledger of the parent release.
+    pub before: Vec<ObjectEntry>,
     pub new_objects: usize,
     pub counts: Counts,
 }
@@ -50,6 +53,7 @@ pub async fn stage(
     let mut files: BTreeMap<String, Vec<Dataset>> = BTreeMap::new();
     let mut counts = Counts::default();
     let mut new_objects = 0;
+    let before = objects.clone();
     for batch in &plan.batches {
         let Some(done) = stage_batch(context, batch, &mut objects).await? else { continue };
         for dataset in done.datasets {
@@ -74,7 +78,7 @@ pub async fn stage(
     }
     let ledger = ledger::write(context, &objects).await?;
     tables.insert(ledger.name.clone(), ledger);
-    Ok(Staged { tables, objects, new_objects, counts })
+    Ok(Staged { tables, objects, before, new_objects, counts })
 }
 
 /// Files of several batches as one dataset; files of batches that no object rests on any more
@@ -85,7 +89,12 @@ fn union(name: &str, parts: Vec<Dataset>, objects: &[ObjectEntry]) -> Dataset {
     files.retain(|file| file.partition.get(BATCH).is_some_and(|batch| live(batch)));
     files.sort_by(|a, b| (&a.partition, a.ordinal).cmp(&(&b.partition, b.ordinal)));
     files.dedup_by(|a, b| a.partition == b.partition && a.file_hash == b.file_hash);
-    Dataset::new(name, Hasher::new("staged").part(name).finish(), files)
+    let mut dataset = Dataset::new(name, Hasher::new("staged").part(name).finish(), files);
+    let retired = retired(objects);
+    if !retired.is_empty() {
+        dataset.retired = Some(Hasher::new("retired").part(format!("{retired:?}")).finish());
+    }
+    dataset
 }
 
 /// Staged files say which batch they belong to as if it were a partition.

@@ -180,6 +180,27 @@ pub async fn read(
     decode(path, store.read_verified(path, hash).await?, columns)
 }
 
+/// Rows of a file whose SHA-256 is `hash`, decoded one batch at a time.
+///
+/// # Errors
+/// The file is missing or damaged; later batches fail when it is not Parquet.
+pub async fn open(
+    store: &Store,
+    path: &str,
+    hash: &Hash,
+) -> Result<impl Iterator<Item = Result<RecordBatch, StorageError>> + Send + use<>, StorageError> {
+    let bytes = store.read_verified(path, hash).await?;
+    let path = path.to_owned();
+    let fail = move |source: Box<dyn std::error::Error + Send + Sync>| StorageError::Parquet {
+        path: path.clone(),
+        source,
+    };
+    let reader = ParquetRecordBatchReaderBuilder::try_new(bytes)
+        .and_then(|builder| builder.with_batch_size(BATCH_ROWS).build())
+        .map_err(|source| fail(source.into()))?;
+    Ok(reader.map(move |batch| batch.map_err(|source| fail(source.into()))))
+}
+
 /// Rows of Parquet bytes.
 ///
 /// # Errors

@@ -33,10 +33,37 @@ pub struct Dataset {
     /// Of all files' content.
     pub content_hash: Hash,
     pub rows: u64,
+    /// For current tables: the last of their first time, in microseconds since 1970. Rows after a
+    /// run's horizon are cut off, so a step must run again when they become due.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latest_us: Option<i64>,
+    /// For staged tables: which of their objects retired.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retired: Option<Hash>,
     pub files: Vec<FileRef>,
 }
 
 impl Dataset {
+    /// What a step that reads the whole table puts into its fingerprint.
+    pub fn input_hash(&self) -> Hash {
+        match &self.retired {
+            None => self.content_hash.clone(),
+            Some(retired) => {
+                let mut hasher = Hasher::new("input");
+                hasher.part(self.content_hash.as_str()).part(retired.as_str()).finish()
+            }
+        }
+    }
+
+    /// As [`Dataset::input_hash`], for a step that sees rows before `horizon_end_us` only.
+    pub fn input_hash_until(&self, horizon_end_us: i64) -> Hash {
+        if self.latest_us.is_none_or(|latest| latest < horizon_end_us) {
+            return self.input_hash();
+        }
+        let mut hasher = Hasher::new("slice");
+        hasher.part(self.content_hash.as_str()).part(horizon_end_us.to_le_bytes()).finish()
+    }
+
     pub fn new(name: &str, fingerprint: Hash, mut files: Vec<FileRef>) -> Self {
         files.sort_by(|a, b| {
             (&a.partition, a.ordinal, &a.path).cmp(&(&b.partition, b.ordinal, &b.path))
@@ -49,7 +76,15 @@ impl Dataset {
             hasher.part(file.ordinal.to_le_bytes()).part(file.content_hash.as_str());
         }
         let rows = files.iter().map(|file| file.rows).sum();
-        Self { name: name.to_owned(), fingerprint, content_hash: hasher.finish(), rows, files }
+        Self {
+            name: name.to_owned(),
+            fingerprint,
+            content_hash: hasher.finish(),
+            rows,
+            latest_us: None,
+            retired: None,
+            files,
+        }
     }
 
     pub fn bytes(&self) -> u64 {

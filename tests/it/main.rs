@@ -1,3 +1,4 @@
 //! Everything that needs the library, in one binary: each binary links both engines again.
 
+mod laws;
 mod skeleton;
