@@ -128,7 +128,7 @@ pub async fn write(context: &Context, objects: &[ObjectEntry]) -> Result<Dataset
     let mut sink =
         Sink::new(&OBJECTS_CONTRACT, Spread::Contract, &context.work.folder(&fingerprint));
     sink.push(&rows)?;
-    context.work.keep(&fingerprint, OBJECTS, sink.finish()?).await
+    context.work.keep(&fingerprint, OBJECTS, sink.finish(1)?).await
 }
 
 /// Writes the rejects of a batch.
@@ -167,5 +167,5 @@ pub fn write_rejects(
     let scratch = context.work.folder(fingerprint).join("rejects");
     let mut sink = Sink::new(&REJECTS_CONTRACT, Spread::Contract, &scratch);
     sink.push(&rows)?;
-    sink.finish()
+    sink.finish(1)
 }

@@ -120,7 +120,9 @@ pub async fn run(
     while let Some(batch) = answer.batches.next().await {
         sink.push(&batch?)?;
     }
-    let written =
-        tokio::task::spawn_blocking(move || sink.finish()).await.map_err(RunError::Thread)??;
+    let threads = context.settings.threads;
+    let written = tokio::task::spawn_blocking(move || sink.finish(threads))
+        .await
+        .map_err(RunError::Thread)??;
     Ok(vec![context.work.keep(fingerprint, &node.name, written).await?])
 }

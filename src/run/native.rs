@@ -91,7 +91,8 @@ impl<'a> Bench<'a> {
     /// # Errors
     /// A full disk.
     pub async fn keep(&self, table: &str, sink: Sink) -> Result<Dataset, RunError> {
-        let written = tokio::task::spawn_blocking(move || sink.finish()).await;
+        let threads = self.context.settings.threads;
+        let written = tokio::task::spawn_blocking(move || sink.finish(threads)).await;
         let written = written.map_err(RunError::Thread)??;
         self.context.work.keep(self.fingerprint, table, written).await
     }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufReader, BufWriter};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, mpsc};
 
 use arrow::array::{Array, AsArray, RecordBatch, UInt32Array};
 use arrow::compute::{concat_batches, take_record_batch};
@@ -18,6 +19,7 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use super::RunError;
 use crate::storage::StorageError;
 use crate::storage::parquet::{FileWriter, Finished, Layout};
+use crate::table::hash::Hash;
 use crate::table::{Contract, FILE_ROWS_MAX, SLICED_ROWS_MIN, TableError, id, order};
 
 /// Rows of all partitions together that wait in memory.
@@ -241,48 +243,83 @@ impl Sink {
         Ok(())
     }
 
-    /// Sorts and writes everything.
+    /// Sorts and writes everything, partitions beside each other on `threads` threads.
     ///
     /// # Errors
     /// A full disk.
-    pub fn finish(mut self) -> Result<Vec<Written>, RunError> {
+    pub fn finish(mut self, threads: usize) -> Result<Vec<Written>, RunError> {
         let whole = self.contract.sliced && self.rows < SLICED_ROWS_MIN;
-        let mut written = Vec::new();
-        let mut keys = self.partitions();
-        if whole && !keys.is_empty() {
-            let mut batches = Vec::new();
-            for key in &keys {
-                batches.extend(self.take(key)?);
+        let mut groups: Vec<(Key, Vec<Key>)> = Vec::new();
+        for key in self.partitions() {
+            match groups.last_mut() {
+                Some((first, group)) if whole && first.0 == key.0 => group.push(key),
+                _ => groups.push((if whole { (key.0.clone(), 0) } else { key.clone() }, vec![key])),
             }
-            let key = (keys.swap_remove(0).0, 0);
-            self.write(&key, &batches, &mut written)?;
-            return Ok(written);
         }
-        for key in keys {
-            let batches = self.take(&key)?;
-            self.write(&key, &batches, &mut written)?;
-        }
+        let writer = Writer { contract: self.contract.clone(), scratch: self.scratch.clone() };
+        let (sender, receiver) = mpsc::sync_channel::<(Key, Vec<RecordBatch>)>(1);
+        let receiver = Mutex::new(receiver);
+        let written = Mutex::new(Vec::new());
+        let work = || -> Result<(), RunError> {
+            loop {
+                let next = receiver.lock().ok().and_then(|queue| queue.recv().ok());
+                let Some((key, batches)) = next else { return Ok(()) };
+                let files = writer.write(&key, batches)?;
+                if let Ok(mut written) = written.lock() {
+                    written.extend(files);
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            let count = threads.clamp(1, groups.len().max(1));
+            let workers: Vec<_> = (0..count).map(|_| scope.spawn(work)).collect();
+            let mut sent = Ok(());
+            for (key, members) in groups {
+                let rows: Result<Vec<_>, _> = members.iter().map(|key| self.take(key)).collect();
+                match rows {
+                    // Nobody receives any more only when all workers failed; they say why.
+                    Ok(rows) => drop(sender.send((key, rows.concat()))),
+                    Err(error) => {
+                        sent = Err(error);
+                        break;
+                    }
+                }
+            }
+            drop(sender);
+            for worker in workers {
+                worker.join().map_err(|_| RunError::Panicked("sink"))??;
+            }
+            sent
+        })?;
+        let mut written = written.into_inner().map_err(|_| RunError::Panicked("sink"))?;
+        written.sort_by(|a, b| (&a.partition, a.ordinal).cmp(&(&b.partition, b.ordinal)));
         Ok(written)
     }
+}
 
-    fn write(
-        &self,
-        key: &Key,
-        batches: &[RecordBatch],
-        written: &mut Vec<Written>,
-    ) -> Result<(), RunError> {
-        let rows = order::canonical(&self.contract, batches)?;
+/// Writes the files of one partition.
+struct Writer {
+    contract: Contract,
+    scratch: PathBuf,
+}
+
+impl Writer {
+    fn write(&self, key: &Key, batches: Vec<RecordBatch>) -> Result<Vec<Written>, RunError> {
+        let rows = order::canonical(&self.contract, &batches)?;
+        drop(batches);
         let names = self.contract.partition.iter().cloned();
         let partition: BTreeMap<_, _> = names.zip(key.0.iter().cloned()).collect();
+        // One name a partition: its values may hold what a file name cannot.
+        let stem = Hash::of(format!("{key:?}"));
+        let mut written = Vec::new();
         for (cut, start) in (0..rows.num_rows()).step_by(FILE_ROWS_MAX).enumerate() {
             let length = FILE_ROWS_MAX.min(rows.num_rows() - start);
-            let name = format!("out-{}-{}.parquet", written.len(), self.contract.name);
-            let file =
-                write_sorted(&self.contract, &rows.slice(start, length), &self.scratch.join(name))?;
+            let path = self.scratch.join(format!("out-{}-{cut}.parquet", stem.short()));
+            let file = write_sorted(&self.contract, &rows.slice(start, length), &path)?;
             let ordinal = key.1 + u32::try_from(cut).unwrap_or(u32::MAX);
             written.push(Written { file, partition: partition.clone(), ordinal });
         }
-        Ok(())
+        Ok(written)
     }
 }
 

@@ -451,7 +451,8 @@ impl Mapping {
                 &batch,
             )?)?;
         }
-        let written = tokio::task::spawn_blocking(move || sink.finish()).await;
+        let threads = self.context.settings.threads;
+        let written = tokio::task::spawn_blocking(move || sink.finish(threads)).await;
         Ok((name, written.map_err(RunError::Thread)??))
     }
 

@@ -2,12 +2,15 @@
 
 use std::fmt;
 
-use arrow::array::RecordBatch;
+use arrow::array::{
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, PrimitiveArray, RecordBatch, StringArray,
+};
+use arrow::datatypes::{
+    DataType, Date32Type, Decimal128Type, Float64Type, Int64Type, Schema, TimestampMicrosecondType,
+};
 use arrow::error::ArrowError;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-
-use super::order;
 
 /// A SHA-256, written as lower-case hex.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -78,34 +81,115 @@ impl Hasher {
 
 /// Content hash of rows that already stand in canonical order.
 ///
-/// It covers names, types and values, and not how the rows are cut into batches or compressed.
+/// It covers names, types and values, and not how the rows are cut into batches or compressed: each
+/// column is hashed on its own, lengths apart from bytes.
 #[derive(Debug)]
 pub struct ContentHasher {
-    hasher: Hasher,
+    head: Hasher,
+    columns: Vec<ColumnHasher>,
     rows: u64,
 }
 
+/// Lengths (of texts; 0 or 1 for other values, `u32::MAX` for null), and the bytes of the values.
+#[derive(Debug, Default)]
+struct ColumnHasher {
+    lengths: Sha256,
+    values: Sha256,
+    /// Reused between batches.
+    buffer: Vec<u8>,
+}
+
+const NULL: [u8; 4] = u32::MAX.to_le_bytes();
+
 impl ContentHasher {
-    pub fn new(schema: &arrow::datatypes::Schema) -> Self {
-        let mut hasher = Hasher::new("content");
+    pub fn new(schema: &Schema) -> Self {
+        let mut head = Hasher::new("content");
         for field in schema.fields() {
-            hasher.part(field.name()).part(field.data_type().to_string());
+            head.part(field.name()).part(field.data_type().to_string());
         }
-        Self { hasher, rows: 0 }
+        let columns = schema.fields().iter().map(|_| ColumnHasher::default()).collect();
+        Self { head, columns, rows: 0 }
     }
 
     /// # Errors
-    /// A column type that has no row encoding.
+    /// A column type that no table may have.
     pub fn update(&mut self, batch: &RecordBatch) -> Result<(), ArrowError> {
-        let all: Vec<usize> = (0..batch.num_columns()).collect();
-        for row in &order::encode(batch, &all)? {
-            self.hasher.part(row.as_ref());
+        for (hasher, column) in self.columns.iter_mut().zip(batch.columns()) {
+            hasher.update(column)?;
         }
         self.rows += batch.num_rows() as u64;
         Ok(())
     }
 
     pub fn finish(&self) -> Hash {
-        self.hasher.clone().part(self.rows.to_le_bytes()).finish()
+        let mut hasher = self.head.clone();
+        for column in &self.columns {
+            hasher.part(column.lengths.clone().finalize());
+            hasher.part(column.values.clone().finalize());
+        }
+        hasher.part(self.rows.to_le_bytes()).finish()
+    }
+}
+
+impl ColumnHasher {
+    fn update(&mut self, column: &ArrayRef) -> Result<(), ArrowError> {
+        match column.data_type() {
+            DataType::Utf8 => self.texts(column.as_string::<i32>()),
+            DataType::Int64 => self.values(column.as_primitive::<Int64Type>(), i64::to_le_bytes),
+            DataType::Float64 => {
+                // By bits: a table holds no NaN, and -0.0 is not 0.0 to a reader of bytes.
+                self.values(column.as_primitive::<Float64Type>(), f64::to_le_bytes);
+            }
+            DataType::Date32 => self.values(column.as_primitive::<Date32Type>(), i32::to_le_bytes),
+            DataType::Timestamp(..) => {
+                let times = column.as_primitive::<TimestampMicrosecondType>();
+                self.values(times, i64::to_le_bytes);
+            }
+            DataType::Decimal128(..) => {
+                self.values(column.as_primitive::<Decimal128Type>(), i128::to_le_bytes);
+            }
+            DataType::Boolean => {
+                let flags = column.as_boolean();
+                self.each(flags.len(), |i| flags.is_valid(i).then(|| [u8::from(flags.value(i))]));
+            }
+            other => {
+                return Err(ArrowError::NotYetImplemented(format!("no table holds {other}")));
+            }
+        }
+        Ok(())
+    }
+
+    fn texts(&mut self, texts: &StringArray) {
+        self.buffer.clear();
+        for i in 0..texts.len() {
+            if texts.is_valid(i) {
+                let text = texts.value(i).as_bytes();
+                self.buffer.extend(u32::try_from(text.len()).unwrap_or(0).to_le_bytes());
+                self.values.update(text);
+            } else {
+                self.buffer.extend(NULL);
+            }
+        }
+        self.lengths.update(&self.buffer);
+    }
+
+    fn values<T: ArrowPrimitiveType, const N: usize>(
+        &mut self,
+        values: &PrimitiveArray<T>,
+        bytes: fn(T::Native) -> [u8; N],
+    ) {
+        self.each(values.len(), |i| values.is_valid(i).then(|| bytes(values.value(i))));
+    }
+
+    fn each<const N: usize>(&mut self, rows: usize, value: impl Fn(usize) -> Option<[u8; N]>) {
+        self.buffer.clear();
+        let mut lengths = Vec::with_capacity(rows);
+        for i in 0..rows {
+            let value = value(i);
+            lengths.push(u8::from(value.is_some()));
+            self.buffer.extend(value.into_iter().flatten());
+        }
+        self.lengths.update(&lengths);
+        self.values.update(&self.buffer);
     }
 }

@@ -28,8 +28,11 @@ pub fn encode(batch: &RecordBatch, indices: &[usize]) -> Result<Rows, ArrowError
 /// # Errors
 /// A column type that has no order.
 pub fn permutation(batch: &RecordBatch, indices: &[usize]) -> Result<UInt32Array, ArrowError> {
-    let rows = encode(batch, indices)?;
-    let count = u32::try_from(batch.num_rows())
+    sort(&encode(batch, indices)?)
+}
+
+fn sort(rows: &Rows) -> Result<UInt32Array, ArrowError> {
+    let count = u32::try_from(rows.num_rows())
         .map_err(|_| ArrowError::ComputeError("more than 4 billion rows to sort at once".into()))?;
     let mut order: Vec<u32> = (0..count).collect();
     order.sort_by(|a, b| rows.row(*a as usize).cmp(&rows.row(*b as usize)));
@@ -43,6 +46,24 @@ pub fn permutation(batch: &RecordBatch, indices: &[usize]) -> Result<UInt32Array
 pub fn canonical(contract: &Contract, batches: &[RecordBatch]) -> Result<RecordBatch, TableError> {
     let fail = |source| TableError::Order { table: contract.name.clone(), source };
     let all = concat_batches(&contract.schema(), batches).map_err(fail)?;
-    let order = permutation(&all, &contract.order()).map_err(fail)?;
+    let columns = contract.order();
+    let grain = columns.get(..contract.grain.len()).unwrap_or(&columns);
+    // The grain alone decides, unless rows share it: then the table is wrong, and still ordered.
+    let order = match unique_order(&all, grain).map_err(fail)? {
+        Some(order) => order,
+        None => permutation(&all, &columns).map_err(fail)?,
+    };
     take_record_batch(&all, &order).map_err(fail)
+}
+
+/// The permutation by `indices`, if no two rows are equal there.
+fn unique_order(batch: &RecordBatch, indices: &[usize]) -> Result<Option<UInt32Array>, ArrowError> {
+    let rows = encode(batch, indices)?;
+    let order = sort(&rows)?;
+    let mut pairs = order.values().windows(2);
+    let equal = |pair: &[u32]| match pair {
+        [a, b] => rows.row(*a as usize) == rows.row(*b as usize),
+        _ => false,
+    };
+    Ok((!pairs.any(equal)).then_some(order))
 }
