@@ -8,6 +8,7 @@ pub mod current;
 pub mod engine;
 pub mod extract;
 pub mod job;
+pub mod measure;
 pub mod plan;
 pub mod publish;
 pub mod run;

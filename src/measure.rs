@@ -1,0 +1,5 @@
+//! Numbers per grain: folds over one customer's life, kernels over small tables.
+//!
+//! Plain functions without IO; `run::native` reads their inputs by SQL and writes what they give.
+
+pub mod fold;
