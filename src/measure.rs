@@ -3,3 +3,4 @@
 //! Plain functions without IO; `run::native` reads their inputs by SQL and writes what they give.
 
 pub mod fold;
+pub mod kernel;

@@ -1,0 +1,11 @@
+//! Statistics that SQL cannot say: sufficient statistics in, small tables out.
+//!
+//! Every kernel is a pure function whose float sums run in the order of its input, so a caller
+//! that hands rows over in canonical order gets the same digits on every run. Each public function
+//! names the paper and equation that it computes.
+
+pub mod change;
+pub mod interval;
+pub mod kaplan_meier;
+pub mod sample;
+pub mod special;

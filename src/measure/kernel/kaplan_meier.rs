@@ -1,0 +1,122 @@
+//! How long until it happens, when for some it has not happened yet.
+//!
+//! Kaplan & Meier 1958; Greenwood's variance; log–log intervals (Kalbfleisch & Prentice 1980,
+//! eq. 1.13), which stay between 0 and 1; median by Brookmeyer & Crowley 1982.
+
+use std::collections::BTreeMap;
+
+use super::interval::Interval;
+use super::special::two_sided_z;
+
+/// Equal subjects: how long they were watched, whether it happened then, how many they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Observed {
+    pub time: i64,
+    /// It happened at `time`; otherwise nothing is known after it (censored).
+    pub event: bool,
+    pub count: u64,
+}
+
+/// The curve from one observed time on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Step {
+    pub time: i64,
+    /// Still watched just before `time`.
+    pub at_risk: u64,
+    pub events: u64,
+    pub censored: u64,
+    /// Share for whom it has not happened after `time`.
+    pub survival: f64,
+    /// None while the curve is at 1, and at 0: the log–log interval is not defined there.
+    pub interval: Option<Interval>,
+}
+
+/// A survival curve: one step for each time with an event or a censoring, in order.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Curve {
+    pub n: u64,
+    pub steps: Vec<Step>,
+}
+
+/// A time by which a share has gone, with its limits; a limit the data do not reach is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quantile {
+    pub time: Option<i64>,
+    pub low: Option<i64>,
+    pub high: Option<i64>,
+}
+
+/// A product of fractions that should be one half can miss it by rounding.
+const TOLERANCE: f64 = 1e-12;
+
+/// The curve of any number of subjects, in any order.
+pub fn kaplan_meier(observed: &[Observed], confidence: f64) -> Curve {
+    let mut times: BTreeMap<i64, (u64, u64)> = BTreeMap::new();
+    for subject in observed.iter().filter(|subject| subject.count > 0) {
+        let (events, censored) = times.entry(subject.time).or_default();
+        *(if subject.event { events } else { censored }) += subject.count;
+    }
+    let n = times.values().map(|(events, censored)| events + censored).sum();
+    let z = two_sided_z(confidence);
+    let (mut at_risk, mut survival, mut greenwood) = (n, 1.0, 0.0);
+    let mut steps = Vec::with_capacity(times.len());
+    for (time, (events, censored)) in times {
+        let (risk, gone) = (at_risk as f64, events as f64);
+        survival *= (at_risk - events) as f64 / risk;
+        greenwood += gone / (risk * (risk - gone));
+        let interval = log_log(survival, greenwood, z);
+        steps.push(Step { time, at_risk, events, censored, survival, interval });
+        at_risk -= events + censored;
+    }
+    Curve { n, steps }
+}
+
+fn log_log(survival: f64, greenwood: f64, z: f64) -> Option<Interval> {
+    if survival <= 0.0 || survival >= 1.0 {
+        return None;
+    }
+    let half = z * greenwood.sqrt() / survival.ln();
+    // `half` is negative: the larger power is the lower limit.
+    Some(Interval::new(survival.powf((-half).exp()), survival.powf(half.exp())))
+}
+
+impl Curve {
+    /// Share for whom it has not happened after `time`.
+    pub fn at(&self, time: i64) -> f64 {
+        let before = self.steps.partition_point(|step| step.time <= time);
+        before.checked_sub(1).and_then(|i| self.steps.get(i)).map_or(1.0, |step| step.survival)
+    }
+
+    /// First time at which at most `1 - share` is left.
+    pub fn quantile(&self, share: f64) -> Quantile {
+        let left = 1.0 - share + TOLERANCE;
+        let first = |value: &dyn Fn(&Step) -> Option<f64>| {
+            let reached = |step: &&Step| value(step).is_some_and(|value| value <= left);
+            self.steps.iter().find(reached).map(|step| step.time)
+        };
+        // At zero no interval is defined; both of its limits are taken to be zero as well.
+        let limit = |step: &Step, of: fn(Interval) -> f64| {
+            step.interval.map(of).or((step.survival <= 0.0).then_some(0.0))
+        };
+        Quantile {
+            time: first(&|step| Some(step.survival)),
+            low: first(&|step| limit(step, |interval| interval.low)),
+            high: first(&|step| limit(step, |interval| interval.high)),
+        }
+    }
+
+    /// Time by which half have gone.
+    pub fn median(&self) -> Quantile {
+        self.quantile(0.5)
+    }
+
+    /// Area under the curve from 0 to `until`: mean time lived within it.
+    pub fn restricted_mean(&self, until: i64) -> f64 {
+        let (mut area, mut from, mut level) = (0.0, 0, 1.0);
+        for step in self.steps.iter().take_while(|step| step.time < until) {
+            area += level * (step.time - from) as f64;
+            (from, level) = (step.time, step.survival);
+        }
+        area + level * (until - from) as f64
+    }
+}
