@@ -1,6 +1,6 @@
 //! Everything that needs the library, in one binary: each binary links both engines again.
 
-mod laws;
 mod kernel;
+mod laws;
 mod skeleton;
 mod table;
