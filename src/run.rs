@@ -5,6 +5,7 @@
 //! visible only after the one create in [`crate::state`].
 
 pub mod current;
+pub mod lease;
 pub mod ledger;
 pub mod listing;
 pub mod model;
@@ -67,6 +68,8 @@ pub enum RunError {
     CommitLost,
     #[error("a worker thread ended early")]
     Thread(#[source] tokio::task::JoinError),
+    #[error("`{writer}` is running on this warehouse; its lease holds for another {for_s} s")]
+    Leased { writer: String, for_s: i64 },
     #[error("a worker of `{0}` panicked")]
     Panicked(&'static str),
     #[error("`{0}` is not made by any step")]
@@ -117,6 +120,18 @@ pub struct Outcome {
 /// # Errors
 /// Anything that kept the release from being made; the last one stays in place.
 pub async fn run(context: Arc<Context>, as_of: Option<NaiveDate>) -> Result<Outcome, RunError> {
+    let lease = lease::Lease::take(&context.store, &context.settings.run_id).await?;
+    let done = plan_and_do(&context, as_of).await;
+    if let Err(error) = lease.give_back().await {
+        tracing::warn!(%error, "the lease was not given back; it ends by itself");
+    }
+    done
+}
+
+async fn plan_and_do(
+    context: &Arc<Context>,
+    as_of: Option<NaiveDate>,
+) -> Result<Outcome, RunError> {
     for _ in 0..COMMIT_TRIES {
         let reader = StateReader::new(context.store.clone());
         let parent = reader.latest().await?;
@@ -124,11 +139,11 @@ pub async fn run(context: Arc<Context>, as_of: Option<NaiveDate>) -> Result<Outc
             Some(release) => reader.objects(release).await?,
             None => Vec::new(),
         };
-        let listing = listing::list(&context).await?;
+        let listing = listing::list(context).await?;
         let snapshot = Snapshot { release: parent.as_ref(), objects: &objects };
         let plan = plan::plan(&context.job, &context.catalog, snapshot, &listing, as_of)?;
         if let (false, Some(parent)) = (plan.has_changes(), &parent) {
-            project(&context, parent).await?;
+            project(context, parent).await?;
             return Ok(Outcome {
                 as_of: plan.as_of,
                 release: Some(parent.number),
@@ -139,7 +154,7 @@ pub async fn run(context: Arc<Context>, as_of: Option<NaiveDate>) -> Result<Outc
                 steps_reused: plan.steps.len(),
             });
         }
-        if let Some(outcome) = attempt(&context, &plan, parent.as_ref(), objects).await? {
+        if let Some(outcome) = attempt(context, &plan, parent.as_ref(), objects).await? {
             return Ok(outcome);
         }
     }

@@ -1,5 +1,7 @@
 //! Flags and environment, resolved once; nothing else reads the environment.
 
+pub mod machine;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 

@@ -2,5 +2,6 @@
 
 mod kernel;
 mod laws;
+mod lease;
 mod skeleton;
 mod table;

@@ -83,5 +83,8 @@ fn texts_that_run_together_are_told_apart() {
 #[test]
 fn ids_are_stable() {
     // Published ids: a change of this line is a change of every id in every warehouse.
-    assert_eq!(id::from_key("f", &["asknicely", "main", "responses", "54120"]), "f_sthdkw2onvgkvoir2qn6ldiaj2y4fy2h");
+    assert_eq!(
+        id::from_key("f", &["asknicely", "main", "responses", "54120"]),
+        "f_sthdkw2onvgkvoir2qn6ldiaj2y4fy2h"
+    );
 }

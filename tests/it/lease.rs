@@ -1,0 +1,72 @@
+//! The lease: one run at a time, and no run locked out by a dead one.
+
+use std::sync::Arc;
+
+use cxmart::run::RunError;
+use cxmart::run::lease::Lease;
+use cxmart::settings::machine;
+use cxmart::storage::Store;
+use url::Url;
+
+fn store() -> Store {
+    let url = Url::parse("memory:///").expect("a url");
+    Store::over(Arc::new(object_store::memory::InMemory::new()), &url)
+}
+
+async fn claim(store: &Store, host: &str, process: u32, expires_us: i64) {
+    let text = format!(
+        r#"{{"writer":"other","host":"{host}","process":{process},"expires_us":{expires_us}}}"#
+    );
+    store.create("lease/000000000001.json", text.into()).await.expect("created");
+}
+
+#[tokio::test]
+async fn a_held_lease_keeps_others_out_until_it_is_given_back() {
+    let store = store();
+    let first = Lease::take(&store, "first").await.expect("free");
+    let second = Lease::take(&store, "second").await;
+    assert!(matches!(second, Err(RunError::Leased { writer, .. }) if writer == "first"));
+    first.give_back().await.expect("given back");
+    assert_eq!(store.list("lease").await.expect("listed").len(), 1);
+    let second = Lease::take(&store, "second").await.expect("free again");
+    second.give_back().await.expect("given back");
+}
+
+#[tokio::test]
+async fn a_lease_of_another_machine_holds_until_it_ends() {
+    let far = machine::now_us() + 3_600_000_000;
+    let held = store();
+    claim(&held, "elsewhere", 1, far).await;
+    assert!(matches!(Lease::take(&held, "me").await, Err(RunError::Leased { .. })));
+    let over = store();
+    claim(&over, "elsewhere", 1, 1).await;
+    assert!(Lease::take(&over, "me").await.is_ok());
+}
+
+#[tokio::test]
+async fn a_killed_run_of_this_machine_locks_nobody_out() {
+    let far = machine::now_us() + 3_600_000_000;
+    let dead = store();
+    // No process has the greatest number there is.
+    claim(&dead, &machine::host(), u32::MAX, far).await;
+    assert!(Lease::take(&dead, "me").await.is_ok());
+    let alive = store();
+    claim(&alive, &machine::host(), std::process::id(), far).await;
+    assert!(matches!(Lease::take(&alive, "me").await, Err(RunError::Leased { .. })));
+}
+
+#[tokio::test]
+async fn of_runs_that_start_at_once_one_gets_the_lease() {
+    let store = store();
+    let takes = (0..8).map(|i| {
+        let store = store.clone();
+        tokio::spawn(async move { Lease::take(&store, &format!("run-{i}")).await })
+    });
+    let mut held = Vec::new();
+    for take in takes.collect::<Vec<_>>() {
+        if let Ok(lease) = take.await.expect("no panic") {
+            held.push(lease);
+        }
+    }
+    assert_eq!(held.len(), 1);
+}
