@@ -3,13 +3,13 @@
 //! A batch streams: one thread decodes and types chunks, every staging model of the spec gets each
 //! chunk and runs beside the others, so memory does not grow with the size of an object.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::Int64Type;
 use chrono::NaiveDate;
-use futures::StreamExt;
+use futures::{StreamExt, TryStreamExt};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
@@ -28,6 +28,12 @@ use crate::table::hash::{Hash, Hasher};
 
 /// Typed chunks that wait between the decoder and each model.
 const CHUNKS_WAITING: usize = 2;
+
+/// Objects fetched beside each other.
+const FETCHES: usize = 16;
+
+/// Object versions by url and version.
+type Ledger = BTreeMap<String, BTreeMap<i64, ObjectEntry>>;
 
 /// Staged rows of all objects so far, and the ledger that says which objects those are.
 #[derive(Debug)]
@@ -48,25 +54,27 @@ pub async fn stage(
     context: &Arc<Context>,
     plan: &Plan,
     parent: Option<&Release>,
-    mut objects: Vec<ObjectEntry>,
+    before: Vec<ObjectEntry>,
 ) -> Result<Staged, RunError> {
     let mut files: BTreeMap<String, Vec<Dataset>> = BTreeMap::new();
     let mut counts = Counts::default();
     let mut new_objects = 0;
-    let before = objects.clone();
+    let mut ledger = Ledger::new();
+    for entry in &before {
+        ledger.entry(entry.url.clone()).or_default().insert(entry.version, entry.clone());
+    }
     for batch in &plan.batches {
-        let Some(done) = stage_batch(context, batch, &mut objects).await? else { continue };
+        let Some(done) = stage_batch(context, batch, &mut ledger).await? else { continue };
         for dataset in done.datasets {
             files.entry(dataset.name.clone()).or_default().push(dataset);
         }
         new_objects += done.objects.len();
         for entry in done.objects {
             counts.add(entry.counts);
-            objects.retain(|old| (&old.url, old.version) != (&entry.url, entry.version));
-            objects.push(entry);
+            ledger.entry(entry.url.clone()).or_default().insert(entry.version, entry);
         }
     }
-    objects.sort_by(|a, b| (&a.url, a.version).cmp(&(&b.url, b.version)));
+    let objects: Vec<_> = ledger.into_values().flat_map(BTreeMap::into_values).collect();
     let mut tables = Tables::new();
     let canonical = context.catalog.canonical().map(|(table, _)| staged(&table.contract.name));
     for name in canonical.chain([ledger::REJECTS.to_owned()]) {
@@ -84,7 +92,8 @@ pub async fn stage(
 /// Files of several batches as one dataset; files of batches that no object rests on any more
 /// (their objects were staged again) are left out.
 fn union(name: &str, parts: Vec<Dataset>, objects: &[ObjectEntry]) -> Dataset {
-    let live = |batch: &str| objects.iter().any(|entry| entry.batch.as_str() == batch);
+    let batches: BTreeSet<&str> = objects.iter().map(|entry| entry.batch.as_str()).collect();
+    let live = |batch: &str| batches.contains(batch);
     let mut files: Vec<_> = parts.into_iter().flat_map(|dataset| dataset.files).collect();
     files.retain(|file| file.partition.get(BATCH).is_some_and(|batch| live(batch)));
     files.sort_by(|a, b| (&a.partition, a.ordinal).cmp(&(&b.partition, b.ordinal)));
@@ -116,7 +125,7 @@ struct Done {
 async fn stage_batch(
     context: &Arc<Context>,
     batch: &Batch,
-    objects: &mut [ObjectEntry],
+    objects: &mut Ledger,
 ) -> Result<Option<Done>, RunError> {
     let spec = context.catalog.specs.get(&batch.spec);
     let spec = spec.ok_or_else(|| RunError::NoTable(batch.spec.clone()))?;
@@ -146,18 +155,21 @@ async fn fetch(
     context: &Context,
     batch: &Batch,
     staging: &Hash,
-    objects: &mut [ObjectEntry],
+    objects: &mut Ledger,
 ) -> Result<Vec<Ready>, RunError> {
     let (store, _) = listing::open(context, batch.source)?;
-    let mut ready = Vec::new();
-    for (i, found) in batch.objects.iter().enumerate() {
+    let fetches = batch.objects.iter().enumerate().map(|(i, found)| {
         let scratch = context.work.scratch.join(format!("object-{i}"));
-        let fetched = extract::fetch(&store, &found.path, &scratch, &context.job.limits).await?;
-        let versions = objects.iter().filter(|entry| entry.url == found.url);
-        let newest = versions.map(|entry| entry.version).max().unwrap_or(0);
-        let same = objects
-            .iter_mut()
-            .find(|entry| entry.url == found.url && entry.sha256 == fetched.sha256);
+        let store = &store;
+        async move { extract::fetch(store, &found.path, &scratch, &context.job.limits).await }
+    });
+    let fetched: Vec<Fetched> =
+        futures::stream::iter(fetches).buffered(FETCHES).try_collect().await?;
+    let mut ready = Vec::new();
+    for (found, fetched) in batch.objects.iter().zip(fetched) {
+        let versions = objects.entry(found.url.clone()).or_default();
+        let newest = versions.keys().next_back().copied().unwrap_or(0);
+        let same = versions.values_mut().find(|entry| entry.sha256 == fetched.sha256);
         let (version, dt) = match same {
             Some(entry) => {
                 entry.etag.clone_from(&found.etag);
