@@ -1,13 +1,20 @@
 //! Records to canonical, typed rows; what cannot be typed is a reject with a rule.
 //!
-//! Two halves around the staging SQL: [`type_chunk`] turns the text of a chunk into typed columns
+//! Two halves around the staging SQL: [`Typing`] turns the text of a chunk into typed columns
 //! as the spec says, [`finish`] gives the rows that SQL made their ids, times and origin.
 
 pub mod finish;
+mod frame;
+mod handover;
+pub mod number;
+pub mod text;
+pub mod time;
 pub mod types;
 
+use std::collections::BTreeMap;
+
 pub use self::finish::{Origin, finish};
-pub use self::types::type_chunk;
+pub use self::types::{Typing, type_chunk};
 
 use chrono_tz::Tz;
 
@@ -17,7 +24,17 @@ pub const RECORD_BITS: u32 = 40;
 /// What staging must know of the job.
 #[derive(Debug, Clone)]
 pub struct Context {
+    /// Of the job.
     pub zone: Tz,
+    /// Of the source in the job.
+    pub options: BTreeMap<String, String>,
+}
+
+impl Context {
+    /// A source without options.
+    pub fn new(zone: Tz) -> Self {
+        Self { zone, options: BTreeMap::new() }
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +45,8 @@ pub enum StageError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    #[error("column `{column}` of `{spec}` cannot be typed: {message}")]
+    Column { spec: String, column: String, message: String },
     #[error("staging model of `{table}` gives no `{column}`")]
     MissingColumn { table: String, column: &'static str },
     #[error(transparent)]

@@ -25,7 +25,8 @@ pub struct SourceSpec {
     pub key_entity: Option<String>,
     #[serde(default)]
     pub format: Format,
-    /// Columns of the natural key. None: every record counts, identical or not.
+    /// Columns of the natural key, all of them required. None: every record counts, identical or
+    /// not.
     #[serde(default)]
     pub key: Vec<String>,
     #[serde(rename = "column")]
@@ -72,7 +73,8 @@ pub enum FormatKind {
 pub struct SpecColumn {
     pub name: String,
     /// Header names or JSON paths (`customer.email`, `/` inside a name is `~1`); the first that
-    /// is there and not null wins. Default: the column's own name.
+    /// is there and not null wins. Default: the column's own name. `option:scale_max=5` is not in
+    /// the export: the option `scale_max` of the job's source, or 5, in every row.
     #[serde(default)]
     pub from: Vec<String>,
     #[serde(rename = "type", default = "text")]
@@ -95,7 +97,8 @@ pub struct SpecColumn {
     /// Times: `chrono` formats tried in turn, besides ISO 8601.
     #[serde(default)]
     pub formats: Vec<String>,
-    /// Times without offset: `UTC`, an IANA name, or `job` (default).
+    /// Times without offset: `UTC`, an IANA name, `option:<name>` for an option of the job's
+    /// source, or `job` (default, also where the option is not given).
     #[serde(default)]
     pub zone: Option<String>,
     /// Money: the column with the currency; amounts in minor units are divided by its exponent.

@@ -21,7 +21,7 @@ use crate::engine::EngineError;
 use crate::extract::{self, Fetched, Reject};
 use crate::plan::graph::staged;
 use crate::plan::{self, Batch, Found, Plan};
-use crate::stage::{self, Origin, RECORD_BITS};
+use crate::stage::{self, Origin, RECORD_BITS, Typing};
 use crate::state::{Counts, ObjectEntry, Release};
 use crate::table::dataset::Dataset;
 use crate::table::hash::{Hash, Hasher};
@@ -226,6 +226,7 @@ async fn decode_and_map(
     fingerprint: &Hash,
     staging: &Hash,
 ) -> Result<Done, RunError> {
+    let typing = Typing::new(spec, &staging_context(context, batch.source))?;
     let models = context.catalog.staging_models(spec);
     let (mut senders, mut tasks) = (Vec::new(), Vec::new());
     let tallies: Arc<Mutex<Vec<Tally>>> =
@@ -242,7 +243,7 @@ async fn decode_and_map(
     let decoder = Decoder {
         context: Arc::clone(context),
         spec: spec.clone(),
-        zone: context.job.time_zone.parse().unwrap_or(chrono_tz::UTC),
+        typing,
         tallies: Arc::clone(&tallies),
         senders,
     };
@@ -272,6 +273,13 @@ async fn decode_and_map(
     let tallies = tallies.lock().map(|mut t| std::mem::take(&mut *t)).unwrap_or_default();
     let objects = entries(context, batch, ready, tallies, fingerprint, staging)?;
     Ok(Done { datasets: kept, objects })
+}
+
+/// What staging must know of the job and of one of its sources.
+fn staging_context(context: &Context, source: usize) -> stage::Context {
+    let zone = context.job.time_zone.parse().unwrap_or(chrono_tz::UTC);
+    let options = context.job.sources.get(source).map(|source| source.options.clone());
+    stage::Context { zone, options: options.unwrap_or_default() }
 }
 
 fn origin(object: &Ready) -> Origin {
@@ -347,7 +355,7 @@ fn check_rejects(context: &Context, entries: &[ObjectEntry], spec: &str) -> Resu
 struct Decoder {
     context: Arc<Context>,
     spec: SourceSpec,
-    zone: chrono_tz::Tz,
+    typing: Typing,
     tallies: Arc<Mutex<Vec<Tally>>>,
     senders: Vec<mpsc::Sender<Result<RecordBatch, EngineError>>>,
 }
@@ -370,13 +378,12 @@ impl Decoder {
         object: &Ready,
         rejects: &mut Vec<PlacedReject>,
     ) -> Result<(), RunError> {
-        let context = stage::Context { zone: self.zone };
         let limits = &self.context.job.limits;
         let records =
             extract::records(&object.fetched.file, &object.found.url, &self.spec, limits)?;
         for chunk in records {
             let chunk = chunk?;
-            let (rows, refused) = stage::type_chunk(&self.spec, &context, i, &chunk)?;
+            let (rows, refused) = self.typing.chunk(i, &chunk)?;
             let mut numbers: Vec<u64> =
                 refused.iter().filter(|r| !r.value_only).map(|r| r.record_number).collect();
             numbers.sort_unstable();
@@ -405,6 +412,8 @@ impl Decoder {
 struct Mapping {
     context: Arc<Context>,
     spec: SourceSpec,
+    /// Place in the job.
+    source: usize,
     account: String,
     model: Model,
     table: Table,
@@ -426,6 +435,7 @@ impl Mapping {
         Some(Self {
             context: Arc::clone(context),
             spec: spec.clone(),
+            source: batch.source,
             account: context.job.sources.get(batch.source)?.account.clone(),
             model: model.clone(),
             table: table.clone(),
@@ -447,8 +457,7 @@ impl Mapping {
         let name = staged(&self.table.contract.name);
         let scratch = self.context.work.folder(&fingerprint).join(&self.model.name);
         let mut sink = Sink::new(&self.table.contract, Spread::Contract, &scratch);
-        let zone = self.context.job.time_zone.parse().unwrap_or(chrono_tz::UTC);
-        let staging = stage::Context { zone };
+        let staging = staging_context(&self.context, self.source);
         let natural =
             (self.spec.source.as_str(), self.account.as_str(), self.spec.natural_entity());
         while let Some(batch) = answer.batches.next().await {

@@ -1,16 +1,33 @@
-//! Text to typed columns, one chunk at a time.
+//! Text to typed columns, one chunk at a time, as a spec says.
+//!
+//! A value that cannot be read or is not allowed is a [`Reject`] with its rule: the row leaves, or
+//! only the value does where the column is `lenient`. Nothing is rounded, guessed or dropped in
+//! silence.
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int64Array, RecordBatch};
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit as Unit};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array,
+    RecordBatch, StringArray, TimestampMicrosecondArray,
+};
+use arrow::compute::{filter_record_batch, nullif};
+use arrow::datatypes::{
+    DataType, Decimal128Type, Field, Float64Type, Int64Type, Schema, SchemaRef,
+};
+use arrow::error::ArrowError;
+use chrono_tz::Tz;
 
-use super::{Context, RECORD_BITS, StageError};
+use super::finish::day_number;
+use super::frame::{Cast, Frame};
+use super::time::{self, Clock};
+use super::{Context, RECORD_BITS, StageError, number, text};
 use crate::catalog::SourceSpec;
-use crate::catalog::spec::{SpecKind, TimeUnit};
+use crate::catalog::spec::{SpecColumn, SpecKind};
 use crate::extract::{RawChunk, Reject};
-use crate::table::Kind;
+use crate::table::{DECIMAL, Kind};
+
+/// A column whose `from` starts so is not in the export: the job's source says its value.
+const OPTION: &str = "option:";
 
 /// The type a spec column has in the raw table.
 pub fn kind(spec: SpecKind) -> Kind {
@@ -32,42 +49,383 @@ pub fn raw_schema(spec: &SourceSpec) -> SchemaRef {
     Arc::new(Schema::new(fields))
 }
 
-/// Types the columns of a chunk; rows with a reject that is not `value_only` are left out.
-///
-/// `object` is the place of the chunk's object in its batch.
+/// Types one chunk; a [`Typing`] made for the occasion.
 ///
 /// # Errors
-/// The spec asks for what cannot be done.
+/// As [`Typing::new`] and [`Typing::chunk`].
 pub fn type_chunk(
     spec: &SourceSpec,
     context: &Context,
     object: usize,
     chunk: &RawChunk,
 ) -> Result<(RecordBatch, Vec<Reject>), StageError> {
-    let _ = context;
-    let fail = |source: arrow::error::ArrowError| StageError::Frame {
-        spec: spec.key(),
-        source: source.into(),
-    };
-    let ids = chunk.numbers.iter().map(|n| ((object as i64) << RECORD_BITS) | *n as i64);
-    let mut arrays: Vec<ArrayRef> = vec![Arc::new(ids.collect::<Int64Array>())];
-    for (column, text) in spec.columns.iter().zip(&chunk.columns) {
-        let text: ArrayRef = Arc::new(text.clone());
-        let array = match (column.kind, column.unit) {
-            (SpecKind::Timestamp, Some(unit)) => {
-                let unit = match unit {
-                    TimeUnit::Second => Unit::Second,
-                    TimeUnit::Millisecond => Unit::Millisecond,
-                    TimeUnit::Microsecond => Unit::Microsecond,
-                };
-                let number = cast(&text, &DataType::Int64).map_err(fail)?;
-                let time = cast(&number, &DataType::Timestamp(unit, None)).map_err(fail)?;
-                cast(&time, &Kind::Timestamp.arrow()).map_err(fail)?
-            }
-            _ => cast(&text, &kind(column.kind).arrow()).map_err(fail)?,
-        };
-        arrays.push(array);
+    Typing::new(spec, context)?.chunk(object, chunk)
+}
+
+/// A spec made ready to type chunks.
+#[derive(Debug, Clone)]
+pub struct Typing {
+    spec: String,
+    schema: SchemaRef,
+    columns: Vec<Reader>,
+    frame: Frame,
+    /// Columns that [`Frame`] reads, in its order.
+    framed: Vec<usize>,
+}
+
+/// How one column is read.
+#[derive(Debug, Clone)]
+struct Reader {
+    column: SpecColumn,
+    /// The same text in every row.
+    constant: Option<String>,
+    is_key: bool,
+    clock: Clock,
+    mark: char,
+    /// Position of the column with the currency.
+    currency: Option<usize>,
+    min: Option<Bound>,
+    max: Option<Bound>,
+}
+
+/// A limit in the terms of the column's type.
+#[derive(Debug, Clone, Copy)]
+struct Bound {
+    float: f64,
+    /// Of a decimal column, unscaled.
+    unscaled: i128,
+}
+
+/// A row at fault.
+type Finding = (usize, &'static str);
+
+impl Typing {
+    /// # Errors
+    /// A zone, format, option or column that the spec names does not exist.
+    pub fn new(spec: &SourceSpec, context: &Context) -> Result<Self, StageError> {
+        let columns = spec.columns.iter().map(|column| Reader::new(spec, context, column));
+        let columns: Vec<Reader> = columns.collect::<Result<_, _>>()?;
+        let framed = columns.iter().enumerate().filter_map(|(i, c)| Some((i, c.cast()?)));
+        let (framed, casts): (Vec<usize>, Vec<Cast>) = framed.unzip();
+        let (spec, schema) = (spec.key(), raw_schema(spec));
+        Ok(Self { spec, schema, columns, frame: Frame::new(&casts), framed })
     }
-    let batch = RecordBatch::try_new(raw_schema(spec), arrays).map_err(fail)?;
-    Ok((batch, chunk.rejects.clone()))
+
+    /// Types the columns of a chunk; rows with a reject that is not `value_only` are left out.
+    ///
+    /// `object` is the place of the chunk's object in its batch.
+    ///
+    /// # Errors
+    /// The engine that casts fails; no text makes it.
+    pub fn chunk(
+        &self,
+        object: usize,
+        chunk: &RawChunk,
+    ) -> Result<(RecordBatch, Vec<Reject>), StageError> {
+        self.typed(object, chunk)
+            .map_err(|source| StageError::Frame { spec: self.spec.clone(), source: source.into() })
+    }
+
+    fn typed(
+        &self,
+        object: usize,
+        chunk: &RawChunk,
+    ) -> Result<(RecordBatch, Vec<Reject>), ArrowError> {
+        let rows = chunk.numbers.len();
+        let given = |i: usize| chunk.columns.get(i);
+        let texts = self.columns.iter().enumerate().map(|(i, c)| c.text(given(i), rows));
+        let texts: Vec<StringArray> = texts.collect();
+        let of_frame: Vec<StringArray> =
+            self.framed.iter().filter_map(|i| texts.get(*i).cloned()).collect();
+        let mut framed = self.frame.read(&of_frame)?.into_iter();
+
+        let ids = chunk.numbers.iter().map(|n| ((object as i64) << RECORD_BITS) | *n as i64);
+        let mut arrays: Vec<ArrayRef> = vec![Arc::new(Int64Array::from_iter_values(ids))];
+        let mut findings = Findings::new(rows);
+        for (reader, text) in self.columns.iter().zip(&texts) {
+            let read = reader.cast().and_then(|_| framed.next());
+            let (array, mut found) = match read {
+                Some(read) => (read.values, all(&read.unread, reader.unread_rule())),
+                None => reader.read(text, reader.currency.and_then(|at| texts.get(at)))?,
+            };
+            reader.check(text, &array, &mut found);
+            arrays.push(findings.add(reader, text, array, found)?);
+        }
+        let batch = RecordBatch::try_new(Arc::clone(&self.schema), arrays)?;
+        findings.apply(&batch, chunk)
+    }
+}
+
+/// The rows at which a mask is set.
+fn all(mask: &BooleanArray, rule: &'static str) -> Vec<Finding> {
+    mask.values().set_indices().filter(|row| mask.is_valid(*row)).map(|row| (row, rule)).collect()
+}
+
+impl Reader {
+    fn new(spec: &SourceSpec, context: &Context, column: &SpecColumn) -> Result<Self, StageError> {
+        let fail = |message: String| StageError::Column {
+            spec: spec.key(),
+            column: column.name.clone(),
+            message,
+        };
+        if let Some(format) = column.formats.iter().find(|format| !time::is_format(format)) {
+            return Err(fail(format!("`{format}` is not a time format")));
+        }
+        let currency = match &column.minor_units_of {
+            Some(name) => {
+                let at = spec.columns.iter().position(|other| other.name == *name);
+                Some(at.ok_or_else(|| fail(format!("there is no column `{name}`")))?)
+            }
+            None => None,
+        };
+        let mark = match column.decimal_mark.as_deref() {
+            None | Some(".") => '.',
+            Some(",") => ',',
+            Some(other) => return Err(fail(format!("`{other}` is not a decimal mark"))),
+        };
+        let zone = zone(context, column.zone.as_deref());
+        let zone = zone.map_err(|name| fail(format!("`{name}` is not a time zone")))?;
+        let constant = column.from.first().and_then(|from| from.strip_prefix(OPTION));
+        let constant = constant.map(|option| {
+            let (name, default) = option.split_once('=').unwrap_or((option, ""));
+            context.options.get(name).cloned().unwrap_or_else(|| default.to_owned())
+        });
+        Ok(Self {
+            constant,
+            is_key: spec.key.contains(&column.name),
+            clock: Clock { unit: column.unit, formats: column.formats.clone(), zone },
+            mark,
+            currency,
+            min: column.min.map(Bound::new),
+            max: column.max.map(Bound::new),
+            column: column.clone(),
+        })
+    }
+
+    /// What Polars reads; the rest is read here, where the reason stands.
+    fn cast(&self) -> Option<Cast> {
+        match self.column.kind {
+            SpecKind::Int64 => Some(Cast::Int64),
+            SpecKind::Float64 if self.mark == '.' => Some(Cast::Float64),
+            SpecKind::Bool => Some(Cast::Bool),
+            _ => None,
+        }
+    }
+
+    fn unread_rule(&self) -> &'static str {
+        if self.column.kind == SpecKind::Bool { "not_a_truth" } else { "not_a_number" }
+    }
+
+    /// The column's text, with what means nothing as null.
+    fn text(&self, given: Option<&StringArray>, rows: usize) -> StringArray {
+        let given = match (&self.constant, given) {
+            (Some(value), _) => {
+                StringArray::from_iter_values(std::iter::repeat_n(value.as_str(), rows))
+            }
+            (None, Some(given)) => given.clone(),
+            (None, None) => StringArray::new_null(rows),
+        };
+        let given = if self.column.html_unescape { text::unescaped(&given) } else { given };
+        text::cleaned(&given, &self.column.null_values)
+    }
+
+    fn read(
+        &self,
+        text: &StringArray,
+        currency: Option<&StringArray>,
+    ) -> Result<(ArrayRef, Vec<Finding>), ArrowError> {
+        let mut found = Vec::new();
+        let clock = &self.clock;
+        let array: ArrayRef = match self.column.kind {
+            SpecKind::Date => {
+                let day = |_, text: &str| time::date(text, clock).map(day_number);
+                Arc::new(each(text, &mut found, day).collect::<Date32Array>())
+            }
+            SpecKind::Timestamp => {
+                let time = |_, text: &str| time::timestamp(text, clock);
+                let times = each(text, &mut found, time).collect::<TimestampMicrosecondArray>();
+                Arc::new(times.with_timezone("UTC"))
+            }
+            SpecKind::Float64 => {
+                let float = |_, text: &str| Ok(number::money(text, self.mark)? as f64 / 10_000.0);
+                Arc::new(each(text, &mut found, float).collect::<Float64Array>())
+            }
+            SpecKind::Decimal | SpecKind::Money => {
+                let amount = |row: usize, text: &str| match (currency, self.column.kind) {
+                    (Some(of), _) => {
+                        number::minor(text, if of.is_valid(row) { of.value(row) } else { "" })
+                    }
+                    (None, SpecKind::Money) => number::money(text, self.mark),
+                    (None, _) => number::decimal(text, self.mark),
+                };
+                let amounts = each(text, &mut found, amount).collect::<Decimal128Array>();
+                Arc::new(amounts.with_precision_and_scale(DECIMAL.0, DECIMAL.1)?)
+            }
+            SpecKind::Text | SpecKind::Json | SpecKind::Int64 | SpecKind::Bool => {
+                Arc::new(text.clone())
+            }
+        };
+        Ok((array, found))
+    }
+
+    /// Adds the rows whose value was read but is not allowed.
+    fn check(&self, text: &StringArray, array: &ArrayRef, found: &mut Vec<Finding>) {
+        let values = &self.column.values;
+        let present = || text.iter().enumerate().filter_map(|(row, text)| Some((row, text?)));
+        if !values.is_empty() {
+            let other = present().filter(|(_, text)| !values.iter().any(|v| v == text.trim()));
+            found.extend(other.map(|(row, _)| (row, "not_allowed")));
+        }
+        if self.is_key && self.column.kind == SpecKind::Text {
+            let lost = present().filter(|(_, text)| text::is_scientific(text));
+            found.extend(lost.map(|(row, _)| (row, "scientific_id")));
+        }
+        for (bound, rule, wrong) in [
+            (self.min, "below_min", std::cmp::Ordering::Less),
+            (self.max, "above_max", std::cmp::Ordering::Greater),
+        ] {
+            let Some(bound) = bound else { continue };
+            let outside = |row: &usize| bound.compare(array, *row) == Some(wrong);
+            found.extend((0..array.len()).filter(outside).map(|row| (row, rule)));
+        }
+    }
+}
+
+/// The zone of a column's times without offset.
+fn zone(context: &Context, name: Option<&str>) -> Result<Tz, String> {
+    let name = match name {
+        Some(name) => match name.strip_prefix(OPTION) {
+            Some(option) => context.options.get(option).map(String::as_str),
+            None => Some(name),
+        },
+        None => None,
+    };
+    match name {
+        None | Some("job") => Ok(context.zone),
+        Some(name) => name.parse().map_err(|_| name.to_owned()),
+    }
+}
+
+/// Reads each text; one that breaks a rule becomes null and a finding.
+fn each<'a, T>(
+    text: &'a StringArray,
+    found: &'a mut Vec<Finding>,
+    read: impl Fn(usize, &str) -> Result<T, &'static str> + 'a,
+) -> impl Iterator<Item = Option<T>> + 'a {
+    text.iter().enumerate().map(move |(row, text)| match read(row, text?) {
+        Ok(value) => Some(value),
+        Err(rule) => {
+            found.push((row, rule));
+            None
+        }
+    })
+}
+
+impl Bound {
+    fn new(float: f64) -> Self {
+        // Limits are written by people, far from what a decimal holds.
+        Self { float, unscaled: (float * 10_000.0).round() as i128 }
+    }
+
+    /// The value of a row against the limit; none where there is no number.
+    fn compare(self, array: &ArrayRef, row: usize) -> Option<std::cmp::Ordering> {
+        if array.is_null(row) {
+            return None;
+        }
+        match array.data_type() {
+            DataType::Int64 => {
+                let value = i128::from(array.as_primitive::<Int64Type>().value(row));
+                Some((value * 10_000).cmp(&self.unscaled))
+            }
+            DataType::Float64 => {
+                array.as_primitive::<Float64Type>().value(row).partial_cmp(&self.float)
+            }
+            DataType::Decimal128(..) => {
+                Some(array.as_primitive::<Decimal128Type>().value(row).cmp(&self.unscaled))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// What was found in a chunk, and which rows leave because of it.
+struct Findings {
+    leaves: Vec<bool>,
+    /// Row and reject, column by column.
+    rejects: Vec<(usize, Reject)>,
+}
+
+impl Findings {
+    fn new(rows: usize) -> Self {
+        Self { leaves: vec![false; rows], rejects: Vec::new() }
+    }
+
+    /// Notes the findings of a column and gives the column as it stays.
+    fn add(
+        &mut self,
+        reader: &Reader,
+        text: &StringArray,
+        array: ArrayRef,
+        found: Vec<Finding>,
+    ) -> Result<ArrayRef, ArrowError> {
+        let column = &reader.column;
+        let is_word = matches!(column.kind, SpecKind::Text | SpecKind::Json);
+        let mut lost = vec![false; if found.is_empty() { 0 } else { array.len() }];
+        for (row, rule) in found {
+            let shown = text::shown(text.value(row), is_word);
+            self.note(row, rule, column, shown, column.lenient);
+            lost.get_mut(row).into_iter().for_each(|lost| *lost = true);
+        }
+        let array = if lost.is_empty() || !column.lenient {
+            array
+        } else {
+            nullif(&array, &BooleanArray::from(lost.clone()))?
+        };
+        if column.required || reader.is_key {
+            for row in 0..array.len() {
+                let told = !column.lenient && lost.get(row) == Some(&true);
+                if array.is_null(row) && !told {
+                    self.note(row, "missing_required", column, String::new(), false);
+                }
+            }
+        }
+        Ok(array)
+    }
+
+    fn note(
+        &mut self,
+        row: usize,
+        rule: &'static str,
+        column: &SpecColumn,
+        text: String,
+        value_only: bool,
+    ) {
+        if let (false, Some(leaves)) = (value_only, self.leaves.get_mut(row)) {
+            *leaves = true;
+        }
+        let column = Some(column.name.clone());
+        self.rejects.push((row, Reject { record_number: 0, rule, column, text, value_only }));
+    }
+
+    /// Takes the rows out and gives the chunk's rejects, with what extraction had found first.
+    fn apply(
+        self,
+        batch: &RecordBatch,
+        chunk: &RawChunk,
+    ) -> Result<(RecordBatch, Vec<Reject>), ArrowError> {
+        let mut rejects = chunk.rejects.clone();
+        for (row, mut reject) in self.rejects {
+            // A lost value of a row that leaves is no news of its own.
+            if reject.value_only && self.leaves.get(row) == Some(&true) {
+                continue;
+            }
+            reject.record_number = chunk.numbers.get(row).copied().unwrap_or_default();
+            rejects.push(reject);
+        }
+        if !self.leaves.contains(&true) {
+            return Ok((batch.clone(), rejects));
+        }
+        let stays = self.leaves.iter().map(|leaves| !leaves).collect::<Vec<bool>>();
+        Ok((filter_record_batch(batch, &BooleanArray::from(stays))?, rejects))
+    }
 }

@@ -5,3 +5,4 @@ mod laws;
 mod lease;
 mod skeleton;
 mod table;
+mod stage;

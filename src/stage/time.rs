@@ -1,0 +1,220 @@
+//! Dates and times as exports write them, to UTC.
+//!
+//! Plain Rust over the text, not a Polars cast: one column mixes forms (`Z`, `+0200`, ` UTC`, no
+//! offset, fractions, epoch numbers), each of which Polars would need a pass of its own for, and
+//! its time zones refuse a time in a gap instead of moving it.
+
+use chrono::format::{Item, Parsed, StrftimeItems, parse};
+use chrono::offset::LocalResult;
+use chrono::{DateTime, Datelike, Duration, NaiveDate, NaiveDateTime, NaiveTime, TimeZone};
+use chrono_tz::Tz;
+
+use crate::catalog::spec::TimeUnit;
+
+/// 2000-01-01 and 2100-01-01: an epoch number outside has another unit or a typing error.
+const EPOCH_MIN_US: i128 = 946_684_800_000_000;
+const EPOCH_MAX_US: i128 = 4_102_444_800_000_000;
+/// No zone is further from UTC.
+const OFFSET_MAX_S: i32 = 18 * 3600;
+
+/// How the times of a column are read.
+#[derive(Debug, Clone)]
+pub struct Clock {
+    pub unit: Option<TimeUnit>,
+    /// Tried in turn before ISO 8601.
+    pub formats: Vec<String>,
+    /// Of times without offset.
+    pub zone: Tz,
+}
+
+/// Whether `chrono` knows every part of a format.
+pub fn is_format(format: &str) -> bool {
+    !StrftimeItems::new(format).any(|item| matches!(item, Item::Error))
+}
+
+/// Microseconds since 1970, UTC.
+///
+/// # Errors
+/// The rule that the text breaks.
+pub fn timestamp(text: &str, clock: &Clock) -> Result<i64, &'static str> {
+    let text = text.trim();
+    if let Some(unit) = clock.unit
+        && let Some(us) = epoch(text, unit)
+    {
+        let inside = (EPOCH_MIN_US..EPOCH_MAX_US).contains(&us);
+        return if inside {
+            i64::try_from(us).map_err(|_| "time_out_of_range")
+        } else {
+            Err("time_out_of_range")
+        };
+    }
+    let listed = clock.formats.iter().find_map(|format| formatted(text, format));
+    let (local, offset) = listed.or_else(|| iso(text)).ok_or("not_a_time")?;
+    let utc = match offset {
+        Some(seconds) => local.checked_sub_signed(Duration::seconds(i64::from(seconds))),
+        None => in_zone(local, clock.zone),
+    };
+    Ok(utc.ok_or("time_out_of_range")?.and_utc().timestamp_micros())
+}
+
+/// The day as it is written, whatever the offset beside it.
+///
+/// # Errors
+/// The rule that the text breaks.
+pub fn date(text: &str, clock: &Clock) -> Result<NaiveDate, &'static str> {
+    let text = text.trim();
+    let listed = clock.formats.iter().find_map(|format| formatted(text, format));
+    listed.or_else(|| iso(text)).map(|(local, _)| local.date()).ok_or("not_a_date")
+}
+
+/// A number of `unit`s as microseconds, or none if it is no number.
+fn epoch(text: &str, unit: TimeUnit) -> Option<i128> {
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text),
+    };
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    let number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    if !number(whole) || !number(fraction) {
+        return None;
+    }
+    let unit_us: i128 = match unit {
+        TimeUnit::Second => 1_000_000,
+        TimeUnit::Millisecond => 1_000,
+        TimeUnit::Microsecond => 1,
+    };
+    // More digits than this are out of range in any unit.
+    let whole = if whole.len() > 24 { i128::from(i64::MAX) } else { whole.parse::<i128>().ok()? };
+    let millionths = micros(fraction.as_bytes());
+    let us = whole * unit_us + i128::from(millionths) * unit_us / 1_000_000;
+    Some(if negative { -us } else { us })
+}
+
+/// The first six decimals of a fraction.
+fn micros(digits: &[u8]) -> u32 {
+    let six = (0..6).map(|i| digits.get(i).map_or(0, |b| u32::from(b.saturating_sub(b'0'))));
+    six.fold(0, |sum, digit| sum * 10 + digit)
+}
+
+type Local = (NaiveDateTime, Option<i32>);
+
+/// A `chrono` format with or without time of day and offset.
+fn formatted(text: &str, format: &str) -> Option<Local> {
+    let mut parsed = Parsed::new();
+    parse(&mut parsed, text, StrftimeItems::new(format)).ok()?;
+    // chrono's last years cannot be moved by an offset.
+    let date = parsed.to_naive_date().ok().filter(|date| (0..=9999).contains(&date.year()))?;
+    let time = parsed.to_naive_time().unwrap_or(NaiveTime::MIN);
+    Some((date.and_time(time), parsed.offset()))
+}
+
+/// ISO 8601 and what exports make of it: a blank for `T`, one-digit hours, `+0200`, ` UTC`.
+fn iso(text: &str) -> Option<Local> {
+    let mut at = Cursor { bytes: text.as_bytes() };
+    let year = at.number(4, 4)?;
+    let separator = at.one_of(b"-/")?;
+    let month = at.number(1, 2)?;
+    at.one_of(&[separator])?;
+    let day = at.number(1, 2)?;
+    let date = NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day)?;
+    if at.bytes.is_empty() {
+        return Some((date.and_time(NaiveTime::MIN), None));
+    }
+    if at.one_of(b"Tt").is_none() && at.blanks() == 0 {
+        return None;
+    }
+    let hour = at.number(1, 2)?;
+    at.one_of(b":")?;
+    let minute = at.number(2, 2)?;
+    let (mut second, mut fraction) = (0, 0);
+    if at.one_of(b":").is_some() {
+        second = at.number(2, 2)?;
+        if at.one_of(b".,").is_some() {
+            let digits = at.digits();
+            if digits.is_empty() {
+                return None;
+            }
+            fraction = micros(digits);
+        }
+    }
+    let time = NaiveTime::from_hms_micro_opt(hour, minute, second, fraction)?;
+    at.blanks();
+    Some((date.and_time(time), at.offset()?))
+}
+
+/// Bytes still to be read.
+struct Cursor<'a> {
+    bytes: &'a [u8],
+}
+
+impl<'a> Cursor<'a> {
+    fn one_of(&mut self, wanted: &[u8]) -> Option<u8> {
+        let (first, rest) = self.bytes.split_first()?;
+        wanted.contains(first).then(|| {
+            self.bytes = rest;
+            *first
+        })
+    }
+
+    fn blanks(&mut self) -> usize {
+        let before = self.bytes.len();
+        self.bytes = self.bytes.trim_ascii_start();
+        before - self.bytes.len()
+    }
+
+    fn digits(&mut self) -> &'a [u8] {
+        let count = self.bytes.iter().take_while(|b| b.is_ascii_digit()).count();
+        let (digits, rest) = self.bytes.split_at(count);
+        self.bytes = rest;
+        digits
+    }
+
+    /// A number of so many digits, not followed by another digit.
+    fn number(&mut self, least: usize, most: usize) -> Option<u32> {
+        let digits = self.digits();
+        let fits = (least..=most).contains(&digits.len());
+        fits.then(|| digits.iter().fold(0, |sum, b| sum * 10 + u32::from(b - b'0')))
+    }
+
+    /// What is left is an offset, in seconds, or nothing.
+    fn offset(&mut self) -> Option<Option<i32>> {
+        if self.bytes.is_empty() {
+            return Some(None);
+        }
+        if [&b"Z"[..], b"z", b"UTC", b"GMT"].contains(&self.bytes) {
+            return Some(Some(0));
+        }
+        let sign = if self.one_of(b"+-")? == b'-' { -1 } else { 1 };
+        let digits = self.digits();
+        let (hours, minutes) = match digits.len() {
+            4 => digits.split_at(2),
+            2 if self.one_of(b":").is_some() => (digits, self.digits()),
+            2 => (digits, &b"00"[..]),
+            _ => return None,
+        };
+        let value = |digits: &[u8]| digits.iter().fold(0, |sum, b| sum * 10 + i32::from(b - b'0'));
+        // Some write `+00:00 UTC`.
+        let rest = self.bytes.trim_ascii_start();
+        let done = rest.is_empty() || rest == b"UTC";
+        let seconds = value(hours) * 3600 + value(minutes) * 60;
+        let fits = done && minutes.len() == 2 && value(minutes) < 60 && seconds <= OFFSET_MAX_S;
+        fits.then_some(Some(sign * seconds))
+    }
+}
+
+/// A local time in UTC: the earlier of two, and one in a gap is moved on by the gap's length.
+fn in_zone(local: NaiveDateTime, zone: Tz) -> Option<NaiveDateTime> {
+    match zone.from_local_datetime(&local) {
+        LocalResult::Single(time) => Some(time.naive_utc()),
+        LocalResult::Ambiguous(a, b) => Some(a.min(b).naive_utc()),
+        LocalResult::None => {
+            // Before the gap: no zone is 15 hours ahead, so this instant lies before the change.
+            let before = zone.from_utc_datetime(&local.checked_sub_signed(Duration::hours(15))?);
+            local.checked_sub_signed(offset_of(&before))
+        }
+    }
+}
+
+fn offset_of(time: &DateTime<Tz>) -> Duration {
+    time.naive_local() - time.naive_utc()
+}

@@ -1,0 +1,3 @@
+//! Staging: text to types, and every source from its bytes to canonical rows.
+
+mod typing;
