@@ -4,5 +4,5 @@ mod kernel;
 mod laws;
 mod lease;
 mod skeleton;
-mod table;
 mod stage;
+mod table;
