@@ -11,6 +11,7 @@ pub mod job;
 pub mod measure;
 pub mod plan;
 pub mod publish;
+pub mod resolve;
 pub mod run;
 pub mod settings;
 pub mod stage;

@@ -25,6 +25,7 @@ use crate::extract::ExtractError;
 use crate::job::Job;
 use crate::plan::{self, NodeKind, Plan, PlanError, RUN_TABLE, Reason, Snapshot};
 use crate::publish::{self, PublishError, Published};
+use crate::resolve::ResolveError;
 use crate::settings::Settings;
 use crate::stage::StageError;
 use crate::state::{
@@ -52,6 +53,8 @@ pub enum RunError {
     Stage(#[from] StageError),
     #[error(transparent)]
     Engine(#[from] EngineError),
+    #[error(transparent)]
+    Resolve(#[from] ResolveError),
     #[error(transparent)]
     Table(#[from] TableError),
     #[error(transparent)]

@@ -17,6 +17,19 @@ use crate::table::hash::Hash;
 /// Version of everything under `releases/` and `state/`.
 pub const LAYOUT: u32 = 1;
 
+/// Where a warehouse keeps its own identity salt.
+const SALT_PATH: &str = "state/v1/salt";
+const SALT_BYTES: usize = 32;
+
+/// The bytes of a salt written as hex.
+///
+/// # Errors
+/// It is no hex, or of another length.
+pub fn salt_from_hex(text: &str) -> Result<Vec<u8>, StateError> {
+    let salt = data_encoding::HEXLOWER_PERMISSIVE.decode(text.trim().as_bytes());
+    salt.ok().filter(|salt| salt.len() == SALT_BYTES).ok_or(StateError::Salt)
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
     #[error(transparent)]
@@ -27,6 +40,10 @@ pub enum StateError {
         #[source]
         source: serde_json::Error,
     },
+    #[error("the identity salt is not {SALT_BYTES} bytes in hex")]
+    Salt,
+    #[error("no random bytes from the operating system for the identity salt")]
+    Random(#[source] getrandom::Error),
     #[error("`{path}` has layout {found}, this binary knows {LAYOUT}")]
     Layout { path: String, found: u32 },
 }
@@ -209,6 +226,35 @@ impl StateWriter {
         let path = format!("{path}/{file_hash}.json");
         self.store.replace(&path, bytes.into()).await?;
         Ok(Pointer { path, file_hash })
+    }
+
+    /// The warehouse's secret that customer ids are made under; made once, from the operating
+    /// system's randomness, and the same ever after.
+    ///
+    /// # Errors
+    /// The store failed, or what lies there is no salt.
+    pub async fn salt(&self) -> Result<Vec<u8>, StateError> {
+        if let Some(salt) = self.read_salt().await? {
+            return Ok(salt);
+        }
+        let mut salt = [0_u8; SALT_BYTES];
+        getrandom::fill(&mut salt).map_err(StateError::Random)?;
+        let text = data_encoding::HEXLOWER.encode(&salt);
+        // Whoever came first has made it: read back what is there, whatever the answer was.
+        let created = self.store.create(SALT_PATH, Bytes::from(text)).await;
+        match (self.read_salt().await?, created) {
+            (Some(salt), _) => Ok(salt),
+            (None, Err(error)) => Err(error.into()),
+            (None, Ok(_)) => Err(StateError::Salt),
+        }
+    }
+
+    async fn read_salt(&self) -> Result<Option<Vec<u8>>, StateError> {
+        match self.store.read(SALT_PATH).await {
+            Ok(bytes) => salt_from_hex(&String::from_utf8_lossy(&bytes)).map(Some),
+            Err(StorageError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// **The** commit: creates `releases/<number>.json`, and on any doubt reads it back.

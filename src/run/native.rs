@@ -2,6 +2,8 @@
 //!
 //! One file a room in `native/`; what each reads and makes is declared in `plan::native`.
 
+pub mod resolve;
+
 use std::sync::Arc;
 
 use super::sink::{Sink, Spread};
@@ -114,9 +116,7 @@ pub async fn run(
     let bench = Bench::new(context, plan, node, native, fingerprint, tables, parent).await?;
     match native.name {
         // One line a step; its file in native/ has the function.
-        other => {
-            let _ = bench;
-            Err(RunError::NoTable(other.to_owned()))
-        }
+        "resolve" => resolve::resolve(&bench).await,
+        other => Err(RunError::NoTable(other.to_owned())),
     }
 }

@@ -3,6 +3,7 @@
 mod kernel;
 mod laws;
 mod lease;
+mod resolve;
 mod skeleton;
 mod stage;
 mod table;

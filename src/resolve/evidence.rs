@@ -1,0 +1,320 @@
+//! What the sources say about people: identifiers, which records carry them together, and what
+//! sources state about them. Taken in row by row, in any order.
+
+use std::collections::BTreeMap;
+
+use rustc_hash::FxHashMap;
+
+use super::ResolveError;
+use super::intern::Interner;
+use super::normalise::{Blocked, Normaliser};
+
+/// Length of the type and namespace numbers in front of an interned identifier.
+const PREFIX_BYTES: usize = 4;
+
+/// When and where something was seen.
+#[derive(Debug, Clone, Copy)]
+pub struct Sight<'a> {
+    /// Days since 1970 of the first and last batch.
+    pub first: i32,
+    pub last: i32,
+    /// `<source>:<table>`.
+    pub origin: &'a str,
+    /// The newest version of a record says so; otherwise only a former one did.
+    pub is_live: bool,
+}
+
+/// An identifier as a record gives it.
+#[derive(Debug, Clone, Copy)]
+pub struct Raw<'a> {
+    pub kind: &'a str,
+    /// `<source>:<account>`, or empty.
+    pub namespace: &'a str,
+    pub value: &'a str,
+    /// 3 unique by contract · 2 e-mail, phone · 1 cookie, device · 0 never joins.
+    pub strength: i8,
+}
+
+/// What is known about one identifier.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Facts {
+    pub first: i32,
+    pub last: i32,
+    /// Greatest among the sightings of the first day.
+    pub first_strength: i8,
+    pub strength: i8,
+    pub blocked: Option<Blocked>,
+    pub is_live: bool,
+    pub origins: u32,
+}
+
+/// A statement that two identifiers are one person.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Statement {
+    pub kind: u16,
+    pub left: u32,
+    pub right: u32,
+    pub first: i32,
+    pub origin: u32,
+}
+
+/// Sets of origins, each distinct set once.
+#[derive(Debug, Default)]
+pub(super) struct Origins {
+    names: Vec<String>,
+    sets: Vec<Vec<u32>>,
+    known: BTreeMap<Vec<u32>, u32>,
+    grown: FxHashMap<(u32, u32), u32>,
+}
+
+impl Origins {
+    fn origin(&mut self, name: &str) -> u32 {
+        number_of(&mut self.names, name)
+    }
+
+    fn single(&mut self, origin: u32) -> u32 {
+        self.set(vec![origin])
+    }
+
+    fn with(&mut self, set: u32, origin: u32) -> u32 {
+        if let Some(grown) = self.grown.get(&(set, origin)) {
+            return *grown;
+        }
+        let mut all = self.sets.get(set as usize).cloned().unwrap_or_default();
+        if !all.contains(&origin) {
+            all.push(origin);
+            all.sort_unstable();
+        }
+        let grown = self.set(all);
+        self.grown.insert((set, origin), grown);
+        grown
+    }
+
+    fn set(&mut self, set: Vec<u32>) -> u32 {
+        let sets = &mut self.sets;
+        *self.known.entry(set.clone()).or_insert_with(|| {
+            sets.push(set);
+            u32::try_from(sets.len() - 1).unwrap_or(u32::MAX)
+        })
+    }
+
+    pub(super) fn name(&self, origin: u32) -> &str {
+        self.names.get(origin as usize).map_or("", String::as_str)
+    }
+
+    /// Names of a set, in order, joined by `, `.
+    pub(super) fn text(&self, set: u32) -> String {
+        let set = self.sets.get(set as usize).map_or(&[][..], Vec::as_slice);
+        let mut names: Vec<&str> = set.iter().map(|origin| self.name(*origin)).collect();
+        names.sort_unstable();
+        names.join(", ")
+    }
+}
+
+fn number_of(names: &mut Vec<String>, name: &str) -> u32 {
+    let at = names.iter().position(|known| known == name).unwrap_or_else(|| {
+        names.push(name.to_owned());
+        names.len() - 1
+    });
+    u32::try_from(at).unwrap_or(u32::MAX)
+}
+
+fn sorted(names: &[String]) -> Vec<&str> {
+    let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
+    names.sort_unstable();
+    names
+}
+
+/// Everything that was seen.
+#[derive(Debug, Default)]
+pub struct Evidence {
+    normaliser: Normaliser,
+    pub(super) kinds: Vec<String>,
+    pub(super) namespaces: Vec<String>,
+    pub(super) statement_kinds: Vec<String>,
+    pub(super) origins: Origins,
+    identifiers: Interner,
+    pub(super) facts: Vec<Facts>,
+    pub(super) keys: Interner,
+    pub(super) key_facts: Vec<KeyFacts>,
+    pub(super) members: Vec<u32>,
+    pub(super) statements: Vec<Statement>,
+    scratch: Vec<u8>,
+}
+
+/// What is known about one set of identifiers.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct KeyFacts {
+    pub first: i32,
+    pub origin: u32,
+    pub is_live: bool,
+    /// Its identifiers are `members[start..start + count]`.
+    pub start: u32,
+    pub count: u8,
+}
+
+impl Evidence {
+    pub fn new(normaliser: Normaliser) -> Self {
+        Self { normaliser, ..Self::default() }
+    }
+
+    /// Distinct identifiers, blocked ones too.
+    pub fn len(&self) -> usize {
+        self.identifiers.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.identifiers.is_empty()
+    }
+
+    /// Takes in the records that share an `identity_key`: they carry the same identifiers.
+    ///
+    /// # Errors
+    /// More identifiers than numbers.
+    pub fn record(
+        &mut self,
+        key: &str,
+        sight: Sight<'_>,
+        identifiers: &[Raw<'_>],
+    ) -> Result<(), ResolveError> {
+        let origin = self.origins.origin(sight.origin);
+        let (id, new) = self.keys.intern(key.as_bytes()).ok_or(ResolveError::TooMany)?;
+        let start = u32::try_from(self.members.len()).map_err(|_| ResolveError::TooMany)?;
+        let mut count = 0_u8;
+        for raw in identifiers {
+            if let Some(identifier) = self.observe(*raw, sight, origin)?
+                && new
+                && !self.members[start as usize..].contains(&identifier)
+            {
+                self.members.push(identifier);
+                count += 1;
+            }
+        }
+        if new {
+            let is_live = sight.is_live;
+            self.key_facts.push(KeyFacts { first: sight.first, origin, is_live, start, count });
+        } else if let Some(facts) = self.key_facts.get_mut(id as usize) {
+            let name = |origin| self.origins.name(origin);
+            if (sight.first, name(origin)) < (facts.first, name(facts.origin)) {
+                (facts.first, facts.origin) = (sight.first, origin);
+            }
+            facts.is_live |= sight.is_live;
+        }
+        Ok(())
+    }
+
+    /// Takes in what a source states: these two identifiers are one person.
+    ///
+    /// # Errors
+    /// More identifiers than numbers.
+    pub fn statement(
+        &mut self,
+        kind: &str,
+        sight: Sight<'_>,
+        left: Raw<'_>,
+        right: Raw<'_>,
+    ) -> Result<(), ResolveError> {
+        let origin = self.origins.origin(sight.origin);
+        let left = self.observe(left, sight, origin)?;
+        let right = self.observe(right, sight, origin)?;
+        if let (Some(left), Some(right), true) = (left, right, sight.is_live) {
+            let kind = u16::try_from(number_of(&mut self.statement_kinds, kind)).unwrap_or(0);
+            self.statements.push(Statement { kind, left, right, first: sight.first, origin });
+        }
+        Ok(())
+    }
+
+    fn observe(
+        &mut self,
+        raw: Raw<'_>,
+        sight: Sight<'_>,
+        origin: u32,
+    ) -> Result<Option<u32>, ResolveError> {
+        let source = raw.namespace.split(':').next().unwrap_or_default();
+        let Some(normal) = self.normaliser.normalise(raw.kind, source, raw.value) else {
+            return Ok(None);
+        };
+        let kind = number_of(&mut self.kinds, raw.kind);
+        let namespace = number_of(&mut self.namespaces, raw.namespace);
+        let short = |number: u32| u16::try_from(number).map_err(|_| ResolveError::TooMany);
+        self.scratch.clear();
+        self.scratch.extend(short(kind)?.to_be_bytes());
+        self.scratch.extend(short(namespace)?.to_be_bytes());
+        self.scratch.extend(normal.value.as_bytes());
+        let interned = self.identifiers.intern(&self.scratch).ok_or(ResolveError::TooMany)?;
+        let (id, new) = interned;
+        if new {
+            let never = (raw.strength <= 0).then_some(Blocked::NeverJoins);
+            self.facts.push(Facts {
+                first: sight.first,
+                last: sight.last,
+                first_strength: raw.strength,
+                strength: raw.strength,
+                blocked: normal.blocked.or(never),
+                is_live: sight.is_live,
+                origins: self.origins.single(origin),
+            });
+        } else if let Some(facts) = self.facts.get_mut(id as usize) {
+            if sight.first < facts.first {
+                (facts.first, facts.first_strength) = (sight.first, raw.strength);
+            } else if sight.first == facts.first {
+                facts.first_strength = facts.first_strength.max(raw.strength);
+            }
+            facts.strength = facts.strength.max(raw.strength);
+            facts.last = facts.last.max(sight.last);
+            facts.is_live |= sight.is_live;
+            facts.origins = self.origins.with(facts.origins, origin);
+        }
+        Ok(Some(id))
+    }
+
+    /// Kinds of statements and origins, each in order.
+    pub(super) fn sorted_names(&self) -> (Vec<&str>, Vec<&str>) {
+        (sorted(&self.statement_kinds), sorted(&self.origins.names))
+    }
+
+    /// Type, namespace and value of an identifier.
+    pub(super) fn identifier(&self, id: u32) -> (&str, &str, &str) {
+        let bytes = self.identifiers.get(id);
+        let (prefix, value) = bytes.split_at(PREFIX_BYTES.min(bytes.len()));
+        let name = |names: &[String], at: usize| -> usize {
+            let number = prefix.get(at..at + 2).map_or(0, |b| u16::from_be_bytes([b[0], b[1]]));
+            usize::from(number).min(names.len().saturating_sub(1))
+        };
+        let kind = self.kinds.get(name(&self.kinds, 0)).map_or("", String::as_str);
+        let space = self.namespaces.get(name(&self.namespaces, 2)).map_or("", String::as_str);
+        (kind, space, std::str::from_utf8(value).unwrap_or_default())
+    }
+
+    /// Ids in order of (type, namespace, value); what only taking in needs is freed.
+    pub(super) fn ordered(&mut self) -> Vec<u32> {
+        self.identifiers.freeze();
+        self.keys.freeze();
+        let ranks = |names: &[String]| -> Vec<u32> {
+            let rank = |name| names.iter().filter(|other| *other < name).count();
+            names.iter().map(|name| u32::try_from(rank(name)).unwrap_or(u32::MAX)).collect()
+        };
+        let (kinds, namespaces) = (ranks(&self.kinds), ranks(&self.namespaces));
+        let part = |bytes: &[u8], at: usize| {
+            bytes.get(at..at + 2).map_or(0, |b| usize::from(u16::from_be_bytes([b[0], b[1]])))
+        };
+        // Most comparisons are decided by the number and the first bytes, without a look-up.
+        let key = |id: u32| {
+            let bytes = self.identifiers.get(id);
+            let kind = kinds.get(part(bytes, 0)).copied().unwrap_or(0);
+            let space = namespaces.get(part(bytes, 2)).copied().unwrap_or(0);
+            let mut head = [0_u8; 8];
+            for (to, from) in head.iter_mut().zip(bytes.iter().skip(PREFIX_BYTES)) {
+                *to = *from;
+            }
+            (kind << 16 | space, u64::from_be_bytes(head), id)
+        };
+        let count = u32::try_from(self.identifiers.len()).unwrap_or(u32::MAX);
+        let mut keys: Vec<(u32, u64, u32)> = (0..count).map(key).collect();
+        let value = |id: u32| self.identifiers.get(id).get(PREFIX_BYTES..).unwrap_or_default();
+        keys.sort_unstable_by(|a, b| {
+            (a.0, a.1).cmp(&(b.0, b.1)).then_with(|| value(a.2).cmp(value(b.2)))
+        });
+        keys.into_iter().map(|(_, _, id)| id).collect()
+    }
+}

@@ -1,0 +1,140 @@
+//! Who a cluster is over time: pinned anchors, and when people were created and merged.
+//!
+//! A customer's id is made from the anchor of the cluster. What decides between anchors is pinned
+//! in the ledger when it is first released, so a late object that shows an identifier earlier than
+//! thought renames nobody.
+
+use super::cluster::{Clusters, Edge, Guard, Joined, Limits, Member};
+use crate::table::id;
+
+/// First day and strength of an identifier, as first released.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Pin {
+    /// Keyed hash of the identifier, 160 bits in base32.
+    pub key: [u8; PIN_BYTES],
+    pub day: i32,
+    pub strength: i8,
+}
+
+/// Characters of 160 bits in base32.
+pub const PIN_BYTES: usize = 32;
+
+impl Pin {
+    /// The keyed hash as text.
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.key).unwrap_or_default()
+    }
+
+    /// A pin read back; `None` when `text` is no such hash.
+    pub fn read(text: &str, day: i32, strength: i8) -> Option<Self> {
+        Some(Self { key: text.as_bytes().try_into().ok()?, day, strength })
+    }
+
+    /// The hash of an identifier that nobody can guess back without the salt.
+    pub(super) fn key(salt: &[u8], identifier: (&str, &str, &str)) -> [u8; PIN_BYTES] {
+        let (kind, namespace, value) = identifier;
+        let text = id::keyed("", salt, &["ledger", kind, namespace, value]);
+        let bytes = text.as_bytes().get(1..).unwrap_or_default();
+        bytes.try_into().unwrap_or([b'a'; PIN_BYTES])
+    }
+}
+
+/// Pins by hash.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ledger(Vec<Pin>);
+
+impl Ledger {
+    /// Takes pins in any order; of two for one identifier the earlier counts.
+    pub fn new(mut pins: Vec<Pin>) -> Self {
+        pins.sort_unstable();
+        pins.dedup_by_key(|pin| pin.key);
+        Self(pins)
+    }
+
+    pub fn pins(&self) -> &[Pin] {
+        &self.0
+    }
+
+    pub(super) fn find(&self, key: &[u8; PIN_BYTES]) -> Option<&Pin> {
+        self.0.binary_search_by(|pin| pin.key.cmp(key)).ok().and_then(|at| self.0.get(at))
+    }
+
+    pub(super) fn extend(&mut self, pins: Vec<Pin>) {
+        self.0.extend(pins);
+        self.0.sort_unstable();
+    }
+}
+
+/// Something that happened to people; identifiers are anchors, by rank.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    Created { day: i32, customer: u32 },
+    Merged { day: i32, from: u32, to: u32, by: Edge },
+}
+
+impl Change {
+    /// The anchors it names.
+    pub fn subjects(&self) -> impl Iterator<Item = u32> {
+        let (one, other) = match *self {
+            Self::Created { customer, .. } => (customer, None),
+            Self::Merged { from, to, .. } => (from, Some(to)),
+        };
+        std::iter::once(one).chain(other)
+    }
+}
+
+/// An edge that a guard refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refusal {
+    pub edge: Edge,
+    pub guard: Guard,
+}
+
+/// What became of the edges.
+#[derive(Debug, Default)]
+pub struct History {
+    /// Anchor of each identifier, by rank.
+    pub anchors: Vec<u32>,
+    pub changes: Vec<Change>,
+    pub refusals: Vec<Refusal>,
+}
+
+/// Applies edges day by day. `alive` says which identifiers are part of the graph.
+///
+/// A person that appears and is merged on one day was never seen by anybody and leaves no trace.
+pub fn replay(members: &[Member], alive: &[bool], edges: &[Edge], limits: Limits) -> History {
+    let mut clusters = Clusters::new(members, limits);
+    let mut history = History::default();
+    let count = u32::try_from(members.len()).unwrap_or(u32::MAX);
+    let mut births: Vec<u32> = (0..count).filter(|i| alive[*i as usize]).collect();
+    births.sort_unstable_by_key(|i| (members[*i as usize].day, *i));
+    let mut births = births.into_iter().peekable();
+    let mut edges = edges.iter().peekable();
+    loop {
+        let birth = births.peek().map(|i| members[*i as usize].day);
+        let joined = edges.peek().map(|edge| edge.day);
+        let Some(day) = birth.into_iter().chain(joined).min() else { break };
+        let mut merged = Vec::new();
+        while let Some(edge) = edges.next_if(|edge| edge.day == day) {
+            match clusters.join(edge) {
+                Joined::Already => {}
+                Joined::Anchor(gone) if members[gone as usize].day < day => {
+                    merged.push((gone, *edge));
+                }
+                Joined::Anchor(_) => {}
+                Joined::Refused(guard) => history.refusals.push(Refusal { edge: *edge, guard }),
+            }
+        }
+        for (from, by) in merged {
+            let to = clusters.anchor(from);
+            history.changes.push(Change::Merged { day, from, to, by });
+        }
+        while let Some(customer) = births.next_if(|i| members[*i as usize].day == day) {
+            if clusters.anchor(customer) == customer {
+                history.changes.push(Change::Created { day, customer });
+            }
+        }
+    }
+    history.anchors = (0..count).map(|i| clusters.anchor(i)).collect();
+    history
+}

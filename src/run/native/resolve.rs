@@ -1,0 +1,364 @@
+//! Feeds the resolve room from all canonical tables, and writes what it found.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Date32Array, Int64Array, RecordBatch, StringArray,
+    StringBuilder,
+};
+use arrow::datatypes::{Date32Type, Int64Type};
+use futures::StreamExt;
+
+use super::Bench;
+use crate::catalog::Identifier;
+use crate::plan::{self, graph};
+use crate::resolve::normalise::Normaliser;
+use crate::resolve::{self, Evidence, Ledger, Options, Pin, Raw, Resolution, Sight};
+use crate::run::RunError;
+use crate::run::sink::Sink;
+use crate::state::StateWriter;
+use crate::storage::parquet;
+use crate::table::TableError;
+use crate::table::dataset::Dataset;
+
+/// Canonical tables with people in them.
+const PEOPLE: [&str; 6] =
+    ["contacts", "survey_responses", "conversations", "orders", "subscriptions", "events"];
+const STATEMENTS: &str = "identity_edges";
+const LEDGER: &str = "identity_ledger";
+/// Rows handed to a sink at once.
+const ROWS: usize = 65_536;
+
+/// Makes `identity_keys`, `customer_identifiers`, `identity_changes`, `identity_ledger` and
+/// `identity_quarantine`.
+///
+/// # Errors
+/// The inputs cannot be read, or the disk is full.
+pub async fn resolve(bench: &Bench<'_>) -> Result<Vec<Dataset>, RunError> {
+    let job = &bench.context.job;
+    let identity = &job.identity;
+    let normaliser = Normaliser::new(job.country.as_deref(), identity.gmail_dots, &identity.block);
+    let mut evidence = Evidence::new(normaliser);
+    for table in PEOPLE {
+        records(bench, table, &mut evidence).await?;
+    }
+    statements(bench, &mut evidence).await?;
+    let ledger = ledger(bench).await?;
+    let salt = salt(bench).await?;
+    let options = Options {
+        max_degree: identity.max_degree,
+        max_emails: identity.max_emails,
+        max_cluster: identity.max_cluster,
+    };
+    let found =
+        tokio::task::spawn_blocking(move || resolve::resolve(evidence, options, ledger, &salt));
+    let found = found.await.map_err(RunError::Thread)?;
+    tracing::debug!(customers = found.customers(), "resolved");
+    Ok(vec![
+        bench.keep("identity_keys", keys(bench, &found)?).await?,
+        bench.keep("customer_identifiers", identifiers(bench, &found)?).await?,
+        bench.keep("identity_changes", changes(bench, &found)?).await?,
+        bench.keep("identity_quarantine", quarantine(bench, &found)?).await?,
+        bench.keep(LEDGER, pins(bench, &found)?).await?,
+    ])
+}
+
+/// The sets of identifiers of a table, each with its first and last day; the former versions of a
+/// record say when an identifier was first seen, only the newest says who it belongs to.
+async fn records(bench: &Bench<'_>, table: &str, evidence: &mut Evidence) -> Result<(), RunError> {
+    let catalog = &bench.context.catalog.tables;
+    let Some(canonical) = catalog.get(table).and_then(|table| table.canonical.as_ref()) else {
+        return Ok(());
+    };
+    let mut answer = bench.query("resolve", &records_sql(table, &canonical.identifiers)).await?;
+    while let Some(batch) = answer.batches.next().await {
+        take_records(table, &canonical.identifiers, &batch?, evidence)?;
+    }
+    Ok(())
+}
+
+fn records_sql(table: &str, identifiers: &[Identifier]) -> String {
+    let mut columns = String::new();
+    let mut picks = String::new();
+    for Identifier { column, .. } in identifiers {
+        let _ = write!(columns, ", {column}");
+        let _ = write!(picks, ", min({column}) as {column}");
+    }
+    let part = |rows: String, is_live: u8| {
+        format!(
+            "select identity_key, source, source_account, dt, {is_live} as is_live{columns} \
+             from {rows} where identity_key is not null and not is_test"
+        )
+    };
+    let (versions, newest) = (part(graph::versions(table), 0), part(graph::current(table), 1));
+    format!(
+        "select identity_key, source, source_account, min(dt) as first_dt, max(dt) as last_dt, \
+         cast(max(is_live) as bigint) as is_live{picks} from ({versions} union all {newest}) as seen \
+         group by identity_key, source, source_account"
+    )
+}
+
+fn text<'a>(batch: &'a RecordBatch, column: &str) -> Result<&'a StringArray, RunError> {
+    let found = batch.column_by_name(column).and_then(|array| array.as_string_opt::<i32>());
+    found.ok_or_else(|| missing(column))
+}
+
+fn missing(column: &str) -> RunError {
+    TableError::MissingColumn { table: "resolve".into(), column: column.into() }.into()
+}
+
+fn value(array: &StringArray, i: usize) -> &str {
+    if array.is_valid(i) { array.value(i) } else { "" }
+}
+
+fn take_records(
+    table: &str,
+    identifiers: &[Identifier],
+    batch: &RecordBatch,
+    evidence: &mut Evidence,
+) -> Result<(), RunError> {
+    let keys = text(batch, "identity_key")?;
+    let (sources, accounts) = (text(batch, "source")?, text(batch, "source_account")?);
+    let columns = identifiers.iter().map(|of| Ok((of, text(batch, &of.column)?)));
+    let columns = columns.collect::<Result<Vec<_>, RunError>>()?;
+    let seen = Seen::new(batch)?;
+    for i in 0..batch.num_rows() {
+        let scope = format!("{}:{}", value(sources, i), value(accounts, i));
+        let origin = format!("{}:{table}", value(sources, i));
+        let raws = columns.iter().copied().map(|(of, values)| Raw {
+            kind: of.kind.as_str(),
+            namespace: if of.scoped { scope.as_str() } else { "" },
+            value: value(values, i),
+            strength: i8::try_from(of.strength).unwrap_or(0),
+        });
+        let raws: Vec<Raw<'_>> = raws.collect();
+        evidence.record(value(keys, i), seen.sight(i, &origin), &raws)?;
+    }
+    Ok(())
+}
+
+/// The columns of a query that say when.
+struct Seen<'a> {
+    first: &'a Date32Array,
+    last: &'a Date32Array,
+    live: &'a Int64Array,
+}
+
+impl<'a> Seen<'a> {
+    fn new(batch: &'a RecordBatch) -> Result<Self, RunError> {
+        let days = |column: &str| {
+            let found = batch.column_by_name(column);
+            found.and_then(|a| a.as_primitive_opt::<Date32Type>()).ok_or_else(|| missing(column))
+        };
+        let live = batch.column_by_name("is_live").and_then(|a| a.as_primitive_opt::<Int64Type>());
+        Ok(Self {
+            first: days("first_dt")?,
+            last: days("last_dt")?,
+            live: live.ok_or_else(|| missing("is_live"))?,
+        })
+    }
+
+    fn sight<'b>(&self, i: usize, origin: &'b str) -> Sight<'b> {
+        let (first, last) = (self.first.value(i), self.last.value(i));
+        Sight { first, last, origin, is_live: self.live.value(i) == 1 }
+    }
+}
+
+/// Strength of a type that no canonical table knows, and whether it is scoped.
+const UNKNOWN: (i8, bool) = (1, true);
+
+/// Strength and scope of each type of identifier, as the canonical tables say.
+fn rules(bench: &Bench<'_>) -> BTreeMap<String, (i8, bool)> {
+    let mut rules: BTreeMap<String, (i8, bool)> = BTreeMap::new();
+    for (_, canonical) in bench.context.catalog.canonical() {
+        for of in &canonical.identifiers {
+            let strength = i8::try_from(of.strength).unwrap_or(0);
+            let rule = rules.entry(of.kind.clone()).or_insert((strength, of.scoped));
+            rule.0 = rule.0.max(strength);
+        }
+    }
+    rules
+}
+
+async fn statements(bench: &Bench<'_>, evidence: &mut Evidence) -> Result<(), RunError> {
+    let columns = "source, source_account, kind, left_type, left_namespace, left_value, \
+                   right_type, right_namespace, right_value";
+    let part = |rows: String, is_live: u8| {
+        format!("select {columns}, dt, {is_live} as is_live from {rows} where not is_test")
+    };
+    let (versions, newest) =
+        (part(graph::versions(STATEMENTS), 0), part(graph::current(STATEMENTS), 1));
+    let sql = format!(
+        "select {columns}, min(dt) as first_dt, max(dt) as last_dt, \
+         cast(max(is_live) as bigint) as is_live from ({versions} union all {newest}) as seen \
+         group by {columns}"
+    );
+    let rules = rules(bench);
+    let mut answer = bench.query("resolve", &sql).await?;
+    while let Some(batch) = answer.batches.next().await {
+        let batch = batch?;
+        let seen = Seen::new(&batch)?;
+        let kinds = text(&batch, "kind")?;
+        let (sources, accounts) = (text(&batch, "source")?, text(&batch, "source_account")?);
+        let side = |name: &str| {
+            let column = |part: &str| text(&batch, &format!("{name}_{part}"));
+            Ok::<_, RunError>((column("type")?, column("namespace")?, column("value")?))
+        };
+        let (left, right) = (side("left")?, side("right")?);
+        for i in 0..batch.num_rows() {
+            let scope = format!("{}:{}", value(sources, i), value(accounts, i));
+            let origin = format!("{}:{STATEMENTS}", value(sources, i));
+            let [left, right] = [left, right].map(|(kind, namespace, text)| {
+                let (kind, namespace) = (value(kind, i), value(namespace, i));
+                let (strength, scoped) = rules.get(kind).copied().unwrap_or(UNKNOWN);
+                let namespace = match (scoped, namespace) {
+                    (false, _) => "",
+                    (true, "") => scope.as_str(),
+                    (true, given) => given,
+                };
+                Raw { kind, namespace, value: value(text, i), strength }
+            });
+            let said = if kinds.is_valid(i) { kinds.value(i) } else { "alias" };
+            evidence.statement(said, seen.sight(i, &origin), left, right)?;
+        }
+    }
+    Ok(())
+}
+
+/// What the parent release pinned.
+async fn ledger(bench: &Bench<'_>) -> Result<Ledger, RunError> {
+    let Some(known) = bench.parent.and_then(|release| plan::dataset(release, LEDGER)) else {
+        return Ok(Ledger::default());
+    };
+    let mut pins = Vec::new();
+    for file in &known.files {
+        let store = &bench.context.store;
+        for batch in parquet::read(store, &file.path, &file.file_hash, None).await? {
+            let hashes = text(&batch, "identifier_hash")?;
+            let days = batch.column_by_name("first_seen_date");
+            let days = days.and_then(|a| a.as_primitive_opt::<Date32Type>());
+            let days = days.ok_or_else(|| missing("first_seen_date"))?;
+            let strengths = batch.column_by_name("strength");
+            let strengths = strengths.and_then(|a| a.as_primitive_opt::<Int64Type>());
+            let strengths = strengths.ok_or_else(|| missing("strength"))?;
+            let pin = |i: usize| {
+                let strength = i8::try_from(strengths.value(i)).unwrap_or(0);
+                Pin::read(hashes.value(i), days.value(i), strength)
+            };
+            pins.extend((0..batch.num_rows()).filter_map(pin));
+        }
+    }
+    Ok(Ledger::new(pins))
+}
+
+/// The secret that ids are made under: the one given, else the warehouse's own.
+async fn salt(bench: &Bench<'_>) -> Result<Vec<u8>, RunError> {
+    let context = bench.context;
+    match &context.settings.identity_salt {
+        Some(given) => Ok(crate::state::salt_from_hex(given)?),
+        None => Ok(StateWriter::new(context.store.clone()).salt().await?),
+    }
+}
+
+/// Pushes rows to a sink in chunks of one size.
+fn fill<T>(
+    bench: &Bench<'_>,
+    table: &str,
+    rows: impl Iterator<Item = T>,
+    columns: impl Fn(&[T]) -> Vec<ArrayRef>,
+) -> Result<Sink, RunError> {
+    let none = || RunError::NoTable(table.to_owned());
+    let schema = bench.context.contract(table).ok_or_else(none)?.schema();
+    let mut sink = bench.sink(table)?;
+    let mut rows = rows.peekable();
+    while rows.peek().is_some() {
+        let chunk: Vec<T> = rows.by_ref().take(ROWS).collect();
+        let batch = RecordBatch::try_new(Arc::clone(&schema), columns(&chunk))
+            .map_err(|source| TableError::Order { table: table.to_owned(), source })?;
+        sink.push(&batch)?;
+    }
+    Ok(sink)
+}
+
+fn texts<'a, T: 'a, S: AsRef<str>>(rows: &'a [T], of: impl Fn(&'a T) -> Option<S>) -> ArrayRef {
+    let mut builder = StringBuilder::new();
+    for row in rows {
+        builder.append_option(of(row));
+    }
+    Arc::new(builder.finish())
+}
+
+fn days<T>(rows: &[T], of: impl Fn(&T) -> i32) -> ArrayRef {
+    Arc::new(Date32Array::from_iter_values(rows.iter().map(of)))
+}
+
+fn numbers<T>(rows: &[T], of: impl Fn(&T) -> i8) -> ArrayRef {
+    Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| i64::from(of(row)))))
+}
+
+fn keys(bench: &Bench<'_>, found: &Resolution) -> Result<Sink, RunError> {
+    fill(bench, "identity_keys", found.keys(), |rows| {
+        vec![texts(rows, |row| Some(row.0)), texts(rows, |row| Some(row.1))]
+    })
+}
+
+fn identifiers(bench: &Bench<'_>, found: &Resolution) -> Result<Sink, RunError> {
+    fill(bench, "customer_identifiers", found.identifiers(), |rows| {
+        let is_blocked = rows.iter().map(|row| Some(row.blocked.is_some()));
+        vec![
+            texts(rows, |row| Some(row.kind)),
+            texts(rows, |row| Some(row.namespace)),
+            texts(rows, |row| Some(row.value)),
+            texts(rows, |row| row.customer_id),
+            numbers(rows, |row| row.strength),
+            days(rows, |row| row.first),
+            days(rows, |row| row.last),
+            texts(rows, |row| Some(row.evidence.as_str())),
+            Arc::new(is_blocked.collect::<BooleanArray>()),
+            texts(rows, |row| row.blocked.map(resolve::normalise::Blocked::name)),
+        ]
+    })
+}
+
+fn changes(bench: &Bench<'_>, found: &Resolution) -> Result<Sink, RunError> {
+    fill(bench, "identity_changes", found.changes(), |rows| {
+        vec![
+            texts(rows, |row| Some(row.change_id.as_str())),
+            days(rows, |row| row.day),
+            texts(rows, |row| Some(row.kind)),
+            texts(rows, |row| row.from.as_deref()),
+            texts(rows, |row| Some(row.to.as_str())),
+            texts(rows, |row| Some(row.cause.as_str())),
+            texts(rows, |row| Some(row.evidence.as_str())),
+        ]
+    })
+}
+
+fn quarantine(bench: &Bench<'_>, found: &Resolution) -> Result<Sink, RunError> {
+    fill(bench, "identity_quarantine", found.quarantine(), |rows| {
+        vec![
+            texts(rows, |row| Some(row.quarantine_id.as_str())),
+            days(rows, |row| row.day),
+            texts(rows, |row| Some(row.rule)),
+            texts(rows, |row| Some(row.left.0)),
+            texts(rows, |row| Some(row.left.1)),
+            texts(rows, |row| Some(row.left.2)),
+            texts(rows, |row| row.right.map(|right| right.0)),
+            texts(rows, |row| row.right.map(|right| right.1)),
+            texts(rows, |row| row.right.map(|right| right.2)),
+            texts(rows, |row| Some(row.evidence.as_str())),
+        ]
+    })
+}
+
+fn pins(bench: &Bench<'_>, found: &Resolution) -> Result<Sink, RunError> {
+    fill(bench, LEDGER, found.ledger().pins().iter(), |rows| {
+        vec![
+            texts(rows, |pin| Some(pin.text())),
+            days(rows, |pin| pin.day),
+            numbers(rows, |pin| pin.strength),
+        ]
+    })
+}
