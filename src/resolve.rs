@@ -227,7 +227,8 @@ fn pin(
             }
         }
         let is_email = identifier.0 == "email";
-        members.push(Member { day, day_strength, strength: facts.strength, is_email });
+        let born = facts.first;
+        members.push(Member { born, day, day_strength, strength: facts.strength, is_email });
     }
     ledger.extend(fresh);
     (members, ledger)
@@ -241,7 +242,7 @@ fn edges(
     members: &[Member],
     names: (&[&str], &[&str]),
 ) -> Vec<Edge> {
-    let day_of = |at: u32| members.get(at as usize).map_or(0, |member| member.day);
+    let day_of = |at: u32| members.get(at as usize).map_or(0, |member| member.born);
     let place = |names: &[&str], name: &str| names.binary_search(&name).unwrap_or_default();
     let origin_of = |origin: u32| place(names.1, evidence.origins.name(origin));
     let cause_of = |kind: u16| {

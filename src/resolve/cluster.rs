@@ -39,7 +39,10 @@ pub struct Edge {
 /// What guards ask about an identifier.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Member {
-    /// It may stand for its cluster: the least (day, −strength) does, ties by rank.
+    /// First day that any record shows it.
+    pub born: i32,
+    /// It may stand for its cluster: the least (day, −strength) does, ties by rank. Pinned, so it
+    /// may differ from `born`.
     pub day: i32,
     pub day_strength: i8,
     pub strength: i8,

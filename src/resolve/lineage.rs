@@ -101,24 +101,25 @@ pub struct History {
 
 /// Applies edges day by day. `alive` says which identifiers are part of the graph.
 ///
-/// A person that appears and is merged on one day was never seen by anybody and leaves no trace.
+/// The days are those of the records, not the pinned ones: when something happened does not
+/// depend on when it was released. A person that appears and is merged on one day was never seen by anybody and leaves no trace.
 pub fn replay(members: &[Member], alive: &[bool], edges: &[Edge], limits: Limits) -> History {
     let mut clusters = Clusters::new(members, limits);
     let mut history = History::default();
     let count = u32::try_from(members.len()).unwrap_or(u32::MAX);
     let mut births: Vec<u32> = (0..count).filter(|i| alive[*i as usize]).collect();
-    births.sort_unstable_by_key(|i| (members[*i as usize].day, *i));
+    births.sort_unstable_by_key(|i| (members[*i as usize].born, *i));
     let mut births = births.into_iter().peekable();
     let mut edges = edges.iter().peekable();
     loop {
-        let birth = births.peek().map(|i| members[*i as usize].day);
+        let birth = births.peek().map(|i| members[*i as usize].born);
         let joined = edges.peek().map(|edge| edge.day);
         let Some(day) = birth.into_iter().chain(joined).min() else { break };
         let mut merged = Vec::new();
         while let Some(edge) = edges.next_if(|edge| edge.day == day) {
             match clusters.join(edge) {
                 Joined::Already => {}
-                Joined::Anchor(gone) if members[gone as usize].day < day => {
+                Joined::Anchor(gone) if members[gone as usize].born < day => {
                     merged.push((gone, *edge));
                 }
                 Joined::Anchor(_) => {}
@@ -129,7 +130,7 @@ pub fn replay(members: &[Member], alive: &[bool], edges: &[Edge], limits: Limits
             let to = clusters.anchor(from);
             history.changes.push(Change::Merged { day, from, to, by });
         }
-        while let Some(customer) = births.next_if(|i| members[*i as usize].day == day) {
+        while let Some(customer) = births.next_if(|i| members[*i as usize].born == day) {
             if clusters.anchor(customer) == customer {
                 history.changes.push(Change::Created { day, customer });
             }
