@@ -58,6 +58,8 @@ pub enum RunError {
     #[error(transparent)]
     Table(#[from] TableError),
     #[error(transparent)]
+    Fold(#[from] crate::measure::fold::FoldError),
+    #[error(transparent)]
     Publish(#[from] PublishError),
     #[error("records of `{object}` do not balance: {counts:?}")]
     Balance { object: String, counts: Counts },

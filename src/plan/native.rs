@@ -16,31 +16,47 @@ pub struct Native {
 }
 
 /// All steps in Rust but staging and `current`, which follow from the catalogue.
-pub static NATIVE: &[Native] = &[Native {
-    name: "resolve",
-    inputs: &[
-        "current_contacts",
-        "current_survey_responses",
-        "current_conversations",
-        "current_orders",
-        "current_subscriptions",
-        "current_events",
-        "current_identity_edges",
-        "versions_contacts",
-        "versions_survey_responses",
-        "versions_conversations",
-        "versions_orders",
-        "versions_subscriptions",
-        "versions_events",
-        "versions_identity_edges",
-    ],
-    outputs: &[
-        "identity_keys",
-        "customer_identifiers",
-        "identity_changes",
-        "identity_quarantine",
-        "identity_ledger",
-    ],
-    version: 1,
-    options: |job| format!("{:?}{:?}", job.country, job.identity),
-}];
+pub static NATIVE: &[Native] = &[
+    Native {
+        name: "resolve",
+        inputs: &[
+            "current_contacts",
+            "current_survey_responses",
+            "current_conversations",
+            "current_orders",
+            "current_subscriptions",
+            "current_events",
+            "current_identity_edges",
+            "versions_contacts",
+            "versions_survey_responses",
+            "versions_conversations",
+            "versions_orders",
+            "versions_subscriptions",
+            "versions_events",
+            "versions_identity_edges",
+        ],
+        outputs: &[
+            "identity_keys",
+            "customer_identifiers",
+            "identity_changes",
+            "identity_quarantine",
+            "identity_ledger",
+        ],
+        version: 1,
+        options: |job| format!("{:?}{:?}", job.country, job.identity),
+    },
+    Native {
+        name: "timeline",
+        inputs: &["timeline_events", "run"],
+        outputs: &["timeline"],
+        version: 1,
+        options: |_| String::new(),
+    },
+    Native {
+        name: "folds",
+        inputs: &["timeline", "run"],
+        outputs: &["customer_purchases"],
+        version: 1,
+        options: |job| format!("{:?}", job.clv.fit_until),
+    },
+];

@@ -20,7 +20,7 @@ use super::RunError;
 use crate::storage::StorageError;
 use crate::storage::parquet::{FileWriter, Finished, Layout};
 use crate::table::hash::Hash;
-use crate::table::{Contract, FILE_ROWS_MAX, SLICED_ROWS_MIN, TableError, id, order};
+use crate::table::{BUCKETS, Contract, FILE_ROWS_MAX, SLICED_ROWS_MIN, TableError, id, order};
 
 /// Rows of all partitions together that wait in memory.
 const MEMORY_BYTES: usize = 192 << 20;
@@ -256,7 +256,12 @@ impl Sink {
                 _ => groups.push((if whole { (key.0.clone(), 0) } else { key.clone() }, vec![key])),
             }
         }
-        let writer = Writer { contract: self.contract.clone(), scratch: self.scratch.clone() };
+        let many = self.contract.sliced || matches!(self.spread, Spread::Buckets(_));
+        let writer = Writer {
+            contract: self.contract.clone(),
+            scratch: self.scratch.clone(),
+            cuts_apart: if many { BUCKETS } else { 1 },
+        };
         let (sender, receiver) = mpsc::sync_channel::<(Key, Vec<RecordBatch>)>(1);
         let receiver = Mutex::new(receiver);
         let written = Mutex::new(Vec::new());
@@ -301,6 +306,8 @@ impl Sink {
 struct Writer {
     contract: Contract,
     scratch: PathBuf,
+    /// Between the ordinals of two cuts: a bucket is known by its files' ordinals, modulo 64.
+    cuts_apart: usize,
 }
 
 impl Writer {
@@ -316,7 +323,7 @@ impl Writer {
             let length = FILE_ROWS_MAX.min(rows.num_rows() - start);
             let path = self.scratch.join(format!("out-{}-{cut}.parquet", stem.short()));
             let file = write_sorted(&self.contract, &rows.slice(start, length), &path)?;
-            let ordinal = key.1 + u32::try_from(cut).unwrap_or(u32::MAX);
+            let ordinal = key.1 + u32::try_from(cut * self.cuts_apart).unwrap_or(u32::MAX);
             written.push(Written { file, partition: partition.clone(), ordinal });
         }
         Ok(written)

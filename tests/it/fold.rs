@@ -1,0 +1,127 @@
+//! Folds over hand-made lives, against slow oracles that say the same in another way.
+
+mod purchases;
+
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, Date32Array, Decimal128Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+};
+use cxmart::measure::fold::calendar::{date, day_number};
+use cxmart::measure::fold::{Attributes, Fold, Marks, Terms, pass};
+
+pub const DAY: i64 = 86_400_000_000;
+
+/// A row of the timeline in UTC; money and scores in ten-thousandths.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Row {
+    pub customer: String,
+    pub at: i64,
+    pub kind: &'static str,
+    pub name: Option<&'static str>,
+    pub channel: Option<&'static str>,
+    pub amount: Option<i128>,
+    pub currency: Option<&'static str>,
+    pub score: Option<i128>,
+    pub scale_max: Option<i128>,
+}
+
+impl Row {
+    pub fn day(&self) -> i32 {
+        i32::try_from(self.at.div_euclid(DAY)).expect("a day")
+    }
+}
+
+/// An event of whole days; `hour` orders those of one day.
+pub fn row(customer: &str, kind: &'static str, day: i32, hour: i64) -> Row {
+    let at = i64::from(day) * DAY + hour * DAY / 24;
+    Row { customer: customer.into(), at, kind, ..Row::default() }
+}
+
+/// An order of so many whole euros.
+pub fn order(customer: &str, day: i32, value: i128) -> Row {
+    Row { amount: Some(value * 10_000), currency: Some("EUR"), ..row(customer, "order", day, 12) }
+}
+
+/// The day number of a date.
+pub fn day(text: &str) -> i32 {
+    day_number(text.parse().expect("a date"))
+}
+
+pub fn terms(horizon: i32) -> Terms {
+    Terms {
+        horizon_day: horizon,
+        fit_day: horizon,
+        currency: "EUR".into(),
+        inactive_days: 90,
+        grace_days: 0,
+    }
+}
+
+/// Sorted rows as the timeline has them, in batches of at most `cut` rows.
+pub fn timeline(rows: &[Row], cut: usize) -> Vec<RecordBatch> {
+    let mut rows = rows.to_vec();
+    rows.sort_by(|a, b| (&a.customer, a.at).cmp(&(&b.customer, b.at)));
+    rows.chunks(cut.max(1)).map(batch).collect()
+}
+
+fn batch(rows: &[Row]) -> RecordBatch {
+    let text = |of: fn(&Row) -> Option<&str>| {
+        Arc::new(rows.iter().map(of).collect::<StringArray>()) as ArrayRef
+    };
+    let decimal = |of: fn(&Row) -> Option<i128>| {
+        let values = rows.iter().map(of).collect::<Decimal128Array>();
+        Arc::new(values.with_precision_and_scale(18, 4).expect("a decimal")) as ArrayRef
+    };
+    let at = rows.iter().map(|row| Some(row.at)).collect::<TimestampMicrosecondArray>();
+    let days = rows.iter().map(|row| Some(row.day())).collect::<Date32Array>();
+    RecordBatch::try_from_iter(vec![
+        ("customer_id", text(|row| Some(&row.customer))),
+        ("occurred_at", Arc::new(at.with_timezone("UTC")) as ArrayRef),
+        ("kind", text(|row| Some(row.kind))),
+        ("name", text(|row| row.name)),
+        ("source", text(|_| Some("shop"))),
+        ("channel", text(|row| row.channel)),
+        ("amount", decimal(|row| row.amount)),
+        ("currency", text(|row| row.currency)),
+        ("score", decimal(|row| row.score)),
+        ("scale_max", decimal(|row| row.scale_max)),
+        ("occurred_date", Arc::new(days) as ArrayRef),
+    ])
+    .expect("columns of one length")
+}
+
+/// Folds rows in batches of 7, and checks that other cuts would give the same.
+pub fn fold<F: Fold>(fold: &F, rows: &[Row]) -> F::Rows
+where
+    F::Rows: std::fmt::Debug,
+{
+    let of = |cut| {
+        pass(fold, &timeline(rows, cut), &Marks::default(), &Attributes::default()).expect("a pass")
+    };
+    let folded = of(7);
+    assert_eq!(format!("{folded:?}"), format!("{:?}", of(1_000)));
+    folded
+}
+
+#[test]
+fn rows_out_of_order_and_unknown_kinds_are_refused() {
+    let fold = cxmart::measure::fold::purchases::Purchases { terms: terms(100) };
+    let check = |rows: Vec<RecordBatch>| {
+        let passed = pass(&fold, &rows, &Marks::default(), &Attributes::default());
+        passed.expect_err("refused").to_string()
+    };
+    let backwards =
+        [order("a", 2, 1), order("a", 1, 1)].map(|row| timeline(&[row], 1).remove(0)).to_vec();
+    assert!(check(backwards).contains("customer `a`"));
+    let again = ["a", "b", "a"].map(|id| timeline(&[order(id, 1, 1)], 1).remove(0)).to_vec();
+    assert!(check(again).contains("not sorted"));
+    let unknown = timeline(&[Row { kind: "nonsense", ..order("a", 1, 1) }], 1);
+    assert!(check(unknown).contains("`nonsense`"));
+}
+
+#[test]
+fn days_and_dates_are_each_others_inverse() {
+    assert_eq!(day("1970-01-01"), 0);
+    assert_eq!(date(day("2024-02-29")).to_string(), "2024-02-29");
+}
