@@ -342,5 +342,9 @@ fn check(path: &str, job: &Job) -> Vec<Problem> {
         let message = format!("`{}` is not a time zone", job.time_zone);
         say("time_zone", message, "use an IANA name such as `Europe/Copenhagen`");
     }
+    if job.publish.export.as_ref().is_some_and(|url| !url.contains("{release}")) {
+        let hint = "each release is exported to a folder of its own: put `{release}` into the url";
+        say("publish.export", "the url names no release".into(), hint);
+    }
     problems
 }

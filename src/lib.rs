@@ -3,6 +3,7 @@
 //! Start at `ARCHITECTURE.md`; every module below is one room of it.
 
 pub mod catalog;
+pub mod check;
 pub mod cli;
 pub mod current;
 pub mod engine;
@@ -18,3 +19,4 @@ pub mod stage;
 pub mod state;
 pub mod storage;
 pub mod table;
+pub mod upkeep;

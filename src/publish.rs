@@ -2,14 +2,24 @@
 //!
 //! Every name is immutable, so a reader can never meet half of anything. The room puts files under
 //! their final names ([`place`]); `state` makes the commit; the Delta logs ([`delta`]) and the
-//! DuckDB views ([`views`]) are projections of the newest release that any later run can redo.
+//! DuckDB views ([`views`]) are projections of the newest release that any later run can redo
+//! ([`project`]).
 
 pub mod delta;
 pub mod views;
 
+use std::collections::BTreeMap;
+use std::future::Future;
+
+use chrono::NaiveDate;
+
+use self::delta::Projected;
 use crate::storage::{StorageError, Store};
 use crate::table::Contract;
 use crate::table::dataset::{Dataset, FileRef};
+
+/// How often a projection starts over because another run was faster.
+const PROJECT_TRIES: usize = 20;
 
 /// A published table: what readers were promised and the files that hold it.
 #[derive(Debug, Clone, Copy)]
@@ -18,29 +28,67 @@ pub struct Published<'a> {
     pub dataset: &'a Dataset,
 }
 
+/// A release as its projections need it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shown {
+    pub number: u64,
+    pub as_of: NaiveDate,
+    /// Without a contract (a model that was taken away) a table stays as readers know it.
+    pub tables: BTreeMap<String, (Option<Contract>, Dataset)>,
+}
+
+impl Shown {
+    /// The tables that this binary can describe.
+    pub fn published(&self) -> Vec<Published<'_>> {
+        let described = self.tables.values().filter_map(|(contract, dataset)| {
+            contract.as_ref().map(|contract| Published { contract, dataset })
+        });
+        described.collect()
+    }
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {
     #[error(transparent)]
     Storage(#[from] StorageError),
     /// A bug: names are made from content.
-    #[error("`{path}` exists with {found} bytes, but should have {wanted}")]
+    #[error("`{path}` exists with {found} bytes, but should have {wanted} with another hash")]
     Clash { path: String, found: u64, wanted: u64 },
     #[error("the delta log of `{table}` cannot be read or written")]
     Delta {
         table: String,
         #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
+        source: StorageError,
     },
+    #[error("other runs published while this one projected, {PROJECT_TRIES} times")]
+    Contended,
+}
+
+/// `column=value/` for each partition column of a file.
+///
+/// Readers take the values from the Delta log or from the file, never from the path, so a
+/// character that would need escaping somewhere is simply replaced.
+pub fn partition_folder(contract: &Contract, file: &FileRef) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' };
+    let mut folder = String::new();
+    for column in &contract.partition {
+        let value = file.partition.get(column).map_or("", String::as_str);
+        folder.push_str(column);
+        folder.push('=');
+        folder.extend(value.chars().map(plain));
+        folder.push('/');
+    }
+    folder
+}
+
+/// Name of a published file: its content and its place in the partition.
+pub fn file_name(file: &FileRef) -> String {
+    format!("part-{}-{}.zstd.parquet", file.file_hash.short(), file.ordinal)
 }
 
 /// Final path of a file of a published table.
 pub fn table_path(table: &str, contract: &Contract, file: &FileRef) -> String {
-    let mut path = format!("tables/{table}/");
-    for column in &contract.partition {
-        let value = file.partition.get(column).map_or("", String::as_str);
-        path.push_str(&format!("{column}={value}/"));
-    }
-    format!("{path}part-{}-{}.zstd.parquet", file.file_hash.short(), file.ordinal)
+    format!("tables/{table}/{}{}", partition_folder(contract, file), file_name(file))
 }
 
 /// Final path of a file of an intermediate; `kind` is one of the state kinds.
@@ -50,9 +98,10 @@ pub fn state_path(kind: &str, file: &FileRef) -> String {
 
 /// Puts the files of `dataset` under their final names, as `path` makes them.
 ///
-/// A name that exists holds the same bytes, or this is a bug; it is written again all the same
-/// unless the parent release names it, which renews its age, so that a clean-up running beside
-/// this run does not take it for a leftover.
+/// A name that the parent release has must mean the same there. A name that exists and that the
+/// parent does not have (left by a run that died, or lost its commit) holds the same bytes, or
+/// this is a bug; it is written again all the same, which renews its age, so that a clean-up
+/// running beside this run does not take it for a leftover.
 ///
 /// # Errors
 /// The store failed, or a name holds something else.
@@ -62,22 +111,98 @@ pub async fn place(
     parent: Option<&Dataset>,
     path: impl Fn(&FileRef) -> String,
 ) -> Result<Dataset, PublishError> {
+    let known: BTreeMap<&str, &FileRef> =
+        parent.iter().flat_map(|p| &p.files).map(|file| (file.path.as_str(), file)).collect();
     let mut placed = dataset.clone();
     for file in &mut placed.files {
         let wanted = path(file);
-        let known = parent.is_some_and(|p| p.files.iter().any(|f| f.path == wanted));
-        if !known {
-            if let Some(found) = store.head(&wanted).await?
-                && found.bytes != file.bytes
-            {
-                let (found, wanted_bytes) = (found.bytes, file.bytes);
-                return Err(PublishError::Clash { path: wanted, found, wanted: wanted_bytes });
-            }
-            if file.path != wanted {
-                store.copy(&file.path, &wanted).await?;
-            }
+        match known.get(wanted.as_str()) {
+            Some(named) if (named.bytes, &named.file_hash) == (file.bytes, &file.file_hash) => {}
+            Some(named) => return Err(clash(wanted, named.bytes, file.bytes)),
+            None => place_file(store, file, &wanted).await?,
         }
         file.path = wanted;
     }
     Ok(placed)
+}
+
+fn clash(path: String, found: u64, wanted: u64) -> PublishError {
+    PublishError::Clash { path, found, wanted }
+}
+
+async fn place_file(store: &Store, file: &FileRef, wanted: &str) -> Result<(), PublishError> {
+    if let Some(found) = store.head(wanted).await? {
+        let same = found.bytes == file.bytes
+            && match store.read_verified(wanted, &file.file_hash).await {
+                Ok(_) => true,
+                Err(StorageError::Damaged { .. }) => false,
+                Err(error) => return Err(error.into()),
+            };
+        if !same {
+            return Err(clash(wanted.to_owned(), found.bytes, file.bytes));
+        }
+    }
+    if file.path == wanted {
+        store.renew(wanted).await?;
+    } else {
+        store.copy(&file.path, wanted).await?;
+    }
+    Ok(())
+}
+
+/// Brings the Delta logs and the views to the newest release, which `newest` reads.
+///
+/// It is read again whenever another run was faster, and once more at the end: two runs that
+/// project at the same time leave the newer release behind, whichever ends last.
+///
+/// # Errors
+/// The store failed, a log is damaged, or other runs never stop publishing.
+pub async fn project<E, F>(
+    store: &Store,
+    with_delta: bool,
+    newest: impl Fn() -> F,
+) -> Result<Option<Shown>, E>
+where
+    E: From<PublishError>,
+    F: Future<Output = Result<Option<Shown>, E>>,
+{
+    let Some(mut shown) = newest().await? else { return Ok(None) };
+    // The views come last, so they say what is done. Only asked before anything is touched: a log
+    // that this run brought to an older release in the meantime would not be seen in them.
+    if views::shown(store, with_delta).await?.is_some_and(|number| number >= shown.number) {
+        return Ok(Some(shown));
+    }
+    for _ in 0..PROJECT_TRIES {
+        let done = !with_delta || project_delta(store, &shown).await?;
+        if done {
+            views::project(store, shown.number, with_delta, &shown.published()).await?;
+        }
+        let Some(again) = newest().await? else { return Ok(None) };
+        if done && again.number == shown.number {
+            return Ok(Some(again));
+        }
+        shown = again;
+    }
+    Err(PublishError::Contended.into())
+}
+
+/// Whether all logs show the release; not so when another run made an entry first.
+async fn project_delta(store: &Store, shown: &Shown) -> Result<bool, PublishError> {
+    for (name, (contract, dataset)) in &shown.tables {
+        let Some(contract) = contract else { continue };
+        let shows = Some((contract, dataset));
+        let projected = delta::project(store, shown.number, shown.as_of, name, shows).await?;
+        if projected == Projected::Lost {
+            return Ok(false);
+        }
+    }
+    for name in store.folders("tables").await? {
+        if !shown.tables.contains_key(&name)
+            && delta::project(store, shown.number, shown.as_of, &name, None).await?
+                == Projected::Lost
+        {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }

@@ -4,12 +4,14 @@
 //! `work/<fingerprint>/` with a receipt, so a killed run goes on where it stopped; a release is
 //! visible only after the one create in [`crate::state`].
 
+pub mod checks;
 pub mod current;
 pub mod lease;
 pub mod ledger;
 pub mod listing;
 pub mod model;
 pub mod native;
+pub mod release;
 pub mod sink;
 pub mod staging;
 pub mod work;
@@ -20,21 +22,21 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 
 use crate::catalog::Catalog;
+use crate::check::{CheckError, Finding};
 use crate::engine::{Engine, EngineError};
 use crate::extract::ExtractError;
 use crate::job::Job;
 use crate::plan::{self, NodeKind, Plan, PlanError, RUN_TABLE, Reason, Snapshot};
-use crate::publish::{self, PublishError, Published};
+use crate::publish::PublishError;
 use crate::resolve::ResolveError;
 use crate::settings::Settings;
 use crate::stage::StageError;
-use crate::state::{
-    Commit, Counts, LAYOUT, ObjectEntry, Release, StateError, StateReader, StateWriter,
-};
+use crate::state::{Counts, ObjectEntry, Release, StateError, StateReader};
 use crate::storage::{StorageError, Store};
 use crate::table::dataset::Dataset;
 use crate::table::hash::Hash;
 use crate::table::{Contract, TableError};
+use crate::upkeep::UpkeepError;
 
 /// How often a lost commit is planned again before giving up.
 const COMMIT_TRIES: usize = 3;
@@ -67,8 +69,12 @@ pub enum RunError {
         "{rejected} of {read} records of `{object}` were rejected, more than `rejects_max` of {limit}"
     )]
     Rejects { object: String, rejected: u64, read: u64, limit: f64 },
-    #[error("check `{check}` found {rows} rows; nothing was published")]
-    Check { check: String, rows: usize },
+    #[error("nothing was published, because checks said no: {}", list(failed))]
+    Check { failed: Vec<Finding> },
+    #[error(transparent)]
+    Checking(#[from] CheckError),
+    #[error(transparent)]
+    Upkeep(#[from] UpkeepError),
     #[error("another run published first, {COMMIT_TRIES} times")]
     CommitLost,
     #[error("a worker thread ended early")]
@@ -79,6 +85,10 @@ pub enum RunError {
     Panicked(&'static str),
     #[error("`{0}` is not made by any step")]
     NoTable(String),
+}
+
+fn list(failed: &[Finding]) -> String {
+    failed.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// What a run needs; one per command.
@@ -137,6 +147,8 @@ async fn plan_and_do(
     context: &Arc<Context>,
     as_of: Option<NaiveDate>,
 ) -> Result<Outcome, RunError> {
+    // A run that died after its commit left this to the next one.
+    release::project(context).await?;
     for _ in 0..COMMIT_TRIES {
         let reader = StateReader::new(context.store.clone());
         let parent = reader.latest().await?;
@@ -148,7 +160,6 @@ async fn plan_and_do(
         let snapshot = Snapshot { release: parent.as_ref(), objects: &objects };
         let plan = plan::plan(&context.job, &context.catalog, snapshot, &listing, as_of)?;
         if let (false, Some(parent)) = (plan.has_changes(), &parent) {
-            project(context, parent).await?;
             return Ok(Outcome {
                 as_of: plan.as_of,
                 release: Some(parent.number),
@@ -223,91 +234,17 @@ async fn attempt(
         };
         tables.extend(made.into_iter().map(|dataset| (dataset.name.clone(), dataset)));
     }
-    publish_all(context, plan, parent, tables, staged.objects, staged.counts).await.map(|number| {
-        number.map(|number| Outcome {
-            as_of: plan.as_of,
-            release: Some(number),
-            published: true,
-            objects: staged.new_objects,
-            counts: staged.counts,
-            steps_run,
-            steps_reused,
-        })
-    })
-}
-
-/// Names the files, makes the commit, projects it.
-async fn publish_all(
-    context: &Context,
-    plan: &Plan,
-    parent: Option<&Release>,
-    tables: Tables,
-    objects: Vec<ObjectEntry>,
-    counts: Counts,
-) -> Result<Option<u64>, RunError> {
-    let store = &context.store;
-    let (mut published, mut state) = (BTreeMap::new(), BTreeMap::new());
-    for (name, dataset) in tables {
-        let before = parent.and_then(|release| plan::dataset(release, &name));
-        let contract = context.catalog.tables.get(&name).filter(|table| table.published);
-        if let Some(table) = contract {
-            let path = |file: &_| publish::table_path(&name, &table.contract, file);
-            let dataset = publish::place(store, &dataset, before, path).await?;
-            published.insert(name, dataset);
-        } else {
-            let kind = state_kind(&name);
-            let path = |file: &_| publish::state_path(kind, file);
-            let dataset = publish::place(store, &dataset, before, path).await?;
-            state.insert(name, dataset);
-        }
-    }
-    let writer = StateWriter::new(store.clone());
-    let pointer = writer.objects(&objects).await?;
-    let release = Release {
-        layout: LAYOUT,
-        number: parent.map_or(1, |release| release.number + 1),
-        parent: parent.map(|release| release.number),
-        writer: context.settings.run_id.clone(),
-        job: context.job.name.clone(),
+    let counts = staged.counts;
+    let number = release::publish(context, plan, parent, tables, &staged.objects, counts).await?;
+    Ok(number.map(|number| Outcome {
         as_of: plan.as_of,
-        horizon: plan.horizon,
-        tables: published,
-        state,
-        objects: Some(pointer),
-        summary: BTreeMap::from([("records".into(), serde_json::json!(counts))]),
-    };
-    if writer.commit(&release).await? == Commit::Lost {
-        return Ok(None);
-    }
-    project(context, &release).await?;
-    Ok(Some(release.number))
-}
-
-/// The folder of `state/v1/` that an intermediate's files go to.
-fn state_kind(name: &str) -> &'static str {
-    match name.split_once('_').map_or(name, |(kind, _)| kind) {
-        "staged" => "staged",
-        "current" | "versions" => "current",
-        "timeline" => "timeline",
-        "identity" => "identity",
-        _ => "tables",
-    }
-}
-
-/// Delta logs and views of a release: idempotent, done again by any later run.
-async fn project(context: &Context, release: &Release) -> Result<(), RunError> {
-    let tables = published(&context.catalog, release);
-    publish::views::project(&context.store, release.number, &tables).await?;
-    Ok(())
-}
-
-/// A release's tables with the contracts this binary knows.
-pub fn published<'a>(catalog: &'a Catalog, release: &'a Release) -> Vec<Published<'a>> {
-    let with_contract = |(name, dataset): (&'a String, &'a Dataset)| {
-        let contract: &Contract = &catalog.tables.get(name)?.contract;
-        Some(Published { contract, dataset })
-    };
-    release.tables.iter().filter_map(with_contract).collect()
+        release: Some(number),
+        published: true,
+        objects: staged.new_objects,
+        counts,
+        steps_run,
+        steps_reused,
+    }))
 }
 
 /// Whether a step would run at all.

@@ -1,9 +1,12 @@
 //! Flags and environment, resolved once; nothing else reads the environment.
 
+pub mod clock;
 pub mod machine;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+
+use self::clock::Clock;
 
 /// Everything about this process that is not the job's.
 #[derive(Debug, Clone, Default)]
@@ -22,6 +25,7 @@ pub struct Settings {
     pub identity_salt: Option<String>,
     /// Names the run; the only other thing a clock and the process id go into.
     pub run_id: String,
+    pub clock: Clock,
 }
 
 /// Prefixes of variables that object stores read.
@@ -52,6 +56,7 @@ pub fn from_environment() -> Settings {
         store_options,
         identity_salt: variables.get("CXMART__IDENTITY__SALT").cloned(),
         run_id,
+        clock: Clock::default(),
     }
 }
 

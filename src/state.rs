@@ -34,6 +34,8 @@ pub fn salt_from_hex(text: &str) -> Result<Vec<u8>, StateError> {
 pub enum StateError {
     #[error(transparent)]
     Storage(#[from] StorageError),
+    #[error("the warehouse has no release yet")]
+    NoRelease,
     #[error("`{path}` cannot be understood")]
     Malformed {
         path: String,

@@ -5,21 +5,24 @@
 //! returns, and what was written can be verified by its SHA-256 when it is read. It retries what a
 //! store calls temporary, and never trusts an ETag (stores were seen to accept flipped bytes).
 
+pub mod delta;
 pub mod local;
 pub mod parquet;
 
 use std::collections::BTreeMap;
 use std::path::{Path as FilePath, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
+use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{
-    Error as Cause, GetOptions, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions,
-    PutPayload,
+    Error as Cause, GetOptions, MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode,
+    PutOptions, PutPayload,
 };
+use sha2::{Digest, Sha256};
 use url::Url;
 
 use crate::table::hash::Hash;
@@ -27,6 +30,9 @@ use crate::table::hash::Hash;
 /// Above this size a file is sent in parts.
 const PUT_BYTES_MAX: u64 = 64 * 1024 * 1024;
 const PART_BYTES: usize = 16 * 1024 * 1024;
+/// The stores in memory of this process, by the host of their url: two that open one url meet.
+static MEMORY: LazyLock<Mutex<BTreeMap<String, Arc<InMemory>>>> = LazyLock::new(Mutex::default);
+
 /// Listings larger than this are refused: they would be a mistaken url, not a warehouse.
 const LIST_OBJECTS_MAX: usize = 5_000_000;
 
@@ -59,6 +65,12 @@ pub enum StorageError {
     TooMany { path: String, limit: usize },
     #[error("the store failed on `{path}`")]
     Unavailable {
+        path: String,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    #[error("the delta log `{path}` cannot be understood")]
+    Delta {
         path: String,
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
@@ -169,6 +181,13 @@ impl Store {
             let wrong = || StorageError::Url { url: url.to_string(), source: None };
             return Ok(Self::on_disk(&url.to_file_path().map_err(|()| wrong())?));
         }
+        if url.scheme() == "memory" {
+            let host = url.host_str().unwrap_or_default().to_owned();
+            let mut stores = MEMORY.lock().unwrap_or_else(PoisonError::into_inner);
+            let inner: Arc<dyn ObjectStore> = Arc::clone(stores.entry(host).or_default()) as _;
+            let prefix = Path::from_url_path(url.path()).unwrap_or_default();
+            return Ok(Self { inner, prefix, url, disk: None });
+        }
         let (inner, prefix) = object_store::parse_url_opts(&url, options).map_err(|source| {
             StorageError::Url { url: url.to_string(), source: Some(Box::new(source)) }
         })?;
@@ -205,7 +224,9 @@ impl Store {
 
     /// The path of `path` inside [`Store::raw`].
     pub fn full(&self, path: &str) -> Path {
-        Path::from_iter(self.prefix.parts().chain(Path::from(path).parts()))
+        // Names that were listed come back as they are; only what no store could hold is escaped.
+        let below = Path::parse(path).unwrap_or_else(|_| Path::from(path));
+        Path::from_iter(self.prefix.parts().chain(below.parts()))
     }
 
     /// The url a reader outside gives to its own client; a plain path for the local disk.
@@ -275,6 +296,9 @@ impl Store {
                 Err(Cause::NotFound { .. }) => break,
                 Err(cause) => return Err(StorageError::of(&full, cause)),
             };
+            if self.disk.is_some() && meta.location.filename().is_some_and(local::is_temporary) {
+                continue;
+            }
             found.push(self.listed(&meta));
             if found.len() > LIST_OBJECTS_MAX {
                 let (path, limit) = (full.to_string(), LIST_OBJECTS_MAX);
@@ -283,6 +307,23 @@ impl Store {
         }
         found.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(found)
+    }
+
+    /// Names of the folders right under `prefix`, sorted.
+    ///
+    /// # Errors
+    /// The store failed; an absent folder has none.
+    pub async fn folders(&self, prefix: &str) -> Result<Vec<String>, StorageError> {
+        let full = self.full(prefix);
+        let found = match self.inner.list_with_delimiter(Some(&full)).await {
+            Ok(found) => found.common_prefixes,
+            Err(Cause::NotFound { .. }) => Vec::new(),
+            Err(cause) => return Err(StorageError::of(&full, cause)),
+        };
+        let mut names: Vec<String> =
+            found.iter().filter_map(|path| path.filename().map(str::to_owned)).collect();
+        names.sort();
+        Ok(names)
     }
 
     fn listed(&self, meta: &ObjectMeta) -> Listed {
@@ -373,6 +414,61 @@ impl Store {
         self.inner.copy(&from, &to).await.map_err(|cause| StorageError::of(&from, cause))
     }
 
+    /// Makes an object count as written now, its bytes unchanged; clean-ups go by age.
+    ///
+    /// # Errors
+    /// It is not there, or the store failed.
+    pub async fn renew(&self, path: &str) -> Result<(), StorageError> {
+        if let Some(folder) = &self.disk {
+            return local::touch(&folder.join(path));
+        }
+        // A store refuses to copy an object onto itself.
+        let bytes = self.read(path).await?;
+        self.replace(path, bytes).await
+    }
+
+    /// Takes over an object of another store if its SHA-256 is `hash`, without holding it whole.
+    ///
+    /// # Errors
+    /// The source is missing or damaged (then nothing appears here), or a store failed.
+    pub async fn receive(
+        &self,
+        from: &Self,
+        source: &str,
+        path: &str,
+        hash: &Hash,
+    ) -> Result<(), StorageError> {
+        let mut pieces = from.stream(source).await?;
+        let mut intake = match &self.disk {
+            Some(folder) => Intake::disk(&folder.join(path))?,
+            None => {
+                let full = self.full(path);
+                let upload = self.inner.put_multipart(&full).await;
+                let upload = upload.map_err(|cause| StorageError::of(&full, cause))?;
+                Intake::Upload { full, upload, part: Vec::new() }
+            }
+        };
+        let mut digest = Sha256::new();
+        while let Some(piece) = pieces.next().await {
+            let written = match piece {
+                Ok(piece) => {
+                    digest.update(&piece);
+                    intake.write(&piece).await
+                }
+                Err(error) => Err(error),
+            };
+            if let Err(error) = written {
+                intake.abort().await;
+                return Err(error);
+            }
+        }
+        if Hash::from_digest(&digest.finalize()) != *hash {
+            intake.abort().await;
+            return Err(StorageError::Damaged { path: source.to_owned() });
+        }
+        intake.finish().await
+    }
+
     /// Removes an object; one that is not there is as good as removed.
     ///
     /// # Errors
@@ -382,6 +478,51 @@ impl Store {
         match self.inner.delete(&full).await {
             Ok(()) | Err(Cause::NotFound { .. }) => Ok(()),
             Err(cause) => Err(StorageError::of(&full, cause)),
+        }
+    }
+}
+
+/// An object that arrives in pieces and appears only when it is complete.
+enum Intake {
+    Disk(local::Arrival),
+    Upload { full: Path, upload: Box<dyn MultipartUpload>, part: Vec<u8> },
+}
+
+impl Intake {
+    fn disk(path: &FilePath) -> Result<Self, StorageError> {
+        Ok(Self::Disk(local::Arrival::new(path)?))
+    }
+
+    async fn write(&mut self, piece: &[u8]) -> Result<(), StorageError> {
+        match self {
+            Self::Disk(arrival) => arrival.write(piece),
+            Self::Upload { full, upload, part } => {
+                part.extend_from_slice(piece);
+                if part.len() < PART_BYTES {
+                    return Ok(());
+                }
+                let ready = PutPayload::from(std::mem::take(part));
+                upload.put_part(ready).await.map_err(|cause| StorageError::of(full, cause))
+            }
+        }
+    }
+
+    async fn finish(self) -> Result<(), StorageError> {
+        match self {
+            Self::Disk(arrival) => arrival.finish(),
+            Self::Upload { full, mut upload, part } => {
+                let fail = |cause| StorageError::of(&full, cause);
+                upload.put_part(PutPayload::from(part)).await.map_err(fail)?;
+                upload.complete().await.map(|_| ()).map_err(fail)
+            }
+        }
+    }
+
+    async fn abort(self) {
+        // The error that led here is the one to tell.
+        match self {
+            Self::Disk(arrival) => drop(arrival),
+            Self::Upload { mut upload, .. } => drop(upload.abort().await),
         }
     }
 }

@@ -21,6 +21,11 @@ fn temporary(path: &Path) -> PathBuf {
     path.with_file_name(format!(".{name}.{}.{serial}.tmp", std::process::id()))
 }
 
+/// Whether a name is one of ours that is being written, or was when its writer died.
+pub fn is_temporary(name: &str) -> bool {
+    name.starts_with('.') && name.ends_with(".tmp")
+}
+
 fn sync_folder(path: &Path) -> io::Result<()> {
     path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }
@@ -108,7 +113,74 @@ pub fn link(from: &Path, to: &Path) -> Result<(), StorageError> {
             _ => Ok(()),
         })
         .and_then(|()| sync_folder(to))
-        .map_err(|source| StorageError::io(to, source))
+        .map_err(|source| StorageError::io(to, source))?;
+    touch(to)
+}
+
+/// Makes a file count as written now.
+///
+/// The file system's own clock says what now is: a fresh file beside it carries it. Ages are
+/// compared with the times of a listing, and on a network disk this process's clock may differ.
+///
+/// # Errors
+/// The file is not there, or the disk is failing.
+pub fn touch(path: &Path) -> Result<(), StorageError> {
+    let fail = |source| StorageError::io(path, source);
+    let beside = temporary(path);
+    let now = File::create_new(&beside).and_then(|file| file.metadata()?.modified());
+    let _ = fs::remove_file(&beside);
+    let now = now.map_err(fail)?;
+    File::options().append(true).open(path).and_then(|f| f.set_modified(now)).map_err(fail)
+}
+
+/// Syncs files that another writer put there.
+///
+/// # Errors
+/// A file is not there, or the disk is failing.
+pub fn sync(path: &Path) -> Result<(), StorageError> {
+    let synced = File::open(path).and_then(|file| file.sync_all());
+    synced.and_then(|()| sync_folder(path)).map_err(|source| StorageError::io(path, source))
+}
+
+/// A file that arrives in pieces under a temporary name.
+#[derive(Debug)]
+pub struct Arrival {
+    path: PathBuf,
+    temporary: PathBuf,
+    file: File,
+}
+
+impl Arrival {
+    /// # Errors
+    /// The disk is full, read-only or failing.
+    pub fn new(path: &Path) -> Result<Self, StorageError> {
+        let fail = |source| StorageError::io(path, source);
+        prepare(path).map_err(fail)?;
+        let temporary = temporary(path);
+        let file = File::create_new(&temporary).map_err(fail)?;
+        Ok(Self { path: path.to_owned(), temporary, file })
+    }
+
+    /// # Errors
+    /// The disk is full or failing.
+    pub fn write(&mut self, piece: &[u8]) -> Result<(), StorageError> {
+        self.file.write_all(piece).map_err(|source| StorageError::io(&self.path, source))
+    }
+
+    /// # Errors
+    /// The disk is full or failing.
+    pub fn finish(self) -> Result<(), StorageError> {
+        let done = self.file.sync_all().and_then(|()| fs::rename(&self.temporary, &self.path));
+        done.and_then(|()| sync_folder(&self.path))
+            .map_err(|source| StorageError::io(&self.path, source))
+    }
+}
+
+impl Drop for Arrival {
+    fn drop(&mut self) {
+        // After `finish` the temporary name is gone already.
+        let _ = fs::remove_file(&self.temporary);
+    }
 }
 
 /// Up to `size` bytes; fewer only at the end of the file.

@@ -1,10 +1,16 @@
 //! Everything that needs the library, in one binary: each binary links both engines again.
 
+mod check;
+mod faulty;
 mod fold;
 mod kernel;
 mod laws;
 mod lease;
+mod project;
+mod publish;
 mod resolve;
 mod skeleton;
 mod stage;
+mod storage;
 mod table;
+mod upkeep;

@@ -1,0 +1,182 @@
+//! Asks the checks of exactly the files that are about to be published.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Date32Array, Int64Array, RecordBatch, StringArray};
+use chrono::{Datelike, Days, NaiveDate};
+
+use super::sink::{Sink, Spread};
+use super::{Context, RunError, Tables, model};
+use crate::catalog::Layer;
+use crate::check::{self, Check, Finding, Severity};
+use crate::job::Problem;
+use crate::plan::graph::{is_view, with_views};
+use crate::plan::{self, Plan, PlanError};
+use crate::stage::finish::day_number;
+use crate::state::{Release, StateError, StateReader};
+use crate::table::TableError;
+use crate::table::dataset::{Dataset, FileRef};
+use crate::table::hash::Hasher;
+
+/// What checks found, as a table; written after them and itself unchecked.
+pub const RESULTS: &str = "check_results";
+/// Days before the horizon that a daily table keeps, beside the last days of months.
+const KEPT_DAYS: u64 = 35;
+
+/// All checks of the catalogue over these tables, by name.
+///
+/// # Errors
+/// `checks.warn` names one that is not there.
+fn checks(context: &Context, tables: &Tables) -> Result<Vec<Check>, RunError> {
+    let catalog = &context.catalog;
+    let published = catalog.tables.values().filter(|table| {
+        let name = &table.contract.name;
+        table.published && name != RESULTS && tables.contains_key(name)
+    });
+    let mut checks: Vec<Check> =
+        published.flat_map(|table| check::of_contract(&table.contract)).collect();
+    for model in catalog.models.values().filter(|model| model.layer == Layer::Check) {
+        checks.push(Check {
+            name: model.name.clone(),
+            description: model.header.description.clone(),
+            severity: Severity::Block,
+            sql: model.sql.trim_end().trim_end_matches(';').to_owned(),
+            reads: model.references.iter().cloned().collect(),
+        });
+    }
+    checks.sort_by(|a, b| a.name.cmp(&b.name));
+    let mut problems = Vec::new();
+    for (i, name) in context.job.checks.warn.iter().enumerate() {
+        match checks.iter_mut().find(|check| check.name == *name) {
+            Some(check) => check.severity = Severity::Warn,
+            None => problems.push(
+                Problem::new(format!("checks.warn[{i}]"), format!("there is no check `{name}`"))
+                    .hint("the table `check_results` of a release lists them"),
+            ),
+        }
+    }
+    if problems.is_empty() {
+        Ok(checks)
+    } else {
+        Err(RunError::Plan(PlanError::Problems(problems)))
+    }
+}
+
+/// Asks all checks; a finding is not an error here.
+async fn ask(context: &Context, plan: &Plan, tables: &Tables) -> Result<Vec<Finding>, RunError> {
+    let catalog = &context.catalog;
+    let checks = checks(context, tables)?;
+    let mut needed = BTreeSet::new();
+    let mut views = Vec::new();
+    for name in checks.iter().flat_map(|check| &check.reads) {
+        let Some(view) = catalog.models.get(name).filter(|_| is_view(catalog, name)) else {
+            needed.insert(name.clone());
+            continue;
+        };
+        for part in with_views(catalog, view) {
+            let reads = part.references.iter().filter(|name| !is_view(catalog, name));
+            needed.extend(reads.cloned());
+            if !views.iter().any(|known: &&crate::catalog::Model| known.name == part.name) {
+                views.push(part);
+            }
+        }
+    }
+    let session = context.engine.session();
+    model::register(context, plan, &session, needed.iter(), tables).await?;
+    for view in views {
+        session.view(&view.name, &view.sql).await?;
+    }
+    let columns = catalog.tables.values().flat_map(|table| &table.contract.columns);
+    let personal: BTreeSet<&str> =
+        columns.filter(|column| column.pii).map(|column| column.name.as_str()).collect();
+    let masked = |name: &str| personal.contains(name);
+    let mut findings = Vec::with_capacity(checks.len());
+    for check in &checks {
+        let finding = check::run(&session, check, &masked).await?;
+        if finding.n_failed > 0 {
+            tracing::warn!(check = finding.name, rows = finding.n_failed, "check found rows");
+        }
+        findings.push(finding);
+    }
+    Ok(findings)
+}
+
+/// Checks the tables of a run and gives the table of what was found.
+///
+/// # Errors
+/// A blocking check found rows: all of them are in the error.
+pub async fn audit(
+    context: &Arc<Context>,
+    plan: &Plan,
+    parent: Option<&Release>,
+    tables: &Tables,
+) -> Result<Option<Dataset>, RunError> {
+    let findings = ask(context, plan, tables).await?;
+    let failed: Vec<Finding> = findings.iter().filter(|f| f.blocks()).cloned().collect();
+    if !failed.is_empty() {
+        return Err(RunError::Check { failed });
+    }
+    let Some(table) = context.catalog.tables.get(RESULTS) else { return Ok(None) };
+    let mut fingerprint = Hasher::new(RESULTS);
+    fingerprint.part(plan.as_of.to_string()).part(format!("{findings:?}"));
+    let fingerprint = fingerprint.finish();
+    let scratch = context.work.folder(&fingerprint);
+    let mut sink = Sink::new(&table.contract, Spread::Contract, &scratch);
+    sink.push(&rows(plan.as_of, &findings)?)?;
+    let finishing = tokio::task::spawn_blocking(move || sink.finish(1));
+    let written = finishing.await.map_err(RunError::Thread)??;
+    let today = context.work.keep(&fingerprint, RESULTS, written).await?;
+    let mut files = today.files;
+    if let Some(before) = parent.and_then(|release| release.tables.get(RESULTS)) {
+        let other = |file: &&FileRef| {
+            let day = file.partition.get("as_of").and_then(|day| day.parse().ok());
+            day.is_some_and(|day| day != plan.as_of && is_kept(day, plan.horizon))
+        };
+        files.extend(before.files.iter().filter(other).cloned());
+    }
+    Ok(Some(Dataset::new(RESULTS, fingerprint, files)))
+}
+
+/// Whether a daily table keeps the day: the last weeks, and the last days of months.
+fn is_kept(day: NaiveDate, horizon: NaiveDate) -> bool {
+    let is_month_end = day.succ_opt().is_none_or(|next| next.day() == 1);
+    is_month_end || horizon.checked_sub_days(Days::new(KEPT_DAYS)).is_none_or(|first| day > first)
+}
+
+fn rows(as_of: NaiveDate, findings: &[Finding]) -> Result<RecordBatch, RunError> {
+    let text = |value: fn(&Finding) -> Option<&str>| {
+        Arc::new(findings.iter().map(value).collect::<StringArray>()) as ArrayRef
+    };
+    let days = Date32Array::from(vec![day_number(as_of); findings.len()]);
+    let failed = Int64Array::from_iter_values(findings.iter().map(|finding| finding.n_failed));
+    let columns = vec![
+        ("as_of", Arc::new(days) as ArrayRef),
+        ("check_name", text(|finding| Some(&finding.name))),
+        ("description", text(|finding| Some(&finding.description))),
+        ("severity", text(|finding| Some(finding.severity.name()))),
+        ("n_failed", Arc::new(failed) as ArrayRef),
+        ("sample", text(|finding| finding.sample.as_deref())),
+    ];
+    RecordBatch::try_from_iter(columns)
+        .map_err(|source| TableError::Order { table: RESULTS.into(), source }.into())
+}
+
+/// Asks the checks of the newest release again; nothing is written.
+///
+/// # Errors
+/// There is no release, or a table that a check reads is not in it.
+pub async fn recheck(context: &Context) -> Result<Vec<Finding>, RunError> {
+    let reader = StateReader::new(context.store.clone());
+    let release = reader.latest().await?.ok_or(StateError::NoRelease)?;
+    let plan = Plan {
+        as_of: release.as_of,
+        horizon: release.horizon,
+        horizon_end_us: plan::end_of(release.horizon, &context.job.time_zone),
+        batches: Vec::new(),
+        steps: Vec::new(),
+        left_out: Vec::new(),
+    };
+    let tables: Tables = release.tables.into_iter().chain(release.state).collect();
+    ask(context, &plan, &tables).await
+}

@@ -1,0 +1,169 @@
+//! The end of a run: checks, final names, the one commit, and what follows from it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Context, RunError, Tables, checks};
+use crate::catalog::Catalog;
+use crate::plan::{self, Plan};
+use crate::publish::{self, Published, Shown};
+use crate::state::{
+    Commit, Counts, LAYOUT, ObjectEntry, Release, StateError, StateReader, StateWriter,
+};
+use crate::storage::Store;
+use crate::table::Contract;
+use crate::table::dataset::Dataset;
+use crate::upkeep::export;
+
+/// Files placed longer ago than this are placed again before the commit: a clean-up takes what no
+/// release names and what is older than a day.
+const PLACED_MAX: Duration = Duration::from_hours(12);
+
+/// Checks the tables, names their files, makes the commit and projects it; `None` when another
+/// run's commit came first.
+///
+/// # Errors
+/// A check said no, the store failed, or a name holds other bytes.
+pub async fn publish(
+    context: &Arc<Context>,
+    plan: &Plan,
+    parent: Option<&Release>,
+    mut tables: Tables,
+    objects: &[ObjectEntry],
+    counts: Counts,
+) -> Result<Option<u64>, RunError> {
+    if let Some(found) = checks::audit(context, plan, parent, &tables).await? {
+        tables.insert(found.name.clone(), found);
+    }
+    let writer = StateWriter::new(context.store.clone());
+    let clock = &context.settings.clock;
+    let (published, state, pointer) = loop {
+        let started = clock.elapsed();
+        let (published, state) = place(context, parent, &tables).await?;
+        let pointer = writer.objects(objects).await?;
+        if clock.elapsed().saturating_sub(started) <= PLACED_MAX {
+            break (published, state, pointer);
+        }
+    };
+    let release = Release {
+        layout: LAYOUT,
+        number: parent.map_or(1, |release| release.number + 1),
+        parent: parent.map(|release| release.number),
+        writer: context.settings.run_id.clone(),
+        job: context.job.name.clone(),
+        as_of: plan.as_of,
+        horizon: plan.horizon,
+        tables: published,
+        state,
+        objects: Some(pointer),
+        summary: BTreeMap::from([("records".into(), serde_json::json!(counts))]),
+    };
+    if writer.commit(&release).await? == Commit::Lost {
+        return Ok(None);
+    }
+    project(context).await?;
+    Ok(Some(release.number))
+}
+
+type Placed = (BTreeMap<String, Dataset>, BTreeMap<String, Dataset>);
+
+/// Puts all files under their final names: published tables, then intermediates.
+async fn place(
+    context: &Context,
+    parent: Option<&Release>,
+    tables: &Tables,
+) -> Result<Placed, RunError> {
+    let store = &context.store;
+    let (mut published, mut state) = (BTreeMap::new(), BTreeMap::new());
+    for (name, dataset) in tables {
+        let before = parent.and_then(|release| plan::dataset(release, name));
+        let contract = context.catalog.tables.get(name).filter(|table| table.published);
+        if let Some(table) = contract {
+            let path = |file: &_| publish::table_path(name, &table.contract, file);
+            let dataset = publish::place(store, dataset, before, path).await?;
+            published.insert(name.clone(), dataset);
+        } else {
+            let kind = state_kind(name);
+            let path = |file: &_| publish::state_path(kind, file);
+            let dataset = publish::place(store, dataset, before, path).await?;
+            state.insert(name.clone(), dataset);
+        }
+    }
+    Ok((published, state))
+}
+
+/// The folder of `state/v1/` that an intermediate's files go to.
+fn state_kind(name: &str) -> &'static str {
+    match name.split_once('_').map_or(name, |(kind, _)| kind) {
+        "staged" => "staged",
+        "current" | "versions" => "current",
+        "timeline" => "timeline",
+        "identity" => "identity",
+        _ => "tables",
+    }
+}
+
+/// Delta logs, views and export of the newest release: done again by any later run.
+///
+/// # Errors
+/// A store failed, or a log is damaged.
+pub async fn project(context: &Context) -> Result<(), RunError> {
+    let reader = StateReader::new(context.store.clone());
+    let newest = || async {
+        let release = reader.latest().await?;
+        Ok::<_, RunError>(release.map(|release| shown(&context.catalog, release)))
+    };
+    let with_delta = !context.job.publish.without_delta;
+    let Some(shown) = publish::project(&context.store, with_delta, newest).await? else {
+        return Ok(());
+    };
+    let Some(target) = &context.job.publish.export else { return Ok(()) };
+    let target = target.replace("{release}", &shown.number.to_string());
+    let settings = &context.settings;
+    let to = Store::open(&target, &settings.project, &settings.store_options)?;
+    if !export::is_done(&to).await? {
+        let tables = shown.tables.into_iter().map(|(name, (_, dataset))| (name, dataset));
+        export::export(&context.store, &to, shown.number, shown.as_of, &tables.collect()).await?;
+    }
+    Ok(())
+}
+
+fn shown(catalog: &Catalog, release: Release) -> Shown {
+    let contract = |name: &str| catalog.tables.get(name).map(|table| table.contract.clone());
+    let tables = release.tables.into_iter();
+    Shown {
+        number: release.number,
+        as_of: release.as_of,
+        tables: tables.map(|(name, dataset)| (name.clone(), (contract(&name), dataset))).collect(),
+    }
+}
+
+/// A release's tables with the contracts this binary knows.
+pub fn published<'a>(catalog: &'a Catalog, release: &'a Release) -> Vec<Published<'a>> {
+    let with_contract = |(name, dataset): (&'a String, &'a Dataset)| {
+        let contract: &Contract = &catalog.tables.get(name)?.contract;
+        Some(Published { contract, dataset })
+    };
+    release.tables.iter().filter_map(with_contract).collect()
+}
+
+/// Copies a release to `url`, by number or the newest, as plain Parquet.
+///
+/// # Errors
+/// There is no such release, the target is not empty, or a store failed.
+pub async fn export_to(
+    context: &Context,
+    number: Option<u64>,
+    url: &str,
+) -> Result<export::Manifest, RunError> {
+    let reader = StateReader::new(context.store.clone());
+    let release = match number {
+        Some(number) => reader.release(number).await?,
+        None => reader.latest().await?.ok_or(StateError::NoRelease)?,
+    };
+    let settings = &context.settings;
+    let to = Store::open(url, &settings.project, &settings.store_options)?;
+    let (number, day) = (release.number, release.as_of);
+    Ok(export::export(&context.store, &to, number, day, &release.tables).await?)
+}

@@ -1,0 +1,19 @@
+//! Verbs on a warehouse that is there: what is done to releases without running a step.
+
+pub mod export;
+
+use crate::storage::StorageError;
+
+#[derive(Debug, thiserror::Error)]
+pub enum UpkeepError {
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    #[error("`{url}` holds `{found}` already; an export needs an empty folder")]
+    NotEmpty { url: String, found: String },
+    #[error("the manifest of `{url}` cannot be written")]
+    Manifest {
+        url: String,
+        #[source]
+        source: serde_json::Error,
+    },
+}

@@ -1,0 +1,78 @@
+//! A user's project in a temporary folder: a job over AskNicely responses, run as a user would.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use cxmart::run::{Context, Outcome, RunError};
+use cxmart::settings::{self, Settings};
+use cxmart::state::{Release, StateReader};
+use tempfile::TempDir;
+
+const JOB: &str = r#"
+name = "project"
+time_zone = "Europe/Copenhagen"
+warehouse = "warehouse"
+
+[[source]]
+source = "asknicely"
+entity = "responses"
+url = "raw/dt={dt}/*.json"
+"#;
+
+/// Removed with the value.
+pub struct Project {
+    pub folder: TempDir,
+}
+
+impl Project {
+    /// `extra` is appended to the job file.
+    pub fn new(extra: &str) -> Self {
+        let project = Self { folder: tempfile::tempdir().expect("a temporary folder") };
+        project.write("jobs/project.toml", &format!("{JOB}{extra}"));
+        project
+    }
+
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn write(&self, path: &str, text: &str) {
+        let path = self.path().join(path);
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("folders");
+        std::fs::write(path, text).expect("a file");
+    }
+
+    /// One night's export: answers of the given scores, from `first` on numbered.
+    pub fn night(&self, day: &str, first: u32, scores: &[u32]) {
+        let row = |(number, score): (u32, &u32)| {
+            format!(
+                r#"{{"response_id":"{number}","contact_id":"{number}","email":"p{number}@example.com","answer":"{score}","question_type":"nps","comment":"","segment":"web","sent":"1716883200","responded":"1716890123"}}"#
+            )
+        };
+        let rows: Vec<_> = (first..).zip(scores).map(row).collect();
+        let text = format!(r#"{{"success":true,"data":[{}]}}"#, rows.join(","));
+        self.write(&format!("raw/dt={day}/responses.json"), &text);
+    }
+
+    pub fn settings(&self) -> Settings {
+        Settings {
+            project: self.path().to_owned(),
+            run_id: "test".into(),
+            memory_bytes: 1 << 28,
+            identity_salt: Some("00".repeat(32)),
+            ..settings::from_environment()
+        }
+    }
+
+    pub fn open(&self) -> Context {
+        cxmart::run::open("jobs/project.toml", self.settings()).expect("the job opens")
+    }
+
+    pub async fn run(&self) -> Result<Outcome, RunError> {
+        cxmart::run::run(Arc::new(self.open()), None).await
+    }
+
+    pub async fn release(&self) -> Option<Release> {
+        StateReader::new(self.open().store).latest().await.expect("readable state")
+    }
+}
