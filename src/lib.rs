@@ -6,6 +6,7 @@ pub mod catalog;
 pub mod check;
 pub mod cli;
 pub mod current;
+pub mod demo;
 pub mod engine;
 pub mod extract;
 pub mod job;
