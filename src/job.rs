@@ -3,10 +3,16 @@
 //! Every problem of a file is found at once and told with its path and a hint, so that a user
 //! mends a file in one round. Paths inside a job are relative to the project folder.
 
+pub mod check;
+pub mod schema;
+pub mod value;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+pub use self::value::{Origin, Override};
 
 /// One thing wrong with a job, a spec or a model.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -314,37 +320,43 @@ pub struct Publish {
     pub without_delta: bool,
 }
 
+/// A job and where each of its values comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Read {
+    pub job: Job,
+    /// By key; a key that is not here has its default.
+    pub origins: BTreeMap<String, Origin>,
+}
+
 /// Reads a job file.
 ///
 /// # Errors
 /// Every problem of the file.
 pub fn parse(path: &str, text: &str) -> Result<Job, Vec<Problem>> {
-    let job: Job = toml::from_str(text).map_err(|error| {
-        let at =
-            error.span().map_or(0, |span| text.get(..span.start).unwrap_or("").lines().count());
-        vec![Problem::new(format!("{path}:{}", at.max(1)), error.message())]
-    })?;
-    let problems = check(path, &job);
-    if problems.is_empty() { Ok(job) } else { Err(problems) }
+    match read(path, text, &[]) {
+        (Some(read), problems) if problems.is_empty() => Ok(read.job),
+        (_, problems) => Err(problems),
+    }
 }
 
-fn check(path: &str, job: &Job) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    let mut say = |at: &str, message: String, hint: &str| {
-        problems.push(Problem::new(format!("{path}: {at}"), message).hint(hint));
+/// Reads a job file and lays values from outside over it; gives every problem of both, and the job
+/// without them, as far as it can be read, for those who look for further problems.
+pub fn read(path: &str, text: &str, overrides: &[Override]) -> (Option<Read>, Vec<Problem>) {
+    let mut table = match schema::parse(path, text) {
+        Ok(table) => table,
+        Err(problems) => return (None, problems),
     };
-    if job.name.is_empty()
-        || !job.name.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
-    {
-        say("name", format!("`{}` is not a name", job.name), "use letters, digits, `-` and `_`");
+    let (origins, wrong) = value::apply(&mut table, overrides);
+    let schema::Checked { value, mut problems } = schema::check::<Job>(path, &table);
+    if let Some(job) = &value {
+        problems.extend(unsaid(&problems, check::check(path, job)));
     }
-    if job.time_zone.parse::<chrono_tz::Tz>().is_err() {
-        let message = format!("`{}` is not a time zone", job.time_zone);
-        say("time_zone", message, "use an IANA name such as `Europe/Copenhagen`");
-    }
-    if job.publish.export.as_ref().is_some_and(|url| !url.contains("{release}")) {
-        let hint = "each release is exported to a folder of its own: put `{release}` into the url";
-        say("publish.export", "the url names no release".into(), hint);
-    }
-    problems
+    problems.extend(wrong);
+    (value.map(|job| Read { job, origins }), problems)
+}
+
+/// Those of `more` that lie at no place where `problems` has one already.
+pub fn unsaid(problems: &[Problem], more: Vec<Problem>) -> Vec<Problem> {
+    let is_new = |found: &Problem| !problems.iter().any(|p| found.path.starts_with(&p.path));
+    more.into_iter().filter(is_new).collect()
 }

@@ -20,4 +20,5 @@ pub mod stage;
 pub mod state;
 pub mod storage;
 pub mod table;
+pub mod telemetry;
 pub mod upkeep;

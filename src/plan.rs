@@ -13,6 +13,7 @@ use chrono_tz::Tz;
 pub use self::graph::{Graph, Node, NodeKind};
 pub use self::native::Native;
 use crate::catalog::{Catalog, SourceSpec};
+use crate::job::schema::nearest;
 use crate::job::{Job, Problem};
 use crate::state::{ObjectEntry, Release};
 use crate::table::dataset::Dataset;
@@ -63,9 +64,11 @@ pub enum Reason {
 impl std::fmt::Display for Reason {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
+            Self::NewObjects(1) => f.write_str("1 new object"),
             Self::NewObjects(n) => write!(f, "{n} new objects"),
+            Self::ChangedObjects(1) => f.write_str("1 changed object"),
             Self::ChangedObjects(n) => write!(f, "{n} changed objects"),
-            Self::Restage(n) => write!(f, "spec, staging SQL or time zone changed, {n} objects"),
+            Self::Restage(n) => write!(f, "spec, staging SQL or time zone changed, objects: {n}"),
             Self::Missing => f.write_str("not made yet"),
             Self::ChangedCode => f.write_str("its SQL, code or an option it reads changed"),
             Self::Inputs(names) => write!(f, "made from {}", names.join(", ")),
@@ -156,6 +159,25 @@ pub fn plan(
     let values = RunValues { run: run_hash(job, as_of), horizon_end_us };
     let steps = steps(&graph, snapshot, &batches, catalog, &values);
     Ok(Plan { as_of, horizon: as_of, horizon_end_us, batches, steps, left_out })
+}
+
+/// What of a job only the catalogue can tell: sources without a spec.
+pub fn fit(path: &str, job: &Job, catalog: &Catalog) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (i, source) in job.sources.iter().enumerate() {
+        let key = format!("{}/{}", source.source, source.entity);
+        if !catalog.specs.contains_key(&key) {
+            let hint = match nearest(&key, catalog.specs.keys().map(String::as_str)) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => String::from(
+                    "`cxmart sources` lists them; your own go to sql/stage/ of the project",
+                ),
+            };
+            let message = format!("there is no source spec `{key}`");
+            problems.push(Problem::new(format!("{path}: source[{i}]"), message).hint(hint));
+        }
+    }
+    problems
 }
 
 fn resolve_specs<'a>(job: &Job, catalog: &'a Catalog) -> Result<Vec<&'a SourceSpec>, PlanError> {

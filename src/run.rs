@@ -11,9 +11,12 @@ pub mod ledger;
 pub mod listing;
 pub mod model;
 pub mod native;
+pub mod open;
+pub mod record;
 pub mod release;
 pub mod sink;
 pub mod staging;
+pub mod stop;
 pub mod work;
 
 use std::collections::BTreeMap;
@@ -21,6 +24,9 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 
+pub use self::open::open;
+use self::record::Record;
+use self::stop::{Signal, Stop};
 use crate::catalog::Catalog;
 use crate::check::{CheckError, Finding};
 use crate::engine::{Engine, EngineError};
@@ -85,6 +91,12 @@ pub enum RunError {
     Panicked(&'static str),
     #[error("`{0}` is not made by any step")]
     NoTable(String),
+    #[error("there is no job `{path}`")]
+    NoJob { path: String, known: Vec<String> },
+    #[error("there is no project folder `{path}`")]
+    NoProject { path: String },
+    #[error("stopped by {0}; what was finished is kept")]
+    Stopped(Signal),
 }
 
 fn list(failed: &[Finding]) -> String {
@@ -100,6 +112,8 @@ pub struct Context {
     pub store: Store,
     pub engine: Engine,
     pub work: work::Work,
+    pub stop: Stop,
+    pub record: Record,
 }
 
 impl Context {
@@ -128,6 +142,10 @@ pub struct Outcome {
     pub counts: Counts,
     pub steps_run: usize,
     pub steps_reused: usize,
+    /// Rows by published table.
+    pub tables: BTreeMap<String, u64>,
+    /// What a person should look at.
+    pub warnings: Vec<String>,
 }
 
 /// Plans and does it.
@@ -135,8 +153,14 @@ pub struct Outcome {
 /// # Errors
 /// Anything that kept the release from being made; the last one stays in place.
 pub async fn run(context: Arc<Context>, as_of: Option<NaiveDate>) -> Result<Outcome, RunError> {
+    let result = leased(&context, as_of).await;
+    context.record.finish(&context, &result).await;
+    result
+}
+
+async fn leased(context: &Arc<Context>, as_of: Option<NaiveDate>) -> Result<Outcome, RunError> {
     let lease = lease::Lease::take(&context.store, &context.settings.run_id).await?;
-    let done = plan_and_do(&context, as_of).await;
+    let done = plan_and_do(context, as_of).await;
     if let Err(error) = lease.give_back().await {
         tracing::warn!(%error, "the lease was not given back; it ends by itself");
     }
@@ -156,7 +180,7 @@ async fn plan_and_do(
             Some(release) => reader.objects(release).await?,
             None => Vec::new(),
         };
-        let listing = listing::list(context).await?;
+        let listing = listing::list(&context.job, &context.settings).await?;
         let snapshot = Snapshot { release: parent.as_ref(), objects: &objects };
         let plan = plan::plan(&context.job, &context.catalog, snapshot, &listing, as_of)?;
         if let (false, Some(parent)) = (plan.has_changes(), &parent) {
@@ -168,8 +192,11 @@ async fn plan_and_do(
                 counts: Counts::default(),
                 steps_run: 0,
                 steps_reused: plan.steps.len(),
+                tables: rows(parent),
+                warnings: context.record.warnings(),
             });
         }
+        context.record.planned(&plan);
         if let Some(outcome) = attempt(context, &plan, parent.as_ref(), objects).await? {
             return Ok(outcome);
         }
@@ -190,9 +217,13 @@ async fn attempt(
     let mut tables = Tables::new();
     let mut staged = staging::stage(context, plan, parent, objects).await?;
     tables.append(&mut staged.tables);
+    context.record.staged(staged.new_objects, staged.counts, plan.steps.len());
     let (mut steps_run, mut steps_reused) = (0, 0);
     let run_hash = plan::run_hash(&context.job, plan.as_of);
     for step in &plan.steps {
+        context.stop.check()?;
+        let began = context.record.begin(step);
+        let reused_before = steps_reused;
         let node = &step.node;
         let content = |name: &String| match name.as_str() {
             RUN_TABLE => Ok(run_hash.clone()),
@@ -218,7 +249,6 @@ async fn attempt(
             steps_reused += 1;
             done
         } else {
-            tracing::debug!(step = node.name, reason = %step.reason, "step");
             steps_run += 1;
             let made = match node.kind {
                 NodeKind::Current => {
@@ -232,53 +262,31 @@ async fn attempt(
             context.work.finish(&fingerprint, &made).await?;
             made
         };
+        context.record.end(step, began, steps_reused > reused_before, &made);
         tables.extend(made.into_iter().map(|dataset| (dataset.name.clone(), dataset)));
     }
+    context.stop.check()?;
     let counts = staged.counts;
-    let number = release::publish(context, plan, parent, tables, &staged.objects, counts).await?;
-    Ok(number.map(|number| Outcome {
+    let release = release::publish(context, plan, parent, tables, &staged.objects, counts).await?;
+    Ok(release.map(|release| Outcome {
         as_of: plan.as_of,
-        release: Some(number),
+        release: Some(release.number),
         published: true,
         objects: staged.new_objects,
         counts,
         steps_run,
         steps_reused,
+        tables: rows(&release),
+        warnings: context.record.warnings(),
     }))
+}
+
+/// Rows by published table.
+fn rows(release: &Release) -> BTreeMap<String, u64> {
+    release.tables.iter().map(|(name, dataset)| (name.clone(), dataset.rows)).collect()
 }
 
 /// Whether a step would run at all.
 pub fn is_due(reason: &Reason) -> bool {
     *reason != Reason::Unchanged
-}
-
-/// Reads a job and everything it rests on, and opens its warehouse.
-///
-/// # Errors
-/// Problems of the job or the catalogue, or a warehouse that cannot be opened.
-pub fn open(job: &str, settings: Settings) -> Result<Context, RunError> {
-    let problems = |found| RunError::Plan(PlanError::Problems(found));
-    let files = crate::catalog::Files::embedded();
-    let files = files.overlay(&settings.project).map_err(|problem| problems(vec![problem]))?;
-    let path = if job.ends_with(".toml") { job.to_owned() } else { format!("jobs/{job}.toml") };
-    let outside = std::fs::read_to_string(settings.project.join(&path)).ok();
-    let text = outside.as_deref().or_else(|| files.get(&path)).ok_or_else(|| {
-        let problem = crate::job::Problem::new(&path, "there is no such job");
-        problems(vec![problem.hint("a job is a path, or the name of a file in jobs/")])
-    })?;
-    let job = crate::job::parse(&path, text).map_err(problems)?;
-    let (catalog, found) = Catalog::read(&files);
-    if !found.is_empty() {
-        return Err(problems(found));
-    }
-    let warehouse = settings.warehouse.as_deref().unwrap_or(&job.warehouse);
-    let store = Store::open(warehouse, &settings.project, &settings.store_options)?;
-    let work = work::Work::new(&store, settings.scratch.as_deref(), &settings.run_id)?;
-    let limits = crate::engine::Limits {
-        memory_bytes: settings.memory_bytes,
-        scratch: work.scratch.join("engine"),
-        spill_bytes_max: job.limits.spill_bytes_max,
-    };
-    let engine = Engine::new(&store, &limits)?;
-    Ok(Context { job, catalog, settings, store, engine, work })
 }

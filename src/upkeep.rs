@@ -1,6 +1,8 @@
-//! Verbs on a warehouse that is there: what is done to releases without running a step.
+//! Verbs on a warehouse that is there: what is read from or done to
+//! releases without running a step.
 
 pub mod export;
+pub mod rejects;
 
 use crate::storage::StorageError;
 

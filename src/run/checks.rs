@@ -8,11 +8,12 @@ use chrono::{Datelike, Days, NaiveDate};
 
 use super::sink::{Sink, Spread};
 use super::{Context, RunError, Tables, model};
-use crate::catalog::Layer;
+use crate::catalog::{Catalog, Layer};
 use crate::check::{self, Check, Finding, Severity};
-use crate::job::Problem;
+use crate::job::schema::nearest;
+use crate::job::{Job, Problem};
 use crate::plan::graph::{is_view, with_views};
-use crate::plan::{self, Plan, PlanError};
+use crate::plan::{self, Plan};
 use crate::stage::finish::day_number;
 use crate::state::{Release, StateError, StateReader};
 use crate::table::TableError;
@@ -25,10 +26,7 @@ pub const RESULTS: &str = "check_results";
 const KEPT_DAYS: u64 = 35;
 
 /// All checks of the catalogue over these tables, by name.
-///
-/// # Errors
-/// `checks.warn` names one that is not there.
-fn checks(context: &Context, tables: &Tables) -> Result<Vec<Check>, RunError> {
+fn checks(context: &Context, tables: &Tables) -> Vec<Check> {
     let catalog = &context.catalog;
     let published = catalog.tables.values().filter(|table| {
         let name = &table.contract.name;
@@ -46,27 +44,37 @@ fn checks(context: &Context, tables: &Tables) -> Result<Vec<Check>, RunError> {
         });
     }
     checks.sort_by(|a, b| a.name.cmp(&b.name));
-    let mut problems = Vec::new();
-    for (i, name) in context.job.checks.warn.iter().enumerate() {
-        match checks.iter_mut().find(|check| check.name == *name) {
-            Some(check) => check.severity = Severity::Warn,
-            None => problems.push(
-                Problem::new(format!("checks.warn[{i}]"), format!("there is no check `{name}`"))
-                    .hint("the table `check_results` of a release lists them"),
-            ),
+    for check in &mut checks {
+        if context.job.checks.warn.contains(&check.name) {
+            check.severity = Severity::Warn;
         }
     }
-    if problems.is_empty() {
-        Ok(checks)
-    } else {
-        Err(RunError::Plan(PlanError::Problems(problems)))
-    }
+    checks
+}
+
+/// Problems of a job that names checks which are not there.
+pub fn fit(path: &str, job: &Job, catalog: &Catalog) -> Vec<Problem> {
+    let published = catalog.tables.values().filter(|table| table.published);
+    let named = published.flat_map(|table| check::of_contract(&table.contract));
+    let mut known: BTreeSet<String> = named.map(|check| check.name).collect();
+    let models = catalog.models.values().filter(|model| model.layer == Layer::Check);
+    known.extend(models.map(|model| model.name.clone()));
+    let problem = |(i, name): (usize, &String)| {
+        let at = format!("{path}: checks.warn[{i}]");
+        let hint = match nearest(name, known.iter().map(String::as_str)) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "the table `check_results` of a release lists them".into(),
+        };
+        Problem::new(at, format!("there is no check `{name}`")).hint(hint)
+    };
+    let warn = job.checks.warn.iter().enumerate();
+    warn.filter(|(_, name)| !known.contains(*name)).map(problem).collect()
 }
 
 /// Asks all checks; a finding is not an error here.
 async fn ask(context: &Context, plan: &Plan, tables: &Tables) -> Result<Vec<Finding>, RunError> {
     let catalog = &context.catalog;
-    let checks = checks(context, tables)?;
+    let checks = checks(context, tables);
     let mut needed = BTreeSet::new();
     let mut views = Vec::new();
     for name in checks.iter().flat_map(|check| &check.reads) {
@@ -95,7 +103,7 @@ async fn ask(context: &Context, plan: &Plan, tables: &Tables) -> Result<Vec<Find
     for check in &checks {
         let finding = check::run(&session, check, &masked).await?;
         if finding.n_failed > 0 {
-            tracing::warn!(check = finding.name, rows = finding.n_failed, "check found rows");
+            context.record.warn(format!("check {finding}"));
         }
         findings.push(finding);
     }

@@ -3,9 +3,10 @@
 use chrono::NaiveDate;
 use globset::GlobBuilder;
 
-use super::{Context, RunError};
-use crate::job::Problem;
+use super::RunError;
+use crate::job::{Job, Problem};
 use crate::plan::{Found, PlanError};
+use crate::settings::Settings;
 use crate::storage::Store;
 
 /// A job's `url` cut into the folder that is listed and the pattern below it.
@@ -27,10 +28,9 @@ pub fn pattern(url: &str) -> Pattern {
 ///
 /// # Errors
 /// A url of no known store.
-pub fn open(context: &Context, source: usize) -> Result<(Store, Pattern), RunError> {
-    let url = context.job.sources.get(source).map_or("", |source| source.url.as_str());
+pub fn open(job: &Job, settings: &Settings, source: usize) -> Result<(Store, Pattern), RunError> {
+    let url = job.sources.get(source).map_or("", |source| source.url.as_str());
     let pattern = pattern(url);
-    let settings = &context.settings;
     let root = if pattern.root.is_empty() { "." } else { &pattern.root };
     let store = Store::open(root, &settings.project, &settings.store_options)?;
     Ok((store, pattern))
@@ -40,10 +40,10 @@ pub fn open(context: &Context, source: usize) -> Result<(Store, Pattern), RunErr
 ///
 /// # Errors
 /// A pattern that is none, or a store that failed.
-pub async fn list(context: &Context) -> Result<Vec<Found>, RunError> {
+pub async fn list(job: &Job, settings: &Settings) -> Result<Vec<Found>, RunError> {
     let mut all = Vec::new();
-    for source in 0..context.job.sources.len() {
-        let (store, pattern) = open(context, source)?;
+    for source in 0..job.sources.len() {
+        let (store, pattern) = open(job, settings, source)?;
         let (before, after) = match pattern.below.split_once("{dt}") {
             Some((before, after)) => (before, Some(after)),
             None => (pattern.below.as_str(), None),

@@ -32,7 +32,7 @@ pub async fn publish(
     mut tables: Tables,
     objects: &[ObjectEntry],
     counts: Counts,
-) -> Result<Option<u64>, RunError> {
+) -> Result<Option<Release>, RunError> {
     if let Some(found) = checks::audit(context, plan, parent, &tables).await? {
         tables.insert(found.name.clone(), found);
     }
@@ -63,7 +63,7 @@ pub async fn publish(
         return Ok(None);
     }
     project(context).await?;
-    Ok(Some(release.number))
+    Ok(Some(release))
 }
 
 type Placed = (BTreeMap<String, Dataset>, BTreeMap<String, Dataset>);

@@ -64,7 +64,10 @@ pub async fn stage(
         ledger.entry(entry.url.clone()).or_default().insert(entry.version, entry.clone());
     }
     for batch in &plan.batches {
-        let Some(done) = stage_batch(context, batch, &mut ledger).await? else { continue };
+        context.stop.check()?;
+        let done = stage_batch(context, batch, &mut ledger).await?;
+        context.record.batch(batch);
+        let Some(done) = done else { continue };
         for dataset in done.datasets {
             files.entry(dataset.name.clone()).or_default().push(dataset);
         }
@@ -157,7 +160,7 @@ async fn fetch(
     staging: &Hash,
     objects: &mut Ledger,
 ) -> Result<Vec<Ready>, RunError> {
-    let (store, _) = listing::open(context, batch.source)?;
+    let (store, _) = listing::open(&context.job, &context.settings, batch.source)?;
     let fetches = batch.objects.iter().enumerate().map(|(i, found)| {
         let scratch = context.work.scratch.join(format!("object-{i}"));
         let store = &store;
@@ -382,6 +385,7 @@ impl Decoder {
         let records =
             extract::records(&object.fetched.file, &object.found.url, &self.spec, limits)?;
         for chunk in records {
+            self.context.stop.check()?;
             let chunk = chunk?;
             let (rows, refused) = self.typing.chunk(i, &chunk)?;
             let mut numbers: Vec<u64> =

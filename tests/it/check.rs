@@ -189,11 +189,11 @@ async fn a_failed_check_keeps_the_last_release_in_place() {
     assert_eq!(days, 2, "the day before is kept");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_warning_about_no_check_is_a_mistake_in_the_job() {
+#[test]
+fn a_warning_about_no_check_is_a_mistake_in_the_job() {
     let project = Project::new("\n[checks]\nwarn = [\"no_such_check\"]\n");
-    project.night("2024-05-28", 1, &[3]);
-    let failed = project.run().await.expect_err("no such check");
+    let failed = cxmart::run::open("jobs/project.toml", project.settings());
+    let failed = failed.expect_err("no such check");
     let RunError::Plan(cxmart::plan::PlanError::Problems(problems)) = &failed else {
         panic!("{failed}")
     };

@@ -1,6 +1,7 @@
 //! Everything that needs the library, in one binary: each binary links both engines again.
 
 mod check;
+mod cli;
 mod demo;
 mod faulty;
 mod fold;

@@ -1,0 +1,73 @@
+//! `cxmart sources`: the exports this binary and the project can read.
+
+use super::output::{columns, print};
+use super::{Desk, Exit, Failure};
+use crate::catalog::spec::SpecColumn;
+use crate::catalog::{Catalog, SourceSpec};
+use crate::job::schema::suggestion;
+use crate::run::open;
+
+/// List the exports that can be read, or show the columns of one
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// A source (`hubspot`) or one export of it (`hubspot/contacts`)
+    name: Option<String>,
+}
+
+pub fn run(arguments: &Arguments, desk: &Desk) -> Result<Exit, Failure> {
+    let files = open::files(&desk.settings.project)?;
+    let (catalog, problems) = Catalog::read(&files);
+    if !problems.is_empty() {
+        return Err(Failure::Problems(problems));
+    }
+    let all: Vec<&SourceSpec> = catalog.specs.values().collect();
+    let Some(name) = &arguments.name else {
+        print(&list(&all))?;
+        return Ok(Exit::Done);
+    };
+    if let Some(spec) = catalog.specs.get(name) {
+        print(&one(spec, &catalog))?;
+        return Ok(Exit::Done);
+    }
+    let of_source: Vec<_> = all.iter().copied().filter(|spec| spec.source == *name).collect();
+    if of_source.is_empty() {
+        let known = catalog.specs.keys().map(String::as_str);
+        let known: Vec<_> = known.chain(all.iter().map(|spec| spec.source.as_str())).collect();
+        let problem = crate::job::Problem::new(name.clone(), "there is no such source");
+        let problem = problem.hint(suggestion(name, known.iter().copied()));
+        return Err(Failure::NoSource(problem));
+    }
+    print(&list(&of_source))?;
+    Ok(Exit::Done)
+}
+
+fn list(specs: &[&SourceSpec]) -> String {
+    let row = |spec: &&SourceSpec| vec![spec.key(), spec.description.clone()];
+    columns(&specs.iter().map(row).collect::<Vec<_>>())
+}
+
+fn one(spec: &SourceSpec, catalog: &Catalog) -> String {
+    let models = catalog.staging_models(spec);
+    let targets = models.iter().filter_map(|model| {
+        let table = model.header.canonical.as_deref()?;
+        Some(format!("  {} ({})\n", table, model.path))
+    });
+    let key = match spec.key.as_slice() {
+        [] => "none: every record counts".into(),
+        key => key.join(", "),
+    };
+    let row = |column: &SpecColumn| {
+        let from = column.from.join(", ");
+        let need = if column.required { "required" } else { "" };
+        let kind = format!("{:?}", column.kind).to_lowercase();
+        vec![format!("  {}", column.name), kind, need.into(), from]
+    };
+    let rows: Vec<_> = spec.columns.iter().map(row).collect();
+    format!(
+        "{}\n{}\nkey: {key}\ncolumns, with where they are found\n{}fills\n{}",
+        spec.key(),
+        spec.description,
+        columns(&rows),
+        targets.collect::<String>(),
+    )
+}

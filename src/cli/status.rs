@@ -1,0 +1,131 @@
+//! `cxmart status`: what the warehouse holds, and what waits.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use super::output::{bytes, columns, count, plural, print, print_json};
+use super::{Desk, Exit, Failure, Format};
+use crate::plan::Plan;
+use crate::run::is_due;
+use crate::run::open::{self, Planned};
+use crate::state::{Counts, ObjectEntry, Release};
+
+/// Show the newest release, what was read for it, and what waits
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Path of a job file, or the name of one in jobs/
+    job: String,
+    /// How the status is written
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// What was read of one source.
+#[derive(Debug, Default)]
+struct Read {
+    objects: u64,
+    newest: Option<chrono::NaiveDate>,
+    records: Counts,
+}
+
+pub async fn run(arguments: Arguments, desk: Desk) -> Result<Exit, Failure> {
+    let desk = open::Desk::read(&arguments.job, desk.settings)?;
+    let Planned { plan, parent, objects } = desk.plan(None).await?;
+    let sources = by_source(&objects);
+    let warehouse = crate::telemetry::mask(&desk.store.address(""));
+    match arguments.format {
+        Format::Text => {
+            print(&format!("job {}, warehouse {warehouse}\n", desk.job.name))?;
+            print(&text(parent.as_ref(), &sources, &plan))?;
+        }
+        Format::Json => print_json(&document(parent.as_ref(), &sources, &plan))?,
+    }
+    Ok(Exit::Done)
+}
+
+fn by_source(objects: &[ObjectEntry]) -> BTreeMap<(String, String), Read> {
+    let mut sources: BTreeMap<_, Read> = BTreeMap::new();
+    for entry in objects {
+        let read = sources.entry((entry.spec.clone(), entry.account.clone())).or_default();
+        read.objects += 1;
+        read.newest = read.newest.max(Some(entry.dt));
+        read.records.add(entry.counts);
+    }
+    sources
+}
+
+/// Objects and steps that a run would take up.
+fn waiting(plan: &Plan) -> (u64, u64) {
+    let objects = plan.batches.iter().map(|batch| batch.objects.len() as u64).sum();
+    (objects, plan.steps.iter().filter(|step| is_due(&step.reason)).count() as u64)
+}
+
+fn text(
+    parent: Option<&Release>,
+    sources: &BTreeMap<(String, String), Read>,
+    plan: &Plan,
+) -> String {
+    let mut text = match parent {
+        None => String::from("no release yet\n"),
+        Some(release) => {
+            let tables = release.tables.iter();
+            let row = |(name, dataset): (&String, &crate::table::dataset::Dataset)| {
+                vec![format!("  {name}"), count(dataset.rows), bytes(dataset.bytes())]
+            };
+            let rows: Vec<_> = tables.map(row).collect();
+            format!("release {} as of {}\n{}", release.number, release.as_of, columns(&rows))
+        }
+    };
+    if !sources.is_empty() {
+        let head = ["  source", "account", "objects", "newest", "read", "used", "rejected"];
+        let mut rows = vec![head.map(String::from).to_vec()];
+        for ((spec, account), read) in sources {
+            rows.push(vec![
+                format!("  {spec}"),
+                account.clone(),
+                count(read.objects),
+                read.newest.map(|day| day.to_string()).unwrap_or_default(),
+                count(read.records.read),
+                count(read.records.used),
+                count(read.records.rejected),
+            ]);
+        }
+        text.push_str(&columns(&rows));
+    }
+    let (objects, steps) = waiting(plan);
+    let waits = if plan.has_changes() {
+        format!("waiting: {}, {}\n", plural(objects, "object"), plural(steps, "step"))
+    } else {
+        "nothing waits\n".into()
+    };
+    text + &waits
+}
+
+fn document(
+    parent: Option<&Release>,
+    sources: &BTreeMap<(String, String), Read>,
+    plan: &Plan,
+) -> serde_json::Value {
+    let tables = parent.iter().flat_map(|release| &release.tables);
+    let tables: BTreeMap<_, _> = tables
+        .map(|(name, dataset)| (name, json!({ "rows": dataset.rows, "bytes": dataset.bytes() })))
+        .collect();
+    let sources = sources.iter().map(|((spec, account), read)| {
+        json!({
+            "spec": spec,
+            "account": account,
+            "objects": read.objects,
+            "newest": read.newest.map(|day| day.to_string()),
+            "records": read.records,
+        })
+    });
+    let (objects, steps) = waiting(plan);
+    json!({
+        "release": parent.map(|release| release.number),
+        "as_of": parent.map(|release| release.as_of.to_string()),
+        "tables": tables,
+        "sources": sources.collect::<Vec<_>>(),
+        "waiting": { "objects": objects, "steps": steps },
+    })
+}

@@ -1,0 +1,137 @@
+//! From the name of a job to all that a command needs, with every problem told at once.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use chrono::NaiveDate;
+
+use super::{Context, RunError, checks, listing, work};
+use crate::catalog::{Catalog, Files};
+use crate::engine::Engine;
+use crate::job::{self, Job, Origin, Problem};
+use crate::plan::{self, Plan, PlanError, Snapshot};
+use crate::settings::Settings;
+use crate::state::{ObjectEntry, Release, StateReader};
+use crate::storage::Store;
+
+/// A job and what it rests on; nothing in the warehouse was touched.
+#[derive(Debug)]
+pub struct Desk {
+    /// Path of the job file, as it names itself in messages.
+    pub path: String,
+    pub job: Job,
+    /// Where the job's values come from.
+    pub origins: BTreeMap<String, Origin>,
+    pub catalog: Catalog,
+    pub settings: Settings,
+    pub store: Store,
+}
+
+/// What a plan was made from.
+#[derive(Debug)]
+pub struct Planned {
+    pub plan: Plan,
+    pub parent: Option<Release>,
+    pub objects: Vec<ObjectEntry>,
+}
+
+impl Desk {
+    /// Reads a job and the catalogue it rests on.
+    ///
+    /// # Errors
+    /// There is no such job, or any problem of the job and the catalogue.
+    pub fn read(job: &str, settings: Settings) -> Result<Self, RunError> {
+        let wrong = |found| RunError::Plan(PlanError::Problems(found));
+        let files = files(&settings.project)?;
+        let (path, text) = find(job, &settings.project, &files)?;
+        let (catalog, mut problems) = Catalog::read(&files);
+        let (read, found) = job::read(&path, &text, &settings.overrides);
+        if let Some(read) = &read {
+            let mut more = plan::fit(&path, &read.job, &catalog);
+            more.extend(checks::fit(&path, &read.job, &catalog));
+            problems.extend(job::unsaid(&found, more));
+        }
+        problems.splice(0..0, found);
+        let Some(job::Read { job, origins }) = read.filter(|_| problems.is_empty()) else {
+            return Err(wrong(problems));
+        };
+        let warehouse = settings.warehouse.as_deref().unwrap_or(&job.warehouse);
+        let store = Store::open(warehouse, &settings.project, &settings.store_options)?;
+        Ok(Self { path, job, origins, catalog, settings, store })
+    }
+
+    /// Reads the state and lists the objects, and decides what a run would do.
+    ///
+    /// # Errors
+    /// A store that failed, or nothing to plan on.
+    pub async fn plan(&self, as_of: Option<NaiveDate>) -> Result<Planned, RunError> {
+        let reader = StateReader::new(self.store.clone());
+        let parent = reader.latest().await?;
+        let objects = match &parent {
+            Some(release) => reader.objects(release).await?,
+            None => Vec::new(),
+        };
+        let listing = listing::list(&self.job, &self.settings).await?;
+        let snapshot = Snapshot { release: parent.as_ref(), objects: &objects };
+        let plan = plan::plan(&self.job, &self.catalog, snapshot, &listing, as_of)?;
+        Ok(Planned { plan, parent, objects })
+    }
+
+    /// Opens engine and scratch space.
+    ///
+    /// # Errors
+    /// Scratch space cannot be made.
+    pub fn open(self) -> Result<Context, RunError> {
+        let Self { job, catalog, settings, store, .. } = self;
+        let work = work::Work::new(&store, settings.scratch.as_deref(), &settings.run_id)?;
+        let limits = crate::engine::Limits {
+            memory_bytes: settings.memory_bytes,
+            scratch: work.scratch.join("engine"),
+            spill_bytes_max: job.limits.spill_bytes_max,
+        };
+        let engine = Engine::new(&store, &limits)?;
+        let (stop, record) = Default::default();
+        Ok(Context { job, catalog, settings, store, engine, work, stop, record })
+    }
+}
+
+/// Text files of the binary with those of the project over them.
+///
+/// # Errors
+/// The project folder is missing, or a file in it cannot be read.
+pub fn files(project: &Path) -> Result<Files, RunError> {
+    if !project.is_dir() {
+        return Err(RunError::NoProject { path: project.display().to_string() });
+    }
+    let files = Files::embedded().overlay(project);
+    files.map_err(|problem| RunError::Plan(PlanError::Problems(vec![problem])))
+}
+
+/// Path and text of a job: a file as it is named, or one of `jobs/`.
+fn find(job: &str, project: &Path, files: &Files) -> Result<(String, String), RunError> {
+    let path = match job.strip_suffix(".toml") {
+        Some(_) => job.to_owned(),
+        None => format!("jobs/{job}.toml"),
+    };
+    match std::fs::read_to_string(project.join(&path)) {
+        Ok(text) => return Ok((path, text)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => {
+            let problem = Problem::new(path, format!("cannot be read: {error}"));
+            return Err(RunError::Plan(PlanError::Problems(vec![problem])));
+        }
+    }
+    if let Some(text) = files.get(&path) {
+        return Ok((path.clone(), text.to_owned()));
+    }
+    let known = files.under("jobs/").map(|(path, _)| crate::catalog::files::stem(path).to_owned());
+    Err(RunError::NoJob { path, known: known.collect() })
+}
+
+/// Reads a job and everything it rests on, and opens its warehouse.
+///
+/// # Errors
+/// Problems of the job or the catalogue, or a warehouse that cannot be opened.
+pub fn open(job: &str, settings: Settings) -> Result<Context, RunError> {
+    Desk::read(job, settings)?.open()
+}

@@ -1,0 +1,330 @@
+//! The real binary, as people and schedulers call it: output, errors, hints and exit codes.
+//!
+//! What a command says is compared with a file in `cli/`; `UPDATE_GOLDENS=1` writes it. Folders
+//! and log lines, which differ from run to run, are replaced or left out before.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+const JOB: &str = r#"
+name = "night"
+time_zone = "Europe/Copenhagen"
+warehouse = "warehouse"
+
+[[source]]
+source = "asknicely"
+entity = "responses"
+url = "raw/dt={dt}/*.json"
+"#;
+
+const RESPONSES: &str = r#"{"success":true,"data":[
+{"response_id":"1","contact_id":"9","email":"a@example.com","answer":"9","question_type":"nps","comment":"","segment":null,"sent":"1716883200","responded":"1716890123"},
+{"response_id":"2","contact_id":"10","email":"b@example.com","answer":"3","question_type":"nps","comment":"no","segment":"web","sent":"1716883200","responded":"1716990123"}]}"#;
+
+/// A user's folder with one job and one raw object.
+struct Project(tempfile::TempDir);
+
+impl Project {
+    fn new() -> Self {
+        let project = Self(tempfile::tempdir().expect("a temporary folder"));
+        project.write("jobs/night.toml", JOB);
+        project.write("raw/dt=2024-05-28/responses.json", RESPONSES);
+        project
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        let path = self.path().join(path);
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("folders");
+        std::fs::write(path, text).expect("a file");
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cxmart"));
+        command.args(arguments).current_dir(self.path()).env_clear();
+        command
+    }
+
+    fn output(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().expect("the binary starts")
+    }
+
+    /// Exit code, stdout and stderr.
+    fn cxmart(&self, arguments: &[&str]) -> (i32, String, String) {
+        let output = self.output(arguments);
+        let code = output.status.code().expect("an exit code");
+        (code, self.filtered(&output.stdout), self.filtered(&output.stderr))
+    }
+
+    fn filtered(&self, bytes: &[u8]) -> String {
+        let text = String::from_utf8_lossy(bytes).into_owned();
+        let folder = self.path().canonicalize().expect("the folder is there");
+        text.replace(&folder.display().to_string(), "[DIR]")
+            .replace(&self.path().display().to_string(), "[DIR]")
+    }
+
+    /// Compares what a command says with `cli/<name>.txt`.
+    fn check(&self, name: &str, arguments: &[&str]) {
+        let (code, stdout, stderr) = self.cxmart(arguments);
+        // Log lines hold times.
+        let stderr: String =
+            stderr.split_inclusive('\n').filter(|line| !line.contains("  INFO ")).collect();
+        let mut text = format!("$ cxmart {}\n{stdout}", arguments.join(" "));
+        if !stderr.is_empty() {
+            text.push_str(&format!("--- stderr\n{stderr}"));
+        }
+        text.push_str(&format!("--- exit {code}\n"));
+        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/it/cli");
+        let path = path.join(format!("{name}.txt"));
+        if std::env::var_os("UPDATE_GOLDENS").is_some() {
+            std::fs::write(&path, &text).expect("the golden file");
+        }
+        let golden = std::fs::read_to_string(&path).unwrap_or_default();
+        assert_eq!(text, golden, "{} differs; UPDATE_GOLDENS=1 writes it", path.display());
+    }
+}
+
+#[test]
+fn help_names_the_verbs_the_shared_options_and_the_exit_codes() {
+    let project = Project::new();
+    project.check("help-run", &["run", "-h"]);
+    project.check("help-plan", &["plan", "-h"]);
+    let (code, stdout, _) = project.cxmart(&["--help"]);
+    assert_eq!(code, 0);
+    for (exit, meaning) in cxmart::cli::Exit::ALL {
+        let line = format!("{:>5}  {meaning}\n", exit.code());
+        assert!(format!("{stdout}\n").contains(&line), "no line {line:?} in:\n{stdout}");
+    }
+}
+
+#[test]
+fn all_problems_of_a_job_are_told_at_once_with_path_and_hint() {
+    let project = Project::new();
+    project.write(
+        "jobs/bad.toml",
+        r#"
+name = "b ad"
+time_zone = "Europe/Copenhagn"
+currency = "eur"
+country = "Denmark"
+warehuse = "warehouse"
+
+[[source]]
+source = "asknicely"
+entity = "response"
+url = "raw/{date}/{dt}/{dt}/*.json"
+optional = "yes"
+on_change = "replce"
+
+[[source]]
+source = "asknicely"
+entity = "responses"
+url = "raw/[a/*.json"
+
+[metrics]
+confidence = 0.5
+periods = []
+dimensions = ["chanel", "all*country"]
+min_cell = -1
+
+[profile]
+source_priority = ["asknicly"]
+
+[limits]
+reject_max = 0.1
+
+[clv]
+fit_until = 2024-01-01
+"#,
+    );
+    project.check("problems", &["validate", "bad"]);
+    project.write("jobs/unknown.toml", &JOB.replace("\"responses\"", "\"response\""));
+    project.check("unknown-source", &["validate", "unknown"]);
+    project.write("jobs/check.toml", &format!("{JOB}\n[checks]\nwarn = [\"no_such_check\"]\n"));
+    let (code, _, stderr) = project.cxmart(&["validate", "check"]);
+    assert_eq!(code, 78);
+    assert!(stderr.contains("jobs/check.toml: checks.warn[0]: there is no check"), "{stderr}");
+    project.write("jobs/broken.toml", "name = \"night\"\ntime_zone = Europe\n");
+    project.check("broken", &["validate", "broken"]);
+}
+
+#[test]
+fn what_is_not_there_exits_66_and_says_where_it_was_looked_for() {
+    let project = Project::new();
+    project.check("no-job", &["run", "nigth"]);
+    project.check("no-project", &["run", "night", "--project", "elsewhere"]);
+    project.check("no-source", &["sources", "asknicly"]);
+    for (name, url) in [
+        ("no-objects", "raw/dt={dt}/*.csv"),
+        ("no-bucket", "/no/such/folder/*.json"),
+        ("wrong-glob", "raw/dt={dt}/respons?.json"),
+    ] {
+        let job = JOB.replace("raw/dt={dt}/*.json", url);
+        project.write(&format!("jobs/{name}.toml"), &job);
+        project.check(name, &["run", name]);
+    }
+    let job = JOB.replace("raw/dt={dt}/*.json", "raw/none/*.json") + "optional = true\n";
+    project.write("jobs/empty.toml", &job);
+    project.check("no-day", &["run", "empty"]);
+}
+
+#[test]
+fn usage_mistakes_exit_64() {
+    let project = Project::new();
+    project.check("bad-date", &["run", "night", "--as-of", "31-12-2024"]);
+    project.check("bad-verb", &["rum", "night"]);
+    project.check("bad-memory", &["plan", "night", "--memory-limit", "lots"]);
+    project.check("bad-skip-code", &["run", "night", "--skip-exit-code", "3"]);
+    assert_eq!(project.cxmart(&[]).0, 64);
+    assert_eq!(project.cxmart(&["run", "night", "-q", "-v"]).0, 64);
+    assert_eq!(project.cxmart(&["run", "night"]).0, 0);
+    project.check("past", &["run", "night", "--as-of", "2020-01-01"]);
+}
+
+/// Goal: what plan, run, status and releases say over the life of a small warehouse. Method: a
+/// first run, a run with nothing new, and a night later; only what others' tables do not change.
+#[test]
+fn a_plan_says_what_a_run_does_and_a_second_run_publishes_nothing() {
+    let project = Project::new();
+    let (code, stdout, _) = project.cxmart(&["plan", "night"]);
+    assert_eq!(code, 0);
+    assert!(stdout.starts_with("as of 2024-05-28, on an empty warehouse\n"), "{stdout}");
+    assert!(stdout.contains("asknicely/responses  1 new object"), "{stdout}");
+    assert!(stdout.contains("made from staged_survey_responses"), "{stdout}");
+    assert_eq!(project.cxmart(&["plan", "night", "--detailed-exitcode"]).0, 2);
+    assert!(!project.path().join("warehouse").exists(), "a plan writes nothing");
+    assert_eq!(project.cxmart(&["status", "night"]).0, 0);
+    assert!(!project.path().join("warehouse").exists(), "a status writes nothing");
+
+    let (code, stdout, stderr) = project.cxmart(&["run", "night"]);
+    assert_eq!(code, 0, "{stderr}");
+    let summary = last_line(&stdout);
+    assert_eq!(summary["release"], 1);
+    assert_eq!(summary["as_of"], "2024-05-28");
+    assert_eq!(summary["published"], true);
+    assert_eq!(summary["records"]["read"], 2);
+    assert_eq!(summary["records"]["used"], 2);
+    assert_eq!(summary["tables"]["load_reconciliation"], 1);
+    let lines = stderr.lines().filter(|line| line.contains("INFO")).count();
+    assert!((1..=15).contains(&lines), "{lines} INFO lines:\n{stderr}");
+    assert!(!stderr.contains("example.com"), "no address in a log line:\n{stderr}");
+
+    let (code, stdout, _) = project.cxmart(&["run", "night"]);
+    assert_eq!(code, 0);
+    assert_eq!(last_line(&stdout)["published"], false);
+    assert_eq!(last_line(&stdout)["release"], 1);
+    assert_eq!(project.cxmart(&["run", "night", "--skip-exit-code", "99"]).0, 99);
+    project.check("plan-nothing", &["plan", "night", "--detailed-exitcode"]);
+
+    project.write("raw/dt=2024-05-29/r.json", &RESPONSES.replace("\"9\",\"q", "\"8\",\"q"));
+    let (code, stdout, _) =
+        project.cxmart(&["plan", "night", "--detailed-exitcode", "--format", "json"]);
+    assert_eq!(code, 2);
+    let plan: serde_json::Value = serde_json::from_str(&stdout).expect("a JSON plan");
+    assert_eq!(plan["release"], 1);
+    assert_eq!(plan["batches"][0]["kind"], "new_objects");
+    let steps = plan["steps"].as_array().expect("steps");
+    assert!(steps.iter().any(|step| step["kind"] == "inputs" && step["is_due"] == true));
+    assert!(steps.iter().any(|step| step["kind"] == "unchanged" && step["is_due"] == false));
+    let (code, _, stderr) = project.cxmart(&["run", "night", "--log-format", "json"]);
+    assert_eq!(code, 0, "{stderr}");
+    for line in stderr.lines() {
+        serde_json::from_str::<serde_json::Value>(line).expect("each log line is JSON");
+    }
+    let (_, stdout, _) = project.cxmart(&["releases", "night", "--format", "json"]);
+    let releases: serde_json::Value = serde_json::from_str(&stdout).expect("JSON");
+    assert_eq!(releases["releases"][1]["as_of"], "2024-05-29");
+    let (_, stdout, _) = project.cxmart(&["status", "night"]);
+    assert!(stdout.contains("release 2 as of 2024-05-29"), "{stdout}");
+    assert!(stdout.ends_with("nothing waits\n"), "{stdout}");
+    assert_eq!(project.cxmart(&["rejects", "night"]).1, "no rejects\n");
+}
+
+fn last_line(stdout: &str) -> serde_json::Value {
+    serde_json::from_str(stdout.lines().last().expect("a last line")).expect("a JSON summary")
+}
+
+#[test]
+fn each_run_leaves_a_report_also_one_that_failed() {
+    let project = Project::new();
+    assert_eq!(project.cxmart(&["run", "night"]).0, 0);
+    project.write("jobs/none.toml", &JOB.replace("*.json", "*.csv").replace("night", "none"));
+    project.write("raw/dt=2024-05-30/r.json", "no json");
+    let (code, _, stderr) = project.cxmart(&["run", "night"]);
+    assert_eq!(code, 65, "{stderr}");
+    assert!(stderr.contains("error: "), "{stderr}");
+    let mut outcomes = Vec::new();
+    for entry in std::fs::read_dir(project.path().join("warehouse/runs")).expect("reports") {
+        let text = std::fs::read_to_string(entry.expect("an entry").path()).expect("a report");
+        let report: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        assert_eq!(report["job"], "night");
+        outcomes.push(report["outcome"].as_str().expect("an outcome").to_owned());
+        if report["outcome"] == "failed" {
+            assert!(!report["error"].as_array().expect("a chain").is_empty());
+        } else {
+            assert!(!report["steps"].as_array().expect("steps").is_empty());
+        }
+    }
+    outcomes.sort();
+    assert_eq!(outcomes, ["failed", "published"]);
+}
+
+#[test]
+fn a_flag_wins_over_a_variable_and_a_variable_over_the_job_file() {
+    let project = Project::new();
+    let mut validate = project.command(&["validate", "night", "--threads", "3"]);
+    validate
+        .env("CXMART__THREADS", "5")
+        .env("CXMART__WAREHOUSE", "s3://key:very-secret@mart/x")
+        .env("CXMART__LIMITS__REJECTS_MAX", "0.25")
+        .env("CXMART__METRICS__PERIODS", "month, week")
+        .env("CXMART__IDENTITY__SALT", "ab".repeat(32));
+    let output = validate.output().expect("the binary starts");
+    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let line = |key: &str| -> Vec<String> {
+        let line = stdout.lines().find(|line| line.split_whitespace().next() == Some(key));
+        line.unwrap_or_default().split_whitespace().map(str::to_owned).collect()
+    };
+    assert_eq!(line("threads"), ["threads", "3", "--threads"]);
+    assert_eq!(line("limits.rejects_max")[1..], ["0.25", "CXMART__LIMITS__REJECTS_MAX"]);
+    assert_eq!(line("metrics.periods").last().expect("origin"), "CXMART__METRICS__PERIODS");
+    assert_eq!(line("time_zone")[2..], ["job", "file"]);
+    assert_eq!(line("currency")[2..], ["default"]);
+    assert_eq!(line("identity.salt")[1..], ["(secret)", "CXMART__IDENTITY__SALT"]);
+    assert_eq!(line("warehouse")[1..], ["s3://***@mart/x", "CXMART__WAREHOUSE"]);
+    assert!(!stdout.contains("very-secret") && !stdout.contains("abab"), "{stdout}");
+}
+
+#[test]
+fn variables_that_name_nothing_or_hold_nonsense_are_problems() {
+    let project = Project::new();
+    for (name, value, says) in [
+        ("CXMART__LIMITS__REJECT_MAX", "0.1", "hint: did you mean `REJECTS_MAX`?"),
+        ("CXMART__LIMITS__REJECTS_MAX", "many", "limits.rejects_max: is a text, not a number"),
+        ("CXMART__LIMITS", "1", "a job has no value `limits`"),
+        ("CXMART__IDENTITY__SALT", "abc", "is not 32 bytes in hex"),
+        ("CXMART__THREADS", "0", "`0` is not a number of threads"),
+    ] {
+        let output = project.command(&["validate", "night"]).env(name, value).output();
+        let output = output.expect("the binary starts");
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(78), "{name}: {stderr}");
+        assert!(stderr.contains(says), "{name}: {stderr}");
+    }
+}
+
+#[test]
+fn a_closed_stdout_is_no_failure() {
+    let project = Project::new();
+    let mut child = project
+        .command(&["sources"])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    drop(child.stdout.take());
+    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+}
