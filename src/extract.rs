@@ -4,17 +4,40 @@
 //! record ([`records`]) in chunks of bounded size: the columns its spec names, as text. A record
 //! that cannot be decoded becomes a [`Reject`] with its number; nothing is dropped in silence.
 
-pub mod json;
+mod container;
+mod csv;
+mod document;
+mod encoding;
+mod feed;
+mod json;
+mod mask;
+mod ndjson;
+mod parquet;
+mod record;
+mod rows;
+mod sniff;
 
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use arrow::array::StringArray;
+use encoding_rs::Encoding;
 use futures::StreamExt;
 use sha2::{Digest, Sha256};
 
+use self::container::{Entries, Entry, Expanded};
+use self::csv::Csv;
+use self::document::Document;
+use self::encoding::Charset;
+use self::feed::Feed;
+use self::ndjson::Ndjson;
+use self::parquet::Parquet;
+use self::record::Lookup;
+use self::rows::Rows;
 use crate::catalog::SourceSpec;
+use crate::catalog::spec::FormatKind;
 use crate::job::Limits;
 use crate::storage::{StorageError, Store};
 use crate::table::hash::Hash;
@@ -34,6 +57,8 @@ pub enum ExtractError {
     MissingColumn { object: String, column: String },
     #[error("object `{object}` passes the limit `{limit}` of {value}")]
     Limit { object: String, limit: &'static str, value: u64 },
+    #[error("`{encoding}` is not an encoding that is known")]
+    Encoding { encoding: String },
 }
 
 /// A record that could not be used, or a value that had to be left out.
@@ -137,6 +162,228 @@ pub fn records(
     spec: &SourceSpec,
     limits: &Limits,
 ) -> Result<Records, ExtractError> {
-    let _ = limits;
-    json::open(file, object, spec)
+    records_by(file, object, spec, limits, CHUNK_RECORDS)
+}
+
+/// [`records`] in chunks of another size.
+///
+/// # Errors
+/// As [`records`].
+pub fn records_by(
+    file: &Path,
+    object: &str,
+    spec: &SourceSpec,
+    limits: &Limits,
+    chunk_records: usize,
+) -> Result<Records, ExtractError> {
+    let encoding = match &spec.format.encoding {
+        None => None,
+        Some(label) => match Encoding::for_label(label.as_bytes()) {
+            Some(encoding) => Some(encoding),
+            None => return Err(ExtractError::Encoding { encoding: label.clone() }),
+        },
+    };
+    let task = Task {
+        object: object.into(),
+        spec: Arc::new(spec.clone()),
+        lookup: Arc::new(Lookup::new(spec)),
+        limits: Bounds {
+            record_bytes: usize::try_from(limits.record_bytes_max).unwrap_or(usize::MAX),
+            columns: usize::try_from(limits.columns_max).unwrap_or(usize::MAX),
+        },
+        encoding,
+    };
+    let mut chunks = Chunks {
+        rows: Rows::new(spec.columns.len(), !spec.key.is_empty(), chunk_records),
+        task,
+        file: file.to_owned(),
+        ratio: limits.expansion_ratio_max,
+        entries: None,
+        decoder: None,
+        is_first: true,
+        ended: false,
+    };
+    chunks.open()?;
+    Ok(Box::new(chunks))
+}
+
+/// What the decoders of an object share.
+#[derive(Debug, Clone)]
+struct Task {
+    object: String,
+    spec: Arc<SourceSpec>,
+    lookup: Arc<Lookup>,
+    limits: Bounds,
+    encoding: Option<&'static Encoding>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Bounds {
+    record_bytes: usize,
+    columns: usize,
+}
+
+impl Task {
+    fn limit(&self, limit: &'static str, value: u64) -> ExtractError {
+        ExtractError::Limit { object: self.object.clone(), limit, value }
+    }
+
+    fn missing_column(&self, column: &str) -> ExtractError {
+        ExtractError::MissingColumn { object: self.object.clone(), column: column.to_owned() }
+    }
+
+    /// A column that must be there and was not met.
+    fn missing(&self, met: &[bool]) -> Option<&str> {
+        let columns = self.spec.columns.iter().zip(met);
+        let mut missing = columns.filter(|(column, met)| column.required_header && !**met);
+        missing.next().map(|(column, _)| column.name.as_str())
+    }
+
+    /// Columns may lie inside of a cell, where no header tells of them.
+    fn may_hide(&self) -> bool {
+        self.spec.format.envelope.is_some() || self.spec.format.each.is_some()
+    }
+}
+
+/// Why decoding stops before the end.
+enum Break {
+    /// The run must stop.
+    Machine(ExtractError),
+    /// The bytes end too early, cannot be unpacked, or the disk failed.
+    Input(std::io::Error),
+    Undecodable(String),
+}
+
+impl From<std::io::Error> for Break {
+    fn from(error: std::io::Error) -> Self {
+        Self::Input(error)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    More,
+    End,
+}
+
+/// Reads at most one record at a time into the rows.
+trait Decode: Send {
+    fn decode(&mut self, rows: &mut Rows) -> Result<Step, Break>;
+}
+
+/// The chunks of one object.
+struct Chunks {
+    task: Task,
+    file: PathBuf,
+    ratio: u64,
+    rows: Rows,
+    entries: Option<Entries>,
+    decoder: Option<Box<dyn Decode>>,
+    is_first: bool,
+    ended: bool,
+}
+
+impl Chunks {
+    fn open(&mut self) -> Result<(), ExtractError> {
+        match container::open(&self.file, self.ratio) {
+            Ok(entries) => self.entries = Some(entries),
+            Err(error) => self.stop(error)?,
+        }
+        Ok(())
+    }
+
+    fn fill(&mut self) -> Result<(), ExtractError> {
+        while !self.rows.is_full() {
+            let done = match &mut self.decoder {
+                Some(decoder) => match decoder.decode(&mut self.rows) {
+                    Ok(Step::More) => continue,
+                    done => done.map(|_| None),
+                },
+                None => match self.entries.as_mut().and_then(Iterator::next) {
+                    None => {
+                        self.ended = true;
+                        return Ok(());
+                    }
+                    Some(entry) => entry.and_then(|entry| open(&self.task, entry, &mut self.rows)),
+                },
+            };
+            self.decoder = match done {
+                Ok(decoder) => decoder,
+                Err(error) => {
+                    self.stop(error)?;
+                    None
+                }
+            };
+        }
+        Ok(())
+    }
+
+    /// An object that breaks off keeps what was read, and what is lost is one reject.
+    fn stop(&mut self, error: Break) -> Result<(), ExtractError> {
+        let (rule, text) = match error {
+            Break::Machine(error) => return Err(error),
+            Break::Undecodable(text) => ("undecodable_object", text),
+            Break::Input(error) if error.get_ref().is_some_and(|e| e.is::<Expanded>()) => {
+                return Err(self.task.limit("expansion_ratio_max", self.ratio));
+            }
+            Break::Input(error) if error.raw_os_error().is_some() => {
+                return Err(StorageError::io(&self.file, error).into());
+            }
+            Break::Input(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+                ("truncated_object", error.to_string())
+            }
+            Break::Input(error) => ("undecodable_object", error.to_string()),
+        };
+        self.rows.begin();
+        self.rows.refuse(rule, &text);
+        Ok(())
+    }
+}
+
+/// Opens one file of an object; none if it is empty.
+fn open(task: &Task, entry: Entry, rows: &mut Rows) -> Result<Option<Box<dyn Decode>>, Break> {
+    let task = task.clone();
+    let stream = match entry {
+        Entry::Parquet(file) => return Ok(Some(Box::new(Parquet::open(task, file, rows)?))),
+        Entry::Stream(stream) => stream,
+    };
+    let (charset, mut feed) = Charset::open(Feed::new(stream), task.encoding);
+    let head = feed.peek(sniff::PEEK);
+    if head.starts_with(container::PARQUET) {
+        return Err(Break::Undecodable("parquet inside a compressed file".into()));
+    }
+    let kind = sniff::kind(&task.spec, head);
+    let (dialect, preamble) = sniff::dialect(&task.spec, head);
+    if feed.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(match kind {
+        FormatKind::Csv => Box::new(Csv::open(task, feed, charset, dialect, preamble)?),
+        FormatKind::Ndjson => Box::new(Ndjson { task, feed, charset }),
+        FormatKind::Json => Box::new(Document::new(task, feed, charset)),
+        FormatKind::Parquet => return Err(Break::Undecodable("it is not Parquet".into())),
+    }))
+}
+
+impl Iterator for Chunks {
+    type Item = Result<RawChunk, ExtractError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        if let Err(error) = self.fill() {
+            self.ended = true;
+            return Some(Err(error));
+        }
+        let missing = self.task.missing(self.rows.met());
+        let missing = missing.map(|column| self.task.missing_column(column));
+        let chunk = self.rows.take();
+        if let Some(error) = missing.filter(|_| self.is_first && !chunk.numbers.is_empty()) {
+            self.ended = true;
+            return Some(Err(error));
+        }
+        self.is_first = false;
+        (chunk.read > 0).then_some(Ok(chunk))
+    }
 }

@@ -38,21 +38,27 @@ pub struct SourceSpec {
 #[serde(deny_unknown_fields, default)]
 pub struct Format {
     pub kind: Option<FormatKind>,
-    /// JSON documents: the member that holds the list of records (`data`, `result.items`).
+    /// JSON documents: the member that holds the list of records (`data`, `result.items`). Default:
+    /// the document itself, or its list under `data`, `reviews`, `results`, `items`, `responses`.
     pub list: Option<String>,
-    /// JSON records: the list member of which each element gives a row of its own.
+    /// The list (a path) of which each element gives a row of its own. In `from`, `@.sku` then reads
+    /// the element, `@` is the element itself, `@index` its place from 1; other paths read the
+    /// record. A record without elements gives one row, whose element columns are null.
     pub each: Option<String>,
-    /// CSV: one character; default found among `,` `;` tab `|` in the header.
+    /// CSV: one character; default found among `,` `;` tab `|` and U+0001 (which knows no quotes).
     pub delimiter: Option<String>,
-    /// CSV: 0 takes the names from `columns`, in order.
+    /// CSV: default 1; 0 takes the names from `columns`, in order. Of two or three the first names
+    /// a column; where it is blank, the name to its left and the second row do (`Which?: Phone`).
     pub header_rows: Option<u8>,
     /// CSV: lines before the header.
     pub preamble_rows: u32,
-    /// CSV: a last line that starts with one of these is skipped.
+    /// CSV: last lines that start with one of these are skipped.
     pub footer: Vec<String>,
     /// When the bytes are not UTF-8: `windows-1252`, `iso-8859-1`.
     pub encoding: Option<String>,
-    /// A member that wraps the record (`_airbyte_data`).
+    /// A member (or CSV column) that wraps the record, as an object or as its JSON text
+    /// (`_airbyte_data`). Paths read what is inside first, then what stands around it; a record
+    /// that is not wrapped is read as it is.
     pub envelope: Option<String>,
 }
 
@@ -72,9 +78,12 @@ pub enum FormatKind {
 #[serde(deny_unknown_fields)]
 pub struct SpecColumn {
     pub name: String,
-    /// Header names or JSON paths (`customer.email`, `/` inside a name is `~1`); the first that
-    /// is there and not null wins. Default: the column's own name. `option:scale_max=5` is not in
-    /// the export: the option `scale_max` of the job's source, or 5, in every row.
+    /// Header names or JSON paths (`customer.email`, `line_items.0.sku`); the first that is there
+    /// and not null (in CSV: not empty) wins. A key that holds dots itself is found, too, and a
+    /// path that goes on into a text reads it as JSON. Headers match exactly, else without case
+    /// and outer blanks; the same header again is `name__2`. Default: the column's own name.
+    /// `option:scale_max=5` is not in the export: the option `scale_max` of the job's source, or 5,
+    /// in every row.
     #[serde(default)]
     pub from: Vec<String>,
     #[serde(rename = "type", default = "text")]

@@ -1,38 +1,280 @@
-//! JSON documents with a list inside.
+//! JSON as text: checked once, walked by path, and never parsed into numbers.
+//!
+//! Ids and amounts pass through as they are written, so that none goes through a float.
 
-use std::path::Path;
+use std::borrow::Cow;
 
-use arrow::array::StringBuilder;
-use serde_json::Value;
+use memchr::memchr;
+use rustc_hash::FxHashMap;
+use sonic_rs::LazyValue;
 
-use super::{ExtractError, RawChunk, Records};
-use crate::catalog::SourceSpec;
+/// Objects and lists inside each other; the parser recurses, so this bounds its stack.
+const DEPTH: usize = 256;
+/// A string may hold JSON whose strings hold JSON: this often.
+const WRAPPED: usize = 4;
 
-/// # Errors
-/// The document is not JSON or has no list.
-pub fn open(file: &Path, object: &str, spec: &SourceSpec) -> Result<Records, ExtractError> {
-    let fail = |message: String| ExtractError::Undecodable { object: object.to_owned(), message };
-    let text = std::fs::read_to_string(file).map_err(|e| fail(e.to_string()))?;
-    let document: Value = serde_json::from_str(&text).map_err(|e| fail(e.to_string()))?;
-    let list = spec.format.list.as_deref().and_then(|list| document.get(list));
-    let list = list.and_then(Value::as_array).ok_or_else(|| fail("no list".into()))?;
-    let mut builders: Vec<StringBuilder> =
-        spec.columns.iter().map(|_| StringBuilder::new()).collect();
-    for record in list {
-        for (column, builder) in spec.columns.iter().zip(&mut builders) {
-            let value = column.from.iter().find_map(|from| match record.get(from)? {
-                Value::Null => None,
-                Value::String(text) => Some(text.clone()),
-                other => Some(other.to_string()),
-            });
-            builder.append_option(value);
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Malformed;
+
+/// Checks that `text` is one JSON value and nothing else.
+pub(super) fn parse(text: &str) -> Option<LazyValue<'_>> {
+    if !is_shallow(text) {
+        return None;
+    }
+    sonic_rs::from_str(text).ok()
+}
+
+fn is_shallow(text: &str) -> bool {
+    if text.len() < DEPTH || memchr::memchr2_iter(b'{', b'[', text.as_bytes()).nth(DEPTH).is_none()
+    {
+        return true;
+    }
+    let mut scan = Scan::default();
+    text.as_bytes().iter().all(|byte| {
+        scan.step(*byte);
+        scan.depth <= DEPTH
+    })
+}
+
+/// Finds where a value ends, byte by byte, however its text is cut into blocks.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Scan {
+    depth: usize,
+    in_string: bool,
+    escaped: bool,
+}
+
+impl Scan {
+    /// Where the value ends in `bytes`, of which those before `from` were seen already.
+    pub(super) fn end(&mut self, bytes: &[u8], from: usize) -> Option<usize> {
+        for (at, byte) in bytes.iter().enumerate().skip(from) {
+            let was_outside = self.depth == 0 && !self.in_string;
+            if was_outside
+                && matches!(byte, b',' | b']' | b'}' | b':' | b' ' | b'\n' | b'\r' | b'\t')
+            {
+                return Some(at);
+            }
+            self.step(*byte);
+            if self.depth == 0 && !self.in_string && matches!(byte, b'}' | b']' | b'"') {
+                return Some(at + 1);
+            }
+        }
+        None
+    }
+
+    fn step(&mut self, byte: u8) {
+        if self.in_string {
+            match byte {
+                _ if self.escaped => self.escaped = false,
+                b'\\' => self.escaped = true,
+                b'"' => self.in_string = false,
+                _ => {}
+            }
+            return;
+        }
+        match byte {
+            b'"' => self.in_string = true,
+            b'{' | b'[' => self.depth += 1,
+            b'}' | b']' => self.depth = self.depth.saturating_sub(1),
+            _ => {}
         }
     }
-    let chunk = RawChunk {
-        numbers: (1..=list.len() as u64).collect(),
-        columns: builders.iter_mut().map(StringBuilder::finish).collect(),
-        read: list.len() as u64,
-        ..RawChunk::default()
+}
+
+/// Turns the inside of a string literal into its text; true if it held half a surrogate pair,
+/// which no text can hold and which becomes U+FFFD.
+///
+/// # Errors
+/// An escape that JSON does not know.
+pub(super) fn unescape(quoted: &str, out: &mut String) -> Result<bool, Malformed> {
+    let mut rest = quoted;
+    let mut replaced = false;
+    while let Some(at) = memchr(b'\\', rest.as_bytes()) {
+        out.push_str(rest.get(..at).ok_or(Malformed)?);
+        let code = *rest.as_bytes().get(at + 1).ok_or(Malformed)?;
+        rest = rest.get(at + 2..).ok_or(Malformed)?;
+        let plain = match code {
+            b'"' => '"',
+            b'\\' => '\\',
+            b'/' => '/',
+            b'b' => '\u{8}',
+            b'f' => '\u{c}',
+            b'n' => '\n',
+            b'r' => '\r',
+            b't' => '\t',
+            b'u' => {
+                let (letter, tail) = code_point(rest)?;
+                rest = tail;
+                replaced |= letter.is_none();
+                letter.unwrap_or(char::REPLACEMENT_CHARACTER)
+            }
+            _ => return Err(Malformed),
+        };
+        out.push(plain);
+    }
+    out.push_str(rest);
+    Ok(replaced)
+}
+
+fn code_point(text: &str) -> Result<(Option<char>, &str), Malformed> {
+    let (first, rest) = unit(text)?;
+    if !(0xd800..0xdc00).contains(&first) {
+        return Ok((char::from_u32(first), rest));
+    }
+    let Some((second, tail)) = rest.strip_prefix("\\u").and_then(|tail| unit(tail).ok()) else {
+        return Ok((None, rest));
     };
-    Ok(Box::new(std::iter::once(Ok(chunk))))
+    if !(0xdc00..0xe000).contains(&second) {
+        return Ok((None, rest));
+    }
+    Ok((char::from_u32(0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00)), tail))
+}
+
+fn unit(text: &str) -> Result<(u32, &str), Malformed> {
+    let (digits, rest) = text.split_at_checked(4).ok_or(Malformed)?;
+    if !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return Err(Malformed);
+    }
+    Ok((u32::from_str_radix(digits, 16).map_err(|_| Malformed)?, rest))
+}
+
+/// The object or list that a string holds as JSON text, though it be wrapped more than once.
+pub(super) fn unwrap(raw: &str) -> Option<String> {
+    let mut text = raw.to_owned();
+    for _ in 0..WRAPPED {
+        let inner = {
+            let trimmed = text.trim();
+            if trimmed.starts_with(['{', '[']) {
+                return Some(text);
+            }
+            let quoted = trimmed.strip_prefix('"')?.strip_suffix('"')?;
+            let mut inner = String::new();
+            unescape(quoted, &mut inner).ok()?;
+            inner
+        };
+        text = inner;
+    }
+    None
+}
+
+/// Paths to look for, as one tree: a record is walked once, whatever the number of its columns.
+#[derive(Debug, Default)]
+pub(super) struct Tree {
+    nodes: Vec<Node>,
+}
+
+#[derive(Debug, Default)]
+struct Node {
+    keys: FxHashMap<Box<str>, usize>,
+    /// Keys that are numbers, for lists.
+    places: Vec<(usize, usize)>,
+    hits: Vec<(usize, u32)>,
+}
+
+/// Takes (slot, rank, raw value); the value of the least rank counts.
+pub(super) type Hit<'h, 'a> = &'h mut dyn FnMut(usize, u32, Cow<'a, str>);
+
+impl Tree {
+    pub(super) fn leads_to(&self, slot: usize) -> bool {
+        self.nodes.iter().any(|node| node.hits.iter().any(|(of, _)| *of == slot))
+    }
+
+    /// Adds a path for a slot. A key that holds dots itself is preferred to steps into objects.
+    pub(super) fn insert(&mut self, path: &str, slot: usize, rank: u32) {
+        if self.nodes.is_empty() {
+            self.nodes.push(Node::default());
+        }
+        let (mut node, mut rest, mut rank) = (0, path, rank);
+        if path.is_empty() {
+            self.hit(node, slot, rank);
+            return;
+        }
+        loop {
+            let whole = self.child(node, rest);
+            self.hit(whole, slot, rank);
+            let Some((head, tail)) = rest.split_once('.') else { return };
+            node = self.child(node, head);
+            (rest, rank) = (tail, rank + 1);
+        }
+    }
+
+    fn hit(&mut self, node: usize, slot: usize, rank: u32) {
+        if let Some(node) = self.nodes.get_mut(node) {
+            node.hits.push((slot, rank));
+        }
+    }
+
+    fn child(&mut self, node: usize, key: &str) -> usize {
+        let next = self.nodes.len();
+        let Some(parent) = self.nodes.get_mut(node) else { return node };
+        if let Some(child) = parent.keys.get(key) {
+            return *child;
+        }
+        parent.keys.insert(key.into(), next);
+        if let Ok(place) = key.parse() {
+            parent.places.push((place, next));
+        }
+        self.nodes.push(Node::default());
+        next
+    }
+
+    /// Walks a value that was checked and tells what lies at the paths.
+    pub(super) fn walk<'a>(&self, value: LazyValue<'a>, hit: Hit<'_, 'a>) -> Result<(), Malformed> {
+        self.walk_from(0, value, hit)
+    }
+
+    fn walk_from<'a>(
+        &self,
+        at: usize,
+        value: LazyValue<'a>,
+        hit: Hit<'_, 'a>,
+    ) -> Result<(), Malformed> {
+        let Some(node) = self.nodes.get(at) else { return Ok(()) };
+        for (slot, rank) in &node.hits {
+            hit(*slot, *rank, value.as_raw_cow());
+        }
+        if node.keys.is_empty() {
+            return Ok(());
+        }
+        match value.as_raw_str().as_bytes().first() {
+            Some(b'{') => {
+                for member in value.into_object_iter().into_iter().flatten() {
+                    let (key, value) = member.map_err(|_| Malformed)?;
+                    if let Some(child) = node.keys.get(key.as_ref()) {
+                        self.walk_from(*child, value, hit)?;
+                    }
+                }
+            }
+            Some(b'[') => {
+                let Some(last) = node.places.iter().map(|(place, _)| *place).max() else {
+                    return Ok(());
+                };
+                let elements = value.into_array_iter().into_iter().flatten();
+                for (i, element) in elements.enumerate().take(last.saturating_add(1)) {
+                    let element = element.map_err(|_| Malformed)?;
+                    for (_, child) in node.places.iter().filter(|(place, _)| *place == i) {
+                        self.walk_from(*child, element.clone(), hit)?;
+                    }
+                }
+            }
+            Some(b'"') => {
+                if let Some(inner) = unwrap(value.as_raw_str()) {
+                    self.walk_inside(at, &inner, hit)?;
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Walks the object or list that a text holds; a text that is no JSON holds nothing.
+    fn walk_inside(&self, at: usize, text: &str, hit: Hit<'_, '_>) -> Result<(), Malformed> {
+        let Some(value) = parse(text) else { return Ok(()) };
+        let own = self.nodes.get(at).map_or(&[][..], |node| &node.hits);
+        self.walk_from(at, value, &mut |slot, rank, raw| {
+            if !own.contains(&(slot, rank)) {
+                hit(slot, rank, Cow::Owned(raw.into_owned()));
+            }
+        })
+    }
 }

@@ -3,6 +3,7 @@
 mod check;
 mod cli;
 mod demo;
+mod extract;
 mod faulty;
 mod fold;
 mod kernel;

@@ -1,0 +1,216 @@
+//! What an object is packed in, told by its first bytes and never by its name.
+
+use std::fs::File;
+use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use flate2::Crc;
+use flate2::bufread::{DeflateDecoder, MultiGzDecoder};
+use zip::{CompressionMethod, ZipArchive};
+
+use super::Break;
+
+const BUFFER: usize = 256 * 1024;
+/// Compressions inside each other (`.json.gz.gz`, gz in zip).
+const NESTED: usize = 3;
+/// Small objects may expand as they like.
+const EXPANDED_FREE: u64 = 1 << 20;
+
+const GZIP: &[u8] = &[0x1f, 0x8b];
+const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
+const ZIP: &[u8] = b"PK\x03\x04";
+const ZIP_EMPTY: &[u8] = b"PK\x05\x06";
+pub(super) const PARQUET: &[u8] = b"PAR1";
+
+type Stream = Box<dyn Read + Send>;
+
+/// One file of an object; most objects are one.
+pub(super) enum Entry {
+    Stream(Stream),
+    Parquet(File),
+}
+
+/// The files of an object, one after another.
+pub(super) enum Entries {
+    One(Option<Entry>),
+    Zip { file: Box<Path>, archive: Box<ZipArchive<BufReader<File>>>, next: usize, bound: Bound },
+}
+
+/// Opens an object on local disk.
+///
+/// # Errors
+/// The disk failed, or a zip has no directory.
+pub(super) fn open(file: &Path, ratio: u64) -> Result<Entries, Break> {
+    let mut input = File::open(file)?;
+    let bytes = input.metadata()?.len();
+    let bound = Bound::new(bytes, ratio);
+    let magic = head(&mut input)?;
+    input.seek(SeekFrom::Start(0))?;
+    if magic.starts_with(PARQUET) {
+        return Ok(Entries::One(Some(Entry::Parquet(input))));
+    }
+    if magic.starts_with(ZIP) || magic.starts_with(ZIP_EMPTY) {
+        let archive = ZipArchive::new(BufReader::new(input)).map_err(zip_error)?;
+        return Ok(Entries::Zip { file: file.into(), archive: archive.into(), next: 0, bound });
+    }
+    let stream = unpack(Box::new(input), &bound, 0)?;
+    Ok(Entries::One(Some(Entry::Stream(stream))))
+}
+
+fn head(input: &mut impl Read) -> io::Result<Vec<u8>> {
+    let mut magic = Vec::new();
+    input.take(4).read_to_end(&mut magic)?;
+    Ok(magic)
+}
+
+/// Takes off compressions until there is none.
+fn unpack(mut input: Stream, bound: &Bound, level: usize) -> Result<Stream, Break> {
+    let magic = head(&mut input)?;
+    let whole = BufReader::with_capacity(BUFFER, Cursor::new(magic.clone()).chain(input));
+    let plain: Stream = if magic.starts_with(GZIP) {
+        Box::new(MultiGzDecoder::new(whole))
+    } else if magic.starts_with(ZSTD) {
+        Box::new(zstd::stream::read::Decoder::with_buffer(whole)?)
+    } else if level > 0 && magic.starts_with(ZIP) {
+        return Err(Break::Undecodable("a zip inside a compressed file".into()));
+    } else {
+        return Ok(Box::new(whole));
+    };
+    if level == NESTED {
+        return Err(Break::Undecodable("too many compressions inside each other".into()));
+    }
+    unpack(bound.hold(plain, level), bound, level + 1)
+}
+
+fn zip_error(error: zip::result::ZipError) -> Break {
+    match error {
+        zip::result::ZipError::Io(error) => Break::Input(error),
+        zip::result::ZipError::InvalidArchive(_) => {
+            Break::Input(io::Error::new(io::ErrorKind::UnexpectedEof, error))
+        }
+        other => Break::Undecodable(other.to_string()),
+    }
+}
+
+impl Iterator for Entries {
+    type Item = Result<Entry, Break>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self {
+            Self::One(entry) => entry.take().map(Ok),
+            Self::Zip { file, archive, next, bound } => loop {
+                let index = *next;
+                if index >= archive.len() {
+                    return None;
+                }
+                *next += 1;
+                match member(file, archive, index, bound) {
+                    Ok(None) => {}
+                    Ok(Some(stream)) => {
+                        return Some(unpack(stream, bound, 1).map(Entry::Stream));
+                    }
+                    Err(error) => return Some(Err(error)),
+                }
+            },
+        }
+    }
+}
+
+/// Opens a file of a zip; none for folders and what macOS adds.
+fn member(
+    file: &Path,
+    archive: &mut ZipArchive<BufReader<File>>,
+    index: usize,
+    bound: &Bound,
+) -> Result<Option<Stream>, Break> {
+    let member = archive.by_index_raw(index).map_err(zip_error)?;
+    let name = member.name().map(|name| name.into_owned()).unwrap_or_default();
+    let base = name.rsplit('/').next().unwrap_or_default();
+    if member.is_dir() || name.starts_with("__MACOSX/") || base == ".DS_Store" {
+        return Ok(None);
+    }
+    if member.encrypted() {
+        return Err(Break::Undecodable("a file of the zip is encrypted".into()));
+    }
+    let start = member.data_start().ok_or_else(|| Break::Undecodable("no data".into()))?;
+    let mut input = File::open(file)?;
+    input.seek(SeekFrom::Start(start))?;
+    let packed = BufReader::with_capacity(BUFFER, input.take(member.compressed_size()));
+    let plain: Stream = match member.compression() {
+        CompressionMethod::Stored => Box::new(packed),
+        CompressionMethod::Deflated => Box::new(DeflateDecoder::new(packed)),
+        other => {
+            return Err(Break::Undecodable(format!("zip compression {other} is not supported")));
+        }
+    };
+    let plain = bound.hold(plain, 0);
+    let (crc, bytes) = (member.crc32(), member.size());
+    Ok(Some(Box::new(Checked { input: plain, crc: Crc::new(), expected: crc, left: bytes })))
+}
+
+/// A file of a zip, which says how long it is and what its checksum is.
+struct Checked {
+    input: Stream,
+    crc: Crc,
+    expected: u32,
+    left: u64,
+}
+
+impl Read for Checked {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.input.read(buffer)?;
+        self.crc.update(buffer.get(..read).unwrap_or_default());
+        self.left = self.left.saturating_sub(read as u64);
+        if read == 0 && !buffer.is_empty() {
+            if self.left > 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            if self.crc.sum() != self.expected {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "the checksum differs"));
+            }
+        }
+        Ok(read)
+    }
+}
+
+/// How far an object may expand, over all its files; by level of nesting.
+#[derive(Debug, Clone)]
+pub(super) struct Bound {
+    out: Arc<[AtomicU64; NESTED + 1]>,
+    max: u64,
+}
+
+/// The object expands further than its limit allows.
+#[derive(Debug, thiserror::Error)]
+#[error("it expands too far")]
+pub(super) struct Expanded;
+
+impl Bound {
+    fn new(bytes: u64, ratio: u64) -> Self {
+        let max = bytes.saturating_mul(ratio).max(EXPANDED_FREE);
+        Self { out: Arc::default(), max }
+    }
+
+    fn hold(&self, input: Stream, level: usize) -> Stream {
+        Box::new(Bounded { input, bound: self.clone(), level })
+    }
+}
+
+struct Bounded {
+    input: Stream,
+    bound: Bound,
+    level: usize,
+}
+
+impl Read for Bounded {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.input.read(buffer)?;
+        let Some(out) = self.bound.out.get(self.level) else { return Ok(read) };
+        if out.fetch_add(read as u64, Ordering::Relaxed) + read as u64 > self.bound.max {
+            return Err(io::Error::other(Expanded));
+        }
+        Ok(read)
+    }
+}

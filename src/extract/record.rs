@@ -1,0 +1,366 @@
+//! A record, be it an object or a line of cells, to rows of the columns its spec names.
+
+use std::borrow::Cow;
+
+use super::encoding::Charset;
+use super::json::{self, Malformed, Tree};
+use super::rows::Rows;
+use crate::catalog::SourceSpec;
+
+/// Ranks of one `from`: its ways to read the dots lie in between.
+const FROM_STEP: usize = 64;
+/// A header that differs in case or blanks counts after every header that does not.
+const INEXACT: u32 = 1 << 16;
+/// What the envelope itself says counts after what it holds.
+const OUTSIDE: u32 = 1 << 18;
+/// An empty cell counts where no other is filled.
+const EMPTY: u32 = 1 << 20;
+/// Messages of a Singer stream that are no records.
+const CONTROL: [&str; 4] = ["\"SCHEMA\"", "\"STATE\"", "\"ACTIVATE_VERSION\"", "\"BATCH\""];
+
+/// Where the columns of a spec are found; made once an object.
+#[derive(Debug, Default)]
+pub(super) struct Lookup {
+    /// The columns, then [`Lookup::each`], [`Lookup::envelope`] and [`Lookup::message`].
+    columns: usize,
+    record: Tree,
+    element: Tree,
+    paths: Vec<(usize, u32, String)>,
+    places: Vec<(usize, u32)>,
+    has_each: bool,
+    has_envelope: bool,
+}
+
+/// What was found for a slot: its rank, and the value.
+type Slot<'a> = Option<(u32, Value<'a>)>;
+
+#[derive(Debug, Clone)]
+enum Value<'a> {
+    Text(Cow<'a, str>),
+    Json(Cow<'a, str>),
+}
+
+/// What becomes of a record; an error is the rule that rejects it.
+type Outcome = Result<Fate, &'static str>;
+
+enum Fate {
+    Kept,
+    Skipped,
+}
+
+const MALFORMED: &str = "malformed_json";
+
+impl From<Malformed> for &'static str {
+    fn from(_: Malformed) -> Self {
+        MALFORMED
+    }
+}
+
+impl Lookup {
+    pub(super) fn new(spec: &SourceSpec) -> Self {
+        let mut lookup = Self { columns: spec.columns.len(), ..Self::default() };
+        for (slot, column) in spec.columns.iter().enumerate() {
+            for (i, from) in column.from.iter().enumerate() {
+                lookup.add(slot, rank(i), from, spec.format.each.is_some());
+            }
+        }
+        if let Some(each) = &spec.format.each {
+            lookup.has_each = true;
+            lookup.add(lookup.each(), 0, each, false);
+        }
+        if let Some(envelope) = &spec.format.envelope {
+            lookup.has_envelope = true;
+            lookup.add(lookup.envelope(), 0, envelope, false);
+            lookup.record.insert("type", lookup.message(), 0);
+        }
+        lookup
+    }
+
+    fn add(&mut self, slot: usize, rank: u32, from: &str, each: bool) {
+        match from.strip_prefix('@').filter(|_| each) {
+            Some("index") => self.places.push((slot, rank)),
+            Some(path) => self.element.insert(path.trim_start_matches('.'), slot, rank),
+            None => {
+                self.record.insert(from, slot, rank);
+                self.paths.push((slot, rank, from.to_owned()));
+            }
+        }
+    }
+
+    fn each(&self) -> usize {
+        self.columns
+    }
+
+    fn envelope(&self) -> usize {
+        self.columns + 1
+    }
+
+    fn message(&self) -> usize {
+        self.columns + 2
+    }
+
+    fn slots<'a>(&self) -> Vec<Slot<'a>> {
+        vec![None; self.columns + 3]
+    }
+
+    /// Takes the bytes of one JSON record.
+    pub(super) fn json(&self, charset: Charset, bytes: &[u8], rows: &mut Rows) {
+        rows.begin();
+        let Some((text, replaced)) = charset.text(bytes) else {
+            rows.refuse("invalid_utf8", &String::from_utf8_lossy(bytes));
+            return;
+        };
+        let outcome = self.object(&text, rows);
+        settle(outcome, &text, replaced, rows);
+    }
+
+    fn object(&self, text: &str, rows: &mut Rows) -> Outcome {
+        let value = json::parse(text).ok_or(MALFORMED)?;
+        if !value.as_raw_str().starts_with('{') {
+            return Err("not_an_object");
+        }
+        let outside = if self.has_envelope { OUTSIDE } else { 0 };
+        let mut slots = self.slots();
+        self.record.walk(value, &mut |slot, rank, raw| {
+            offer(&mut slots, slot, rank + outside, raw, rows);
+        })?;
+        self.unwrapped(slots, rows)
+    }
+
+    /// Takes one line of cells; `cell` gives a cell's text, none where it is null.
+    pub(super) fn cells<'a>(
+        &self,
+        plan: &Cells,
+        cell: impl Fn(usize) -> Option<Cow<'a, str>>,
+        rows: &mut Rows,
+    ) -> Result<(), &'static str> {
+        let outside = if self.has_envelope { OUTSIDE } else { 0 };
+        let mut slots = self.slots();
+        for &(slot, rank, place) in &plan.direct {
+            let Some(text) = cell(place) else { continue };
+            let rank = rank + outside + if text.is_empty() { EMPTY } else { 0 };
+            put(&mut slots, slot, rank, Value::Text(text));
+        }
+        for (place, tree) in &plan.inside {
+            let text = cell(*place).and_then(|text| json::unwrap(&text));
+            let Some(value) = text.as_deref().and_then(json::parse) else { continue };
+            tree.walk(value, &mut |slot, rank, raw| {
+                offer(&mut slots, slot, rank + outside, Cow::Owned(raw.into_owned()), rows);
+            })?;
+        }
+        self.unwrapped(slots, rows).map(|_| ())
+    }
+
+    /// Looks into the envelope, if there is one, and gives the rows.
+    fn unwrapped(&self, mut slots: Vec<Slot<'_>>, rows: &mut Rows) -> Outcome {
+        if !self.has_envelope {
+            self.spread(&slots, rows)?;
+            return Ok(Fate::Kept);
+        }
+        let Some((_, wrapped)) = slots.get_mut(self.envelope()).and_then(Option::take) else {
+            let message = slots.get(self.message()).and_then(Option::as_ref);
+            if let Some((_, Value::Json(kind))) = message
+                && CONTROL.contains(&kind.as_ref())
+            {
+                return Ok(Fate::Skipped);
+            }
+            self.spread(&slots, rows)?;
+            return Ok(Fate::Kept);
+        };
+        let inner = wrapped.container();
+        let value = inner.as_deref().and_then(json::parse).ok_or(MALFORMED)?;
+        if !value.as_raw_str().starts_with('{') {
+            return Err("not_an_object");
+        }
+        let mut slots: Vec<Slot<'_>> = slots;
+        self.record.walk(value, &mut |slot, rank, raw| {
+            offer(&mut slots, slot, rank, Cow::Owned(raw.into_owned()), rows);
+        })?;
+        self.spread(&slots, rows)?;
+        Ok(Fate::Kept)
+    }
+
+    /// One row, or one for each element of the record's list.
+    fn spread(&self, slots: &[Slot<'_>], rows: &mut Rows) -> Result<(), Malformed> {
+        let list = slots.get(self.each()).and_then(Option::as_ref).filter(|_| self.has_each);
+        let Some(list) = list.and_then(|(_, list)| list.container()) else {
+            return self.row(slots, &[], rows);
+        };
+        let value = json::parse(&list).ok_or(Malformed)?;
+        let Some(elements) = value.clone().into_array_iter() else {
+            return self.element_row(slots, value, 1, rows);
+        };
+        let mut count = 0;
+        for element in elements {
+            count += 1;
+            self.element_row(slots, element.map_err(|_| Malformed)?, count, rows)?;
+        }
+        if count == 0 { self.row(slots, &[], rows) } else { Ok(()) }
+    }
+
+    fn element_row(
+        &self,
+        slots: &[Slot<'_>],
+        element: sonic_rs::LazyValue<'_>,
+        index: usize,
+        rows: &mut Rows,
+    ) -> Result<(), Malformed> {
+        let mut own = self.slots();
+        for &(slot, rank) in &self.places {
+            put(&mut own, slot, rank, Value::Text(Cow::Owned(index.to_string())));
+        }
+        self.element.walk(element, &mut |slot, rank, raw| {
+            offer(&mut own, slot, rank, raw, rows);
+        })?;
+        self.row(slots, &own, rows)
+    }
+
+    fn row(&self, record: &[Slot<'_>], own: &[Slot<'_>], rows: &mut Rows) -> Result<(), Malformed> {
+        let mut malformed = None;
+        let mut replaced = false;
+        for column in 0..self.columns {
+            let both = [record.get(column), own.get(column)];
+            let found = both.into_iter().flatten().flatten().min_by_key(|(rank, _)| *rank);
+            match found {
+                None => rows.push(column, None),
+                Some((_, Value::Text(text))) => rows.push(column, Some(text)),
+                Some((_, Value::Json(raw))) => match rows.push_json(column, raw) {
+                    Ok(told) => replaced |= told,
+                    Err(error) => malformed = Some(error),
+                },
+            }
+        }
+        rows.end_row();
+        if replaced {
+            rows.remark("replaced_characters", None, "half a surrogate pair");
+        }
+        malformed.map_or(Ok(()), Err)
+    }
+}
+
+/// Rank of a path by its place in `from`.
+fn rank(place: usize) -> u32 {
+    u32::try_from(place * FROM_STEP).unwrap_or(u32::MAX >> 16).min(INEXACT - 1)
+}
+
+fn offer<'a>(slots: &mut [Slot<'a>], slot: usize, rank: u32, raw: Cow<'a, str>, rows: &mut Rows) {
+    rows.meet(slot);
+    if raw != "null" {
+        put(slots, slot, rank, Value::Json(raw));
+    }
+}
+
+/// The least rank stays; of two members of one name the last, as JSON parsers do.
+fn put<'a>(slots: &mut [Slot<'a>], slot: usize, rank: u32, value: Value<'a>) {
+    if let Some(place) = slots.get_mut(slot)
+        && place.as_ref().is_none_or(|(before, _)| rank <= *before)
+    {
+        *place = Some((rank, value));
+    }
+}
+
+fn settle(outcome: Outcome, text: &str, replaced: bool, rows: &mut Rows) {
+    match outcome {
+        Ok(Fate::Kept) => {
+            if replaced {
+                rows.remark("replaced_characters", None, text);
+            }
+            rows.keep();
+        }
+        Ok(Fate::Skipped) => rows.skip(),
+        Err(rule) => rows.refuse(rule, text),
+    }
+}
+
+impl Value<'_> {
+    /// The object or list that this is, or that its text holds.
+    fn container(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Json(raw) if raw.starts_with(['{', '[']) => Some(Cow::Borrowed(raw)),
+            Self::Json(raw) | Self::Text(raw) => json::unwrap(raw).map(Cow::Owned),
+        }
+    }
+}
+
+/// Which cell each column reads, by the names in a header.
+#[derive(Debug, Default)]
+pub(super) struct Cells {
+    /// (slot, rank, place of the cell).
+    direct: Vec<(usize, u32, usize)>,
+    /// Cells that hold JSON into which paths lead.
+    inside: Vec<(usize, Tree)>,
+}
+
+impl Cells {
+    pub(super) fn new(lookup: &Lookup, header: &[String]) -> Self {
+        let mut cells = Self::default();
+        for (slot, rank, path) in &lookup.paths {
+            cells.find(header, *slot, *rank, path);
+        }
+        cells
+    }
+
+    fn find(&mut self, header: &[String], slot: usize, rank: u32, path: &str) {
+        if let Some(place) = header.iter().position(|name| name == path) {
+            return self.direct.push((slot, rank, place));
+        }
+        let folded = fold(path);
+        if let Some(place) = header.iter().position(|name| fold(name) == folded) {
+            return self.direct.push((slot, rank + INEXACT, place));
+        }
+        let Some((head, tail)) = path.split_once('.') else { return };
+        if let Some(place) = header.iter().position(|name| name == head) {
+            let tree = match self.inside.iter().position(|(at, _)| *at == place) {
+                Some(at) => self.inside.get_mut(at),
+                None => {
+                    self.inside.push((place, Tree::default()));
+                    self.inside.last_mut()
+                }
+            };
+            if let Some((_, tree)) = tree {
+                tree.insert(tail, slot, rank);
+            }
+        }
+    }
+
+    /// Nothing in the header is known.
+    pub(super) fn is_empty(&self) -> bool {
+        self.direct.is_empty() && self.inside.is_empty()
+    }
+
+    /// The header itself has the column, and the cells alone hold its values.
+    pub(super) fn has(&self, column: usize) -> bool {
+        self.direct.iter().any(|(slot, _, _)| *slot == column)
+            || self.inside.iter().any(|(_, tree)| tree.leads_to(column))
+    }
+
+    /// By column the one cell it reads, if that is all there is to do.
+    pub(super) fn plain(&self, lookup: &Lookup) -> Option<Vec<Option<usize>>> {
+        let mut plain = vec![None; lookup.columns];
+        if !self.inside.is_empty() || lookup.has_each || lookup.has_envelope {
+            return None;
+        }
+        for (slot, _, place) in &self.direct {
+            let column = plain.get_mut(*slot)?;
+            if column.replace(*place).is_some() {
+                return None;
+            }
+        }
+        Some(plain)
+    }
+
+    /// Places of the cells that are read.
+    pub(super) fn places(&self) -> Vec<usize> {
+        let direct = self.direct.iter().map(|(_, _, place)| *place);
+        let mut places: Vec<_> =
+            direct.chain(self.inside.iter().map(|(place, _)| *place)).collect();
+        places.sort_unstable();
+        places.dedup();
+        places
+    }
+}
+
+/// A header name without what exports disagree on.
+fn fold(name: &str) -> String {
+    name.trim().to_lowercase()
+}

@@ -1,0 +1,226 @@
+//! Gathers the rows of a chunk and counts every record, whatever becomes of it.
+//!
+//! A record is begun, gives rows, and ends as one of four things: kept, refused, a duplicate, or
+//! skipped. Rows of a record never part over two chunks.
+
+use std::hash::Hasher;
+
+use arrow::array::{NullBufferBuilder, StringArray};
+use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer};
+use rustc_hash::FxHashSet;
+use siphasher::sip128::{Hasher128, SipHasher13};
+
+use super::json::{self, Malformed};
+use super::mask::mask;
+use super::{RawChunk, Reject};
+
+/// Text of a chunk: bounds memory where records are large.
+const CHUNK_BYTES: usize = 64 << 20;
+/// Records remembered of an object at a time, twice, to find those that come again.
+const REMEMBERED: usize = 1 << 21;
+
+/// One column of text; unlike a builder of Arrow it can give up its last rows.
+#[derive(Debug)]
+struct TextColumn {
+    text: String,
+    offsets: Vec<i32>,
+    valid: NullBufferBuilder,
+}
+
+impl TextColumn {
+    fn new() -> Self {
+        Self { text: String::new(), offsets: vec![0], valid: NullBufferBuilder::new(0) }
+    }
+
+    fn close(&mut self, valid: bool) {
+        // A chunk is cut long before its text passes what an offset can say; see `Rows::is_full`.
+        self.offsets.push(i32::try_from(self.text.len()).unwrap_or(i32::MAX));
+        self.valid.append(valid);
+    }
+
+    fn cell(&self, row: usize) -> Option<&str> {
+        let start = usize::try_from(*self.offsets.get(row)?).ok()?;
+        let end = usize::try_from(*self.offsets.get(row + 1)?).ok()?;
+        self.text.get(start..end)
+    }
+
+    fn truncate(&mut self, rows: usize) {
+        self.offsets.truncate(rows + 1);
+        self.valid.truncate(rows);
+        let end = self.offsets.last().and_then(|end| usize::try_from(*end).ok());
+        self.text.truncate(end.unwrap_or(0));
+    }
+
+    fn finish(&mut self) -> StringArray {
+        let text = Buffer::from_vec(std::mem::take(&mut self.text).into_bytes());
+        let offsets = OffsetBuffer::new(std::mem::replace(&mut self.offsets, vec![0]).into());
+        let valid: Option<NullBuffer> = self.valid.finish();
+        StringArray::new(offsets, text, valid)
+    }
+}
+
+/// Records seen of an object, by hash, in two generations: when the newer is full the older goes.
+///
+/// So an object of any size is held in bounded memory, and what is found does not depend on how
+/// it is cut into chunks.
+#[derive(Debug, Default)]
+struct Seen {
+    newer: FxHashSet<u128>,
+    older: FxHashSet<u128>,
+}
+
+impl Seen {
+    fn is_new(&mut self, hash: u128) -> bool {
+        if self.older.contains(&hash) || !self.newer.insert(hash) {
+            return false;
+        }
+        if self.newer.len() >= REMEMBERED {
+            self.older = std::mem::take(&mut self.newer);
+        }
+        true
+    }
+}
+
+/// The rows of the chunk at hand, and what goes on from chunk to chunk.
+#[derive(Debug)]
+pub(super) struct Rows {
+    columns: Vec<TextColumn>,
+    chunk: RawChunk,
+    chunk_records: usize,
+    /// Of the record at hand, from 1.
+    number: u64,
+    rows_before: usize,
+    rejects_before: usize,
+    seen: Option<Seen>,
+    /// By column: a header or member was there, be it empty.
+    met: Vec<bool>,
+}
+
+impl Rows {
+    pub(super) fn new(columns: usize, keyed: bool, chunk_records: usize) -> Self {
+        Self {
+            columns: (0..columns).map(|_| TextColumn::new()).collect(),
+            chunk: RawChunk::default(),
+            chunk_records,
+            number: 0,
+            rows_before: 0,
+            rejects_before: 0,
+            seen: keyed.then(Seen::default),
+            met: vec![false; columns],
+        }
+    }
+
+    pub(super) fn meet(&mut self, column: usize) {
+        if let Some(met) = self.met.get_mut(column) {
+            *met = true;
+        }
+    }
+
+    pub(super) fn met(&self) -> &[bool] {
+        &self.met
+    }
+
+    /// Counts a record that begins.
+    pub(super) fn begin(&mut self) {
+        self.number += 1;
+        self.chunk.read += 1;
+        self.rows_before = self.chunk.numbers.len();
+        self.rejects_before = self.chunk.rejects.len();
+    }
+
+    pub(super) fn push(&mut self, column: usize, text: Option<&str>) {
+        if let Some(column) = self.columns.get_mut(column) {
+            column.text.push_str(text.unwrap_or_default());
+            column.close(text.is_some());
+        }
+    }
+
+    /// A JSON value: the text of a string, or the value as it is written.
+    pub(super) fn push_json(&mut self, column: usize, raw: &str) -> Result<bool, Malformed> {
+        let Some(column) = self.columns.get_mut(column) else { return Ok(false) };
+        let replaced = match raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+            Some(quoted) => json::unescape(quoted, &mut column.text),
+            None => {
+                column.text.push_str(raw);
+                Ok(false)
+            }
+        };
+        column.close(true);
+        replaced
+    }
+
+    /// All columns of a row were pushed.
+    pub(super) fn end_row(&mut self) {
+        self.chunk.numbers.push(self.number);
+    }
+
+    /// The record is whole: its rows stay, unless they are those of an earlier record.
+    pub(super) fn keep(&mut self) {
+        let hash = self.seen.is_some().then(|| self.hash());
+        if let (Some(seen), Some(hash)) = (&mut self.seen, hash)
+            && !seen.is_new(hash)
+        {
+            self.drop_record();
+            self.chunk.duplicate += 1;
+        }
+    }
+
+    /// The record is a reject; `text` is what stood there.
+    pub(super) fn refuse(&mut self, rule: &'static str, text: &str) {
+        self.drop_record();
+        self.tell(rule, None, mask(text), false);
+    }
+
+    /// The record stays, with a remark.
+    pub(super) fn remark(&mut self, rule: &'static str, column: Option<&str>, text: &str) {
+        self.tell(rule, column, mask(text), true);
+    }
+
+    /// The record is none: a footer, or a message of the envelope.
+    pub(super) fn skip(&mut self) {
+        self.drop_record();
+        self.chunk.skipped += 1;
+    }
+
+    fn tell(&mut self, rule: &'static str, column: Option<&str>, text: String, value_only: bool) {
+        let column = column.map(ToOwned::to_owned);
+        let record_number = self.number;
+        self.chunk.rejects.push(Reject { record_number, rule, column, text, value_only });
+    }
+
+    fn drop_record(&mut self) {
+        for column in &mut self.columns {
+            column.truncate(self.rows_before);
+        }
+        self.chunk.numbers.truncate(self.rows_before);
+        self.chunk.rejects.truncate(self.rejects_before);
+    }
+
+    fn hash(&self) -> u128 {
+        let mut hasher = SipHasher13::new();
+        for row in self.rows_before..self.chunk.numbers.len() {
+            for column in &self.columns {
+                let text = column.cell(row).unwrap_or_default();
+                let valid = column.valid.is_valid(row);
+                hasher.write_u64(text.len() as u64 * 2 + u64::from(valid));
+                hasher.write(text.as_bytes());
+            }
+        }
+        hasher.finish128().as_u128()
+    }
+
+    /// Enough for a chunk.
+    pub(super) fn is_full(&self) -> bool {
+        self.chunk.read >= self.chunk_records as u64
+            || self.chunk.numbers.len() >= self.chunk_records
+            || self.columns.iter().map(|column| column.text.len()).sum::<usize>() >= CHUNK_BYTES
+    }
+
+    /// The chunk so far; the next one begins.
+    pub(super) fn take(&mut self) -> RawChunk {
+        let columns = self.columns.iter_mut().map(TextColumn::finish).collect();
+        self.rows_before = 0;
+        self.rejects_before = 0;
+        RawChunk { columns, ..std::mem::take(&mut self.chunk) }
+    }
+}
