@@ -9,8 +9,14 @@
 //! hold only integers, decimals, text and times, so that they can be.
 
 pub mod calendar;
+pub mod churn;
+pub mod cohorts;
+mod columns;
+pub mod dimensions;
 pub mod event;
+pub mod membership;
 pub mod purchases;
+pub mod retention;
 
 use std::cmp::Ordering;
 
@@ -40,7 +46,7 @@ pub enum FoldError {
 }
 
 /// What the folds of a run read of its job and its day.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Terms {
     /// Last day that counts, as days since 1970-01-01 in the job's zone.
     pub horizon_day: i32,
@@ -52,6 +58,10 @@ pub struct Terms {
     pub inactive_days: i32,
     /// Days after the end of paid access before a subscription has churned.
     pub grace_days: i32,
+    /// Cells of fewer customers show no rates.
+    pub min_cell: i64,
+    /// Of intervals.
+    pub confidence: f64,
 }
 
 impl Terms {

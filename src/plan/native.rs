@@ -55,8 +55,8 @@ pub static NATIVE: &[Native] = &[
     Native {
         name: "folds",
         inputs: &["timeline", "run"],
-        outputs: &["customer_purchases"],
+        outputs: &["customer_purchases", "churn_ledger", "retention_cohorts"],
         version: 1,
-        options: |job| format!("{:?}", job.clv.fit_until),
+        options: |job| format!("{:?}{:?}", job.clv.fit_until, job.metrics),
     },
 ];

@@ -1,5 +1,7 @@
 //! Folds over hand-made lives, against slow oracles that say the same in another way.
 
+mod churn;
+mod cohorts;
 mod purchases;
 
 use std::sync::Arc;
@@ -8,7 +10,7 @@ use arrow::array::{
     ArrayRef, Date32Array, Decimal128Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
 use cxmart::measure::fold::calendar::{date, day_number};
-use cxmart::measure::fold::{Attributes, Fold, Marks, Terms, pass};
+use cxmart::measure::fold::{Attributes, Calendar, Fold, Grain, Marks, Terms, pass};
 
 pub const DAY: i64 = 86_400_000_000;
 
@@ -55,7 +57,14 @@ pub fn terms(horizon: i32) -> Terms {
         currency: "EUR".into(),
         inactive_days: 90,
         grace_days: 0,
+        min_cell: 0,
+        confidence: 0.95,
     }
+}
+
+/// Days in UTC up to the horizon.
+pub fn calendar(horizon: i32, grains: &[Grain]) -> Arc<Calendar> {
+    Arc::new(Calendar::new(chrono_tz::Tz::UTC, horizon, grains))
 }
 
 /// Sorted rows as the timeline has them, in batches of at most `cut` rows.

@@ -4,13 +4,12 @@
 //! day are one, their values summed; the first day is neither in `frequency` nor in `monetary`. A
 //! refund is an event of its own: it lowers revenue on its day and undoes no purchase.
 
-use std::sync::Arc;
+use arrow::array::RecordBatch;
 
-use arrow::array::{ArrayRef, Date32Array, Decimal128Array, Int64Array, RecordBatch, StringArray};
-
+use super::columns::{self, batch, counts, days, money, texts};
 use super::{Customer, Event, Fold, FoldError, Kind, Terms};
-use crate::table::DECIMAL;
 
+const TABLE: &str = "customer_purchases";
 /// Days of `revenue_365d`.
 const YEAR_DAYS: i32 = 365;
 
@@ -132,34 +131,27 @@ impl Rows {
     /// # Errors
     /// A sum too large for money.
     pub fn batch(self, terms: &Terms) -> Result<RecordBatch, FoldError> {
-        let fail = |source| FoldError::Rows { table: "customer_purchases", source };
-        let money = |values: Decimal128Array| {
-            values.validate_decimal_precision(DECIMAL.0).map_err(fail)?;
-            let array = values.with_precision_and_scale(DECIMAL.0, DECIMAL.1).map_err(fail)?;
-            Ok::<_, FoldError>(Arc::new(array) as ArrayRef)
-        };
-        let count = |values: Vec<i64>| Arc::new(Int64Array::from(values)) as ArrayRef;
-        let some = |values: Vec<Option<i64>>| Arc::new(Int64Array::from(values)) as ArrayRef;
-        let day = |values: Vec<i32>| Arc::new(Date32Array::from(values)) as ArrayRef;
-        let currency = StringArray::from(vec![terms.currency.as_str(); self.customer.len()]);
-        RecordBatch::try_from_iter(vec![
-            ("customer_id", Arc::new(StringArray::from(self.customer)) as ArrayRef),
-            ("first_purchase_date", day(self.first)),
-            ("last_purchase_date", day(self.last)),
+        let money = |values: Vec<i128>| money(TABLE, values.into_iter().map(Some));
+        let count = |values: Vec<i64>| counts(values.into_iter().map(Some));
+        let currency = texts(self.customer.iter().map(|_| Some(&terms.currency)));
+        let columns = vec![
+            ("customer_id", texts(self.customer.into_iter().map(Some))),
+            ("first_purchase_date", days(self.first)),
+            ("last_purchase_date", days(self.last)),
             ("n_purchase_days", count(self.days)),
-            ("frequency", some(self.frequency)),
-            ("recency_days", some(self.recency)),
-            ("age_days", some(self.age)),
-            ("monetary_total", money(self.monetary.into())?),
-            ("revenue_total", money(self.revenue.into())?),
-            ("revenue_365d", money(self.revenue_year.into())?),
+            ("frequency", counts(self.frequency)),
+            ("recency_days", counts(self.recency)),
+            ("age_days", counts(self.age)),
+            ("monetary_total", columns::money(TABLE, self.monetary)?),
+            ("revenue_total", money(self.revenue)?),
+            ("revenue_365d", money(self.revenue_year)?),
             ("n_orders", count(self.orders)),
             ("n_orders_other_currency", count(self.orders_other)),
-            ("currency", Arc::new(currency)),
-            ("acquisition_channel", Arc::new(StringArray::from_iter(self.channel))),
+            ("currency", currency),
+            ("acquisition_channel", texts(self.channel)),
             ("n_purchase_days_after", count(self.days_after)),
-            ("revenue_after", money(self.value_after.into())?),
-        ])
-        .map_err(fail)
+            ("revenue_after", money(self.value_after)?),
+        ];
+        batch(TABLE, columns)
     }
 }

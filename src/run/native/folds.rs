@@ -6,13 +6,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
 use chrono::NaiveDate;
 use futures::{StreamExt, TryStreamExt};
 
 use super::Bench;
+use crate::job::Period;
 use crate::measure::fold::calendar::day_number;
 use crate::measure::fold::purchases::Purchases;
-use crate::measure::fold::{Attributes, Fold, Marks, Terms, event, pass};
+use crate::measure::fold::retention::{self, Retention};
+use crate::measure::fold::{Attributes, Calendar, Fold, Grain, Marks, Terms, event, pass};
 use crate::plan::Plan;
 use crate::run::{Context, RunError};
 use crate::storage::parquet;
@@ -31,7 +34,26 @@ fn terms(context: &Context, plan: &Plan) -> Terms {
         currency: job.currency.clone(),
         inactive_days: days(job.metrics.inactive_days),
         grace_days: days(job.metrics.grace_days),
+        min_cell: i64::from(job.metrics.min_cell),
+        confidence: job.metrics.confidence,
     }
+}
+
+fn grain(period: Period) -> Grain {
+    match period {
+        Period::Day => Grain::Day,
+        Period::Week => Grain::Week,
+        Period::Month => Grain::Month,
+        Period::Quarter => Grain::Quarter,
+        Period::Year => Grain::Year,
+    }
+}
+
+/// Days up to the horizon in the job's zone, with periods of these lengths.
+fn calendar(context: &Context, terms: &Terms, periods: &[Period]) -> Arc<Calendar> {
+    let zone = context.job.time_zone.parse().unwrap_or(chrono_tz::Tz::UTC);
+    let grains: Vec<_> = periods.iter().copied().map(grain).collect();
+    Arc::new(Calendar::new(zone, terms.horizon_day, &grains))
 }
 
 /// Makes the tables of all folds.
@@ -40,15 +62,34 @@ fn terms(context: &Context, plan: &Plan) -> Terms {
 /// A file is missing or damaged, or the timeline's rows are not what they should be.
 pub async fn folds(bench: &Bench<'_>) -> Result<Vec<Dataset>, RunError> {
     let terms = terms(bench.context, bench.plan);
-    let fold = Arc::new(Purchases { terms: terms.clone() });
+    let metrics = &bench.context.job.metrics;
+    let ledger = calendar(bench.context, &terms, &metrics.periods);
+    let cohorts = calendar(bench.context, &terms, &metrics.cohorts);
+    let retention = Retention { terms: terms.clone(), ledger, cohorts };
+    let fold = Arc::new((Purchases { terms: terms.clone() }, retention));
+    let mut retained = retention::Rows::default();
     let mut purchases = bench.sink("customer_purchases")?;
-    let buckets = buckets(bench)?;
-    let folded = buckets.into_iter().map(|files| bucket(bench, Arc::clone(&fold), files));
+    let buckets = buckets(bench)?.into_iter();
+    let folded = buckets.map(|files| bucket(bench, Arc::clone(&fold), files));
     let mut folded = futures::stream::iter(folded).buffered(bench.context.settings.threads.max(1));
-    while let Some(rows) = folded.try_next().await? {
-        purchases.push(&rows.batch(&terms)?)?;
+    while let Some((bought, retention)) = folded.try_next().await? {
+        purchases.push(&bought.batch(&terms)?)?;
+        retained.merge(retention);
     }
-    Ok(vec![bench.keep("customer_purchases", purchases).await?])
+    let churn = retained.churn.batch(&fold.1.ledger, &terms)?;
+    let cohorts = retained.cohorts.batch(&fold.1.cohorts, &terms)?;
+    Ok(vec![
+        bench.keep("customer_purchases", purchases).await?,
+        keep(bench, "churn_ledger", &churn).await?,
+        keep(bench, "retention_cohorts", &cohorts).await?,
+    ])
+}
+
+/// Writes a table whose rows are few.
+async fn keep(bench: &Bench<'_>, table: &str, rows: &RecordBatch) -> Result<Dataset, RunError> {
+    let mut sink = bench.sink(table)?;
+    sink.push(rows)?;
+    bench.keep(table, sink).await
 }
 
 /// The timeline's files by bucket; a bucket has several when it is large.
