@@ -2,6 +2,7 @@
 
 mod check;
 mod cli;
+mod clients;
 mod demo;
 mod extract;
 mod faulty;

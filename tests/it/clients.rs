@@ -1,0 +1,56 @@
+//! What users really connect: DuckDB, Polars, pandas and delta-rs read what a run published.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::project::Project;
+
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/read_release.py");
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/bi.md");
+const NEEDED: &str = "duckdb==1.5.5 duckdb-extensions duckdb-extension-delta==1.5.5 polars \
+    deltalake pandas pyarrow";
+
+/// Whether this machine has the clients; without them the tests fail unless told otherwise.
+fn has_clients() -> bool {
+    if std::env::var("CXMART_WITHOUT_CLIENTS").is_ok_and(|value| value == "1") {
+        return false;
+    }
+    let imports = "import duckdb, duckdb_extensions, polars, deltalake, pandas, pyarrow";
+    let found = Command::new("python3").args(["-c", imports]).output();
+    let found = found.is_ok_and(|output| output.status.success());
+    assert!(
+        found,
+        "python3 lacks a client: `pip install {NEEDED}`, or set CXMART_WITHOUT_CLIENTS=1"
+    );
+    found
+}
+
+fn read(warehouse: &Path, release: &str, more: &[&Path]) -> String {
+    let mut command = Command::new("python3");
+    command.arg(SCRIPT).arg(warehouse).arg(release).args(more);
+    let output = command.output().expect("python3 starts");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Goal: every client sees the same rows as the release, and a pinned version stays what it was.
+/// Method: two releases; after each, all tables by all clients; after the second, also the first.
+#[tokio::test(flavor = "multi_thread")]
+async fn all_clients_see_one_release_and_pinned_versions_stay() {
+    if !has_clients() {
+        return;
+    }
+    let project = Project::new("");
+    let warehouse = project.path().join("warehouse");
+    let state = project.path().join("seen.json");
+    project.night("2024-05-28", 1, &[3, 8, 9, 10]);
+    project.run().await.expect("a release");
+    let told = read(&warehouse, "1", &[Path::new("--state"), &state]);
+    assert!(told.contains("rejected_records"), "a table without rows is among them: {told}");
+    project.night("2024-05-29", 3, &[0, 10, 7]);
+    project.run().await.expect("another");
+    let pinned = [Path::new("--pinned"), state.as_path(), Path::new("--docs"), Path::new(PAGE)];
+    let told = read(&warehouse, "2", &pinned);
+    assert!(told.contains("\"feedback\""), "a partitioned table is among them: {told}");
+}
