@@ -2,6 +2,7 @@
 
 mod commit;
 mod delta;
+mod memory;
 mod place;
 mod views;
 
@@ -19,7 +20,7 @@ pub fn day(text: &str) -> NaiveDate {
 }
 
 /// A store of its own in memory; `name` keeps tests apart.
-pub fn memory(name: &str) -> Store {
+pub fn in_memory(name: &str) -> Store {
     let url = format!("memory://publish-{name}/warehouse");
     Store::open(&url, Path::new("/"), &BTreeMap::new()).expect("a store")
 }

@@ -1,7 +1,7 @@
 //! One suite for every kind of store: what [`cxmart::storage`] promises on all of them.
 //!
-//! A further server joins by a line in [`everywhere`] that opens it by url; the suite asks for a
-//! fresh prefix and leaves it as it is.
+//! A server joins by its url in `CXMART_TEST_STORES` (several by commas), with the store's own
+//! variables (`AWS_ENDPOINT`, …); each case takes a fresh prefix there and leaves it as it is.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -17,12 +17,18 @@ use url::Url;
 
 use crate::faulty::{Fault, Faulty};
 
-/// Runs a case on each kind of store; `name` keeps cases in memory apart.
-async fn everywhere<F: Future<Output = ()>>(name: &str, case: impl Fn(Store) -> F) {
+/// Runs a case on each kind of store; `name` keeps cases apart.
+pub async fn everywhere<F: Future<Output = ()>>(name: &str, case: impl Fn(Store) -> F) {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let open = |url: &str| Store::open(url, folder.path(), &BTreeMap::new()).expect("a store");
-    case(open("deep/warehouse")).await;
+    let options = cxmart::settings::from_environment().store_options;
+    let open = |url: &str| Store::open(url, folder.path(), &options).expect("a store");
+    case(open("deep ware/house")).await;
     case(open(&format!("memory://{name}/deep/warehouse"))).await;
+    let servers = std::env::var("CXMART_TEST_STORES").unwrap_or_default();
+    for server in servers.split(',').filter(|url| !url.is_empty()) {
+        let fresh = folder.path().file_name().expect("a name").to_string_lossy();
+        case(open(&format!("{}/{fresh}/{name}", server.trim_end_matches('/')))).await;
+    }
 }
 
 fn bytes(text: &str) -> Bytes {

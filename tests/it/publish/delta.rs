@@ -9,9 +9,12 @@ use cxmart::storage::Store;
 use cxmart::storage::delta::{DeltaLog, Snapshot};
 use cxmart::table::Contract;
 use cxmart::table::dataset::{Dataset, FileRef};
+use object_store::PutMode;
 use serde_json::{Value, json};
 
-use super::{contract, dataset, day, file, memory};
+use super::{contract, dataset, day, file, in_memory};
+use crate::faulty::{Fault, Faulty};
+use crate::storage::everywhere;
 
 const AS_OF_MS: i64 = 1_719_705_600_000; // 2024-06-30T00:00:00Z
 
@@ -49,7 +52,7 @@ async fn project(store: &Store, number: u64, contract: &Contract, files: Vec<Fil
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_empty_table_gets_protocol_and_metadata_alone() {
-    let store = memory("delta-empty");
+    let store = in_memory("delta-empty");
     project(&store, 1, &contract("orders", &[]), Vec::new()).await;
     let entries = entries(&store, "orders").await;
     assert_eq!(entries.len(), 1);
@@ -61,7 +64,7 @@ async fn an_empty_table_gets_protocol_and_metadata_alone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_entry_says_what_the_contract_says_and_no_more_statistics_than_rows() {
-    let store = memory("delta-entry");
+    let store = in_memory("delta-entry");
     let scores = contract("scores", &["month"]);
     let files = vec![
         file("abc", &[("month", "2024-05-01")]),
@@ -105,7 +108,7 @@ async fn an_entry_says_what_the_contract_says_and_no_more_statistics_than_rows()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_a_release_that_changed_the_table_makes_an_entry() {
-    let store = memory("delta-idempotent");
+    let store = in_memory("delta-idempotent");
     let mut orders = contract("orders", &[]);
     project(&store, 1, &orders, vec![file("a", &[]), file("b", &[])]).await;
     project(&store, 1, &orders, vec![file("a", &[]), file("b", &[])]).await;
@@ -129,7 +132,7 @@ async fn only_a_release_that_changed_the_table_makes_an_entry() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_table_that_went_away_loses_its_files_and_keeps_its_log() {
-    let store = memory("delta-gone");
+    let store = in_memory("delta-gone");
     let orders = contract("orders", &["month"]);
     project(&store, 1, &orders, vec![file("a", &[("month", "2024-05-01")])]).await;
     for number in [2, 3] {
@@ -148,8 +151,7 @@ async fn a_table_that_went_away_loses_its_files_and_keeps_its_log() {
 /// Fifty entries make a checkpoint; the log reads the same from it, old versions stay readable.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_checkpoint_comes_every_fifty_entries_and_removes_nothing() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    for store in [Store::on_disk(&folder.path().join("with space")), memory("delta-checkpoint")] {
+    everywhere("checkpoint", |store| async move {
         let orders = contract("orders", &["month"]);
         for number in 1..=103_u64 {
             let files = vec![
@@ -185,7 +187,8 @@ async fn a_checkpoint_comes_every_fifty_entries_and_removes_nothing() {
         ];
         project(&store, 104, &orders, again).await;
         assert_eq!(snapshot(&store, "orders").await.expect("a log").version, 102, "no news");
-    }
+    })
+    .await;
 }
 
 /// Release `number` of three tables: one changes always, one at every third, one never.
@@ -208,7 +211,7 @@ fn release(number: u64) -> Shown {
 /// Method: eight tasks publish and project on one store at once; then each log is read.
 #[tokio::test(flavor = "multi_thread", worker_threads = 8)]
 async fn projections_at_the_same_time_end_at_the_newest_release() {
-    let store = memory("delta-race");
+    let store = in_memory("delta-race");
     let newest = Arc::new(AtomicU64::new(0));
     let runs = (0..8).map(|_| {
         let (store, newest) = (store.clone(), Arc::clone(&newest));
@@ -244,7 +247,7 @@ async fn projections_at_the_same_time_end_at_the_newest_release() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_delta_there_is_no_log_until_it_is_wanted() {
-    let store = memory("delta-without");
+    let store = in_memory("delta-without");
     let read = || async { Ok::<_, PublishError>(Some(release(1))) };
     publish::project(&store, false, read).await.expect("views");
     assert!(snapshot(&store, "always").await.is_none());
@@ -255,7 +258,7 @@ async fn without_delta_there_is_no_log_until_it_is_wanted() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_table_whose_model_was_taken_away_stays_as_it_is() {
-    let store = memory("delta-unknown");
+    let store = in_memory("delta-unknown");
     let first = || async { Ok::<_, PublishError>(Some(release(1))) };
     publish::project(&store, true, first).await.expect("a projection");
     let mut second = release(2);
@@ -265,4 +268,26 @@ async fn a_table_whose_model_was_taken_away_stays_as_it_is() {
     publish::project(&store, true, second).await.expect("a projection");
     assert_eq!(snapshot(&store, "always").await.expect("a log").active.len(), 1);
     assert_eq!(snapshot(&store, "thirds").await.expect("a log").active.len(), 0);
+}
+
+/// An entry whose answer is lost is found when the log is read again; none is made twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_entry_whose_answer_was_lost_is_there_once() {
+    for fault in [Fault::CommittedThenExists, Fault::CommittedThenError] {
+        let lost_once = AtomicU64::new(0);
+        let rule = move |path: &object_store::path::Path, mode: &PutMode| {
+            let is_entry = path.as_ref().contains("_delta_log") && *mode == PutMode::Create;
+            (is_entry && lost_once.fetch_add(1, Ordering::SeqCst) == 1).then_some(fault)
+        };
+        let url = url::Url::parse("memory://lost").expect("a url");
+        let store = Store::over(Arc::new(Faulty::new(rule)), &url);
+        let read = || async { Ok::<_, PublishError>(Some(release(1))) };
+        let first = publish::project(&store, true, read).await;
+        assert_eq!(first.is_err(), fault == Fault::CommittedThenError, "{first:?}");
+        publish::project(&store, true, read).await.expect("the next run");
+        for name in release(1).tables.keys() {
+            assert_eq!(entries(&store, name).await.len(), 1, "`{name}` after {fault:?}");
+        }
+        assert_eq!(publish::views::shown(&store, true).await.expect("views"), Some(1));
+    }
 }

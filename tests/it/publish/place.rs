@@ -5,7 +5,7 @@ use cxmart::storage::Store;
 use cxmart::table::dataset::{Dataset, FileRef};
 use cxmart::table::hash::Hash;
 
-use super::{contract, memory};
+use super::{contract, in_memory};
 
 async fn made(store: &Store, content: &'static str) -> Dataset {
     let mut file = super::file(content, &[]);
@@ -26,7 +26,7 @@ async fn place(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_gets_its_name_and_may_get_it_again() {
-    let store = memory("place-twice");
+    let store = in_memory("place-twice");
     let dataset = made(&store, "rows").await;
     let first = place(&store, &dataset, None).await.expect("placed");
     assert!(first.files[0].path.starts_with("tables/orders/part-"));
@@ -63,7 +63,7 @@ async fn a_file_that_no_release_names_is_made_young_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn other_bytes_under_a_name_are_a_bug() {
-    let store = memory("place-clash");
+    let store = in_memory("place-clash");
     let dataset = made(&store, "rows").await;
     let name = place(&store, &dataset, None).await.expect("placed").files[0].path.clone();
     for other in ["rowz", "other rows"] {

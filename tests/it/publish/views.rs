@@ -6,14 +6,14 @@ use std::path::Path;
 use cxmart::publish::{Published, views};
 use cxmart::storage::Store;
 
-use super::{contract, dataset, file, memory};
+use super::{contract, dataset, file, in_memory};
 
 #[test]
 fn an_empty_table_selects_typed_nulls() {
     let orders = contract("orders", &[]);
     let none = dataset(&orders, Vec::new());
     let tables = [Published { contract: &orders, dataset: &none }];
-    let sql = views::sql(&memory("views-empty"), 3, true, &tables);
+    let sql = views::sql(&in_memory("views-empty"), 3, true, &tables);
     let wanted = "create or replace view orders as select cast(null as varchar) as id, \
         cast(null as date) as month, cast(null as bigint) as score, \
         cast(null as double) as share, cast(null as boolean) as is_open, \
@@ -55,7 +55,7 @@ fn an_object_store_is_addressed_by_its_url() {
 
 #[tokio::test]
 async fn each_release_keeps_its_views_and_the_newest_has_the_plain_name() {
-    let store = memory("views-files");
+    let store = in_memory("views-files");
     let orders = contract("orders", &[]);
     for (number, content) in [(1, "a"), (2, "b")] {
         let one = dataset(&orders, vec![file(content, &[])]);
