@@ -12,6 +12,7 @@ pub mod extract;
 pub mod job;
 pub mod measure;
 pub mod plan;
+pub mod profile;
 pub mod publish;
 pub mod resolve;
 pub mod run;

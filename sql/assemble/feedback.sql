@@ -1,17 +1,62 @@
--- One row per scored answer.
+-- One row per scored question of a survey response, review or rating, answered or not.
 -- grain: feedback_id
 with
 
 responses as (
 
-    select * from current_survey_responses
+    select * from scored_responses
+
+),
+
+keys as (
+
+    select
+        identity_key,
+        customer_id
+    from identity_keys
 
 )
 
 select
-    feedback_id,
-    metric,
-    score,
-    answered_at,
-    coalesce(answered_month, date '1970-01-01') as month
+    responses.feedback_id,
+    keys.customer_id,
+    cast(null as string) as customer_id_as_of,
+    case
+        when responses.source in ('trustpilot', 'feefo') then 'review'
+        when responses.conversation_source_id is null then 'survey'
+        when responses.channel = 'chat' then 'chat'
+        else 'ticket'
+    end as kind,
+    responses.source,
+    responses.source_account,
+    responses.survey_id,
+    responses.survey_name,
+    responses.question_id,
+    responses.question_text,
+    responses.metric,
+    responses.scale,
+    responses.score,
+    responses.score_norm,
+    responses.bucket,
+    responses.score_label,
+    responses.comment_text,
+    responses.language,
+    cast(null as double) as sentiment,
+    cast(null as string) as themes,
+    responses.channel,
+    responses.touchpoint,
+    cast(null as string) as journey_stage,
+    responses.country,
+    responses.segment,
+    responses.product,
+    responses.status,
+    responses.is_incentivised,
+    responses.conversation_source_id as conversation_reference,
+    responses.order_source_id as order_reference,
+    responses.asked_at,
+    responses.opened_at,
+    responses.answered_at,
+    responses.answered_date,
+    coalesce(responses.answered_month, responses.asked_month, date '1970-01-01') as month
 from responses
+left join keys on responses.identity_key = keys.identity_key

@@ -46,6 +46,22 @@ pub static NATIVE: &[Native] = &[
         options: |job| format!("{:?}{:?}", job.country, job.identity),
     },
     Native {
+        name: "profile",
+        inputs: &[
+            "current_contacts",
+            "current_orders",
+            "current_survey_responses",
+            "versions_contacts",
+            "identity_keys",
+            "customer_identifiers",
+        ],
+        outputs: &["golden_customers", "customer_field_provenance", "customer_history"],
+        version: 1,
+        options: |job| {
+            format!("{:?}{:?}{:?}{}", job.country, job.identity, job.profile, job.time_zone)
+        },
+    },
+    Native {
         name: "timeline",
         inputs: &["timeline_events", "run"],
         outputs: &["timeline"],

@@ -3,7 +3,9 @@
 //! One file a room in `native/`; what each reads and makes is declared in `plan::native`.
 
 pub mod folds;
+pub mod profile;
 pub mod resolve;
+pub mod rows;
 pub mod timeline;
 
 use std::sync::Arc;
@@ -119,6 +121,7 @@ pub async fn run(
     match native.name {
         // One line a step; its file in native/ has the function.
         "resolve" => resolve::resolve(&bench).await,
+        "profile" => profile::profile(&bench).await,
         "timeline" => timeline::timeline(&bench).await,
         "folds" => folds::folds(&bench).await,
         other => Err(RunError::NoTable(other.to_owned())),

@@ -10,6 +10,7 @@ mod fold;
 mod kernel;
 mod laws;
 mod lease;
+mod profile;
 mod project;
 mod publish;
 mod resolve;

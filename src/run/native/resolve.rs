@@ -2,16 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Date32Array, Int64Array, RecordBatch, StringArray,
-    StringBuilder,
-};
+use arrow::array::{Array, ArrayRef, Date32Array, Int64Array, RecordBatch};
 use arrow::datatypes::{Date32Type, Int64Type};
 use futures::StreamExt;
 
 use super::Bench;
+use super::rows::{Filler, days, flags, numbers, primitive, text, texts, value};
 use crate::catalog::Identifier;
 use crate::plan::{self, graph};
 use crate::resolve::normalise::Normaliser;
@@ -20,7 +17,6 @@ use crate::run::RunError;
 use crate::run::sink::Sink;
 use crate::state::StateWriter;
 use crate::storage::parquet;
-use crate::table::TableError;
 use crate::table::dataset::Dataset;
 
 /// Canonical tables with people in them.
@@ -28,8 +24,6 @@ const PEOPLE: [&str; 6] =
     ["contacts", "survey_responses", "conversations", "orders", "subscriptions", "events"];
 const STATEMENTS: &str = "identity_edges";
 const LEDGER: &str = "identity_ledger";
-/// Rows handed to a sink at once.
-const ROWS: usize = 65_536;
 
 /// Makes `identity_keys`, `customer_identifiers`, `identity_changes`, `identity_ledger` and
 /// `identity_quarantine`.
@@ -100,19 +94,6 @@ fn records_sql(table: &str, identifiers: &[Identifier]) -> String {
     )
 }
 
-fn text<'a>(batch: &'a RecordBatch, column: &str) -> Result<&'a StringArray, RunError> {
-    let found = batch.column_by_name(column).and_then(|array| array.as_string_opt::<i32>());
-    found.ok_or_else(|| missing(column))
-}
-
-fn missing(column: &str) -> RunError {
-    TableError::MissingColumn { table: "resolve".into(), column: column.into() }.into()
-}
-
-fn value(array: &StringArray, i: usize) -> &str {
-    if array.is_valid(i) { array.value(i) } else { "" }
-}
-
 fn take_records(
     table: &str,
     identifiers: &[Identifier],
@@ -148,16 +129,9 @@ struct Seen<'a> {
 
 impl<'a> Seen<'a> {
     fn new(batch: &'a RecordBatch) -> Result<Self, RunError> {
-        let days = |column: &str| {
-            let found = batch.column_by_name(column);
-            found.and_then(|a| a.as_primitive_opt::<Date32Type>()).ok_or_else(|| missing(column))
-        };
-        let live = batch.column_by_name("is_live").and_then(|a| a.as_primitive_opt::<Int64Type>());
-        Ok(Self {
-            first: days("first_dt")?,
-            last: days("last_dt")?,
-            live: live.ok_or_else(|| missing("is_live"))?,
-        })
+        let first = primitive::<Date32Type>(batch, "first_dt")?;
+        let last = primitive::<Date32Type>(batch, "last_dt")?;
+        Ok(Self { first, last, live: primitive::<Int64Type>(batch, "is_live")? })
     }
 
     fn sight<'b>(&self, i: usize, origin: &'b str) -> Sight<'b> {
@@ -237,12 +211,8 @@ async fn ledger(bench: &Bench<'_>) -> Result<Ledger, RunError> {
         let store = &bench.context.store;
         for batch in parquet::read(store, &file.path, &file.file_hash, None).await? {
             let hashes = text(&batch, "identifier_hash")?;
-            let days = batch.column_by_name("first_seen_date");
-            let days = days.and_then(|a| a.as_primitive_opt::<Date32Type>());
-            let days = days.ok_or_else(|| missing("first_seen_date"))?;
-            let strengths = batch.column_by_name("strength");
-            let strengths = strengths.and_then(|a| a.as_primitive_opt::<Int64Type>());
-            let strengths = strengths.ok_or_else(|| missing("strength"))?;
+            let days = primitive::<Date32Type>(&batch, "first_seen_date")?;
+            let strengths = primitive::<Int64Type>(&batch, "strength")?;
             let pin = |i: usize| {
                 let strength = i8::try_from(strengths.value(i)).unwrap_or(0);
                 Pin::read(hashes.value(i), days.value(i), strength)
@@ -262,40 +232,18 @@ async fn salt(bench: &Bench<'_>) -> Result<Vec<u8>, RunError> {
     }
 }
 
-/// Pushes rows to a sink in chunks of one size.
+/// Pushes rows to a sink.
 fn fill<T>(
     bench: &Bench<'_>,
     table: &str,
     rows: impl Iterator<Item = T>,
-    columns: impl Fn(&[T]) -> Vec<ArrayRef>,
+    columns: fn(&[T]) -> Vec<ArrayRef>,
 ) -> Result<Sink, RunError> {
-    let none = || RunError::NoTable(table.to_owned());
-    let schema = bench.context.contract(table).ok_or_else(none)?.schema();
-    let mut sink = bench.sink(table)?;
-    let mut rows = rows.peekable();
-    while rows.peek().is_some() {
-        let chunk: Vec<T> = rows.by_ref().take(ROWS).collect();
-        let batch = RecordBatch::try_new(Arc::clone(&schema), columns(&chunk))
-            .map_err(|source| TableError::Order { table: table.to_owned(), source })?;
-        sink.push(&batch)?;
-    }
-    Ok(sink)
-}
-
-fn texts<'a, T: 'a, S: AsRef<str>>(rows: &'a [T], of: impl Fn(&'a T) -> Option<S>) -> ArrayRef {
-    let mut builder = StringBuilder::new();
+    let mut filler = Filler::new(bench, table, columns)?;
     for row in rows {
-        builder.append_option(of(row));
+        filler.push(row)?;
     }
-    Arc::new(builder.finish())
-}
-
-fn days<T>(rows: &[T], of: impl Fn(&T) -> i32) -> ArrayRef {
-    Arc::new(Date32Array::from_iter_values(rows.iter().map(of)))
-}
-
-fn numbers<T>(rows: &[T], of: impl Fn(&T) -> i8) -> ArrayRef {
-    Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| i64::from(of(row)))))
+    filler.finish()
 }
 
 fn keys(bench: &Bench<'_>, found: &Resolution) -> Result<Sink, RunError> {
@@ -306,17 +254,16 @@ fn keys(bench: &Bench<'_>, found: &Resolution) -> Result<Sink, RunError> {
 
 fn identifiers(bench: &Bench<'_>, found: &Resolution) -> Result<Sink, RunError> {
     fill(bench, "customer_identifiers", found.identifiers(), |rows| {
-        let is_blocked = rows.iter().map(|row| Some(row.blocked.is_some()));
         vec![
             texts(rows, |row| Some(row.kind)),
             texts(rows, |row| Some(row.namespace)),
             texts(rows, |row| Some(row.value)),
             texts(rows, |row| row.customer_id),
-            numbers(rows, |row| row.strength),
-            days(rows, |row| row.first),
-            days(rows, |row| row.last),
+            numbers(rows, |row| Some(i64::from(row.strength))),
+            days(rows, |row| Some(row.first)),
+            days(rows, |row| Some(row.last)),
             texts(rows, |row| Some(row.evidence.as_str())),
-            Arc::new(is_blocked.collect::<BooleanArray>()),
+            flags(rows, |row| Some(row.blocked.is_some())),
             texts(rows, |row| row.blocked.map(resolve::normalise::Blocked::name)),
         ]
     })
@@ -326,7 +273,7 @@ fn changes(bench: &Bench<'_>, found: &Resolution) -> Result<Sink, RunError> {
     fill(bench, "identity_changes", found.changes(), |rows| {
         vec![
             texts(rows, |row| Some(row.change_id.as_str())),
-            days(rows, |row| row.day),
+            days(rows, |row| Some(row.day)),
             texts(rows, |row| Some(row.kind)),
             texts(rows, |row| row.from.as_deref()),
             texts(rows, |row| Some(row.to.as_str())),
@@ -340,7 +287,7 @@ fn quarantine(bench: &Bench<'_>, found: &Resolution) -> Result<Sink, RunError> {
     fill(bench, "identity_quarantine", found.quarantine(), |rows| {
         vec![
             texts(rows, |row| Some(row.quarantine_id.as_str())),
-            days(rows, |row| row.day),
+            days(rows, |row| Some(row.day)),
             texts(rows, |row| Some(row.rule)),
             texts(rows, |row| Some(row.left.0)),
             texts(rows, |row| Some(row.left.1)),
@@ -357,8 +304,8 @@ fn pins(bench: &Bench<'_>, found: &Resolution) -> Result<Sink, RunError> {
     fill(bench, LEDGER, found.ledger().pins().iter(), |rows| {
         vec![
             texts(rows, |pin| Some(pin.text())),
-            days(rows, |pin| pin.day),
-            numbers(rows, |pin| pin.strength),
+            days(rows, |pin| Some(pin.day)),
+            numbers(rows, |pin| Some(i64::from(pin.strength))),
         ]
     })
 }

@@ -1,0 +1,47 @@
+-- One row per ticket, chat or case.
+-- grain: conversation_id
+with
+
+conversations as (
+
+    select * from current_conversations
+    where not is_test
+
+),
+
+keys as (
+
+    select
+        identity_key,
+        customer_id
+    from identity_keys
+
+)
+
+select
+    conversations.conversation_id,
+    keys.customer_id,
+    cast(null as string) as customer_id_as_of,
+    conversations.source,
+    conversations.source_account,
+    conversations.source_id,
+    conversations.kind,
+    conversations.channel,
+    conversations.subject,
+    conversations.status,
+    coalesce(conversations.status, 'open') in ('open', 'pending')
+    and conversations.merged_into is null as is_open,
+    conversations.priority,
+    conversations.touchpoint,
+    conversations.product,
+    conversations.assignee,
+    conversations.team,
+    conversations.created_at,
+    conversations.created_date,
+    conversations.resolved_at,
+    conversations.closed_at,
+    conversations.vendor_first_response_seconds,
+    conversations.merged_into,
+    coalesce(conversations.created_month, date '1970-01-01') as month
+from conversations
+left join keys on conversations.identity_key = keys.identity_key

@@ -1,0 +1,255 @@
+-- One row per dated event of a customer's life, with the customer where one is known.
+-- grain: event_id
+with
+
+keys as (
+
+    select
+        identity_key,
+        customer_id
+    from identity_keys
+
+),
+
+contacts as (
+
+    select
+        keys.customer_id,
+        c.created_at as occurred_at,
+        c.contact_id as event_id,
+        'contact_created' as kind,
+        c.lifecycle_stage as name,
+        c.source,
+        c.acquisition_channel as channel,
+        cast(null as string) as touchpoint,
+        cast(null as decimal(18, 4)) as amount,
+        cast(null as string) as currency,
+        cast(null as decimal(18, 4)) as score,
+        cast(null as decimal(18, 4)) as scale_max,
+        cast(null as string) as reference,
+        c.created_date as occurred_date,
+        c.dt
+    from current_contacts as c
+    left join keys on c.identity_key = keys.identity_key
+    where c.created_at is not null and not c.is_test
+
+),
+
+placed as (
+
+    select
+        keys.customer_id,
+        o.placed_at as occurred_at,
+        o.order_id as event_id,
+        case when o.total < cast(0 as decimal(18, 4)) then 'refund' else 'order' end as kind,
+        o.status as name,
+        o.source,
+        o.channel,
+        o.product as touchpoint,
+        o.total as amount,
+        o.currency,
+        cast(null as decimal(18, 4)) as score,
+        cast(null as decimal(18, 4)) as scale_max,
+        o.order_id as reference,
+        o.placed_date as occurred_date,
+        o.dt
+    from current_orders as o
+    left join keys on o.identity_key = keys.identity_key
+    where
+        o.placed_at is not null
+        and not o.is_test
+        and coalesce(o.status, 'placed') not in ('cancelled', 'voided', 'pending')
+
+),
+
+asked as (
+
+    select
+        keys.customer_id,
+        s.asked_at as occurred_at,
+        s.feedback_id || ':asked' as event_id,
+        'survey_asked' as kind,
+        s.metric as name,
+        s.source,
+        s.channel,
+        s.touchpoint,
+        cast(null as decimal(18, 4)) as amount,
+        cast(null as string) as currency,
+        cast(null as decimal(18, 4)) as score,
+        s.scale_max,
+        s.feedback_id as reference,
+        s.asked_date as occurred_date,
+        s.dt
+    from current_survey_responses as s
+    left join keys on s.identity_key = keys.identity_key
+    where s.asked_at is not null and not s.is_test
+
+),
+
+answered as (
+
+    select
+        keys.customer_id,
+        s.answered_at as occurred_at,
+        s.feedback_id as event_id,
+        'survey_answered' as kind,
+        s.metric as name,
+        s.source,
+        s.channel,
+        s.touchpoint,
+        cast(null as decimal(18, 4)) as amount,
+        cast(null as string) as currency,
+        s.score,
+        s.scale_max,
+        s.feedback_id as reference,
+        s.answered_date as occurred_date,
+        s.dt
+    from current_survey_responses as s
+    left join keys on s.identity_key = keys.identity_key
+    where s.answered_at is not null and s.score is not null and not s.is_test
+
+),
+
+opened as (
+
+    select
+        keys.customer_id,
+        g.created_at as occurred_at,
+        g.conversation_id as event_id,
+        'conversation_opened' as kind,
+        g.kind as name,
+        g.source,
+        g.channel,
+        g.touchpoint,
+        cast(null as decimal(18, 4)) as amount,
+        cast(null as string) as currency,
+        cast(null as decimal(18, 4)) as score,
+        cast(null as decimal(18, 4)) as scale_max,
+        g.conversation_id as reference,
+        g.created_date as occurred_date,
+        g.dt
+    from current_conversations as g
+    left join keys on g.identity_key = keys.identity_key
+    where g.created_at is not null and not g.is_test and coalesce(g.status, 'open') <> 'deleted'
+
+),
+
+resolved as (
+
+    select
+        keys.customer_id,
+        g.resolved_at as occurred_at,
+        g.conversation_id || ':resolved' as event_id,
+        'conversation_resolved' as kind,
+        g.kind as name,
+        g.source,
+        g.channel,
+        g.touchpoint,
+        cast(null as decimal(18, 4)) as amount,
+        cast(null as string) as currency,
+        cast(null as decimal(18, 4)) as score,
+        cast(null as decimal(18, 4)) as scale_max,
+        g.conversation_id as reference,
+        g.resolved_date as occurred_date,
+        g.dt
+    from current_conversations as g
+    left join keys on g.identity_key = keys.identity_key
+    where g.resolved_at is not null and not g.is_test and coalesce(g.status, 'open') <> 'deleted'
+
+),
+
+started as (
+
+    select
+        keys.customer_id,
+        s.started_at as occurred_at,
+        s.subscription_id as event_id,
+        'subscription_started' as kind,
+        s.plan as name,
+        s.source,
+        cast(null as string) as channel,
+        cast(null as string) as touchpoint,
+        s.mrr as amount,
+        s.currency,
+        cast(null as decimal(18, 4)) as score,
+        cast(null as decimal(18, 4)) as scale_max,
+        s.subscription_id as reference,
+        s.started_date as occurred_date,
+        s.dt
+    from current_subscriptions as s
+    left join keys on s.identity_key = keys.identity_key
+    where s.started_at is not null and not s.is_test and coalesce(s.status, 'active') <> 'incomplete'
+
+),
+
+ended as (
+
+    select
+        keys.customer_id,
+        s.ended_at as occurred_at,
+        s.subscription_id || ':ended' as event_id,
+        'subscription_ended' as kind,
+        s.plan as name,
+        s.source,
+        cast(null as string) as channel,
+        cast(null as string) as touchpoint,
+        s.mrr as amount,
+        s.currency,
+        cast(null as decimal(18, 4)) as score,
+        cast(null as decimal(18, 4)) as scale_max,
+        s.subscription_id as reference,
+        s.ended_date as occurred_date,
+        s.dt
+    from current_subscriptions as s
+    left join keys on s.identity_key = keys.identity_key
+    where s.ended_at is not null and not s.is_test and coalesce(s.status, 'active') <> 'incomplete'
+
+),
+
+behaved as (
+
+    select
+        keys.customer_id,
+        e.occurred_at,
+        e.event_id,
+        'event' as kind,
+        e.name,
+        e.source,
+        e.channel,
+        e.touchpoint,
+        e.amount,
+        e.currency,
+        cast(null as decimal(18, 4)) as score,
+        cast(null as decimal(18, 4)) as scale_max,
+        e.session_source_id as reference,
+        e.occurred_date,
+        e.dt
+    from current_events as e
+    left join keys on e.identity_key = keys.identity_key
+    where e.occurred_at is not null and not e.is_test
+
+),
+
+all_events as (
+
+    select * from contacts
+    union all
+    select * from placed
+    union all
+    select * from asked
+    union all
+    select * from answered
+    union all
+    select * from opened
+    union all
+    select * from resolved
+    union all
+    select * from started
+    union all
+    select * from ended
+    union all
+    select * from behaved
+
+)
+
+select * from all_events
