@@ -90,6 +90,9 @@ pub struct Catalog {
     pub specs: BTreeMap<String, SourceSpec>,
     pub models: BTreeMap<String, Model>,
     pub tables: BTreeMap<String, Table>,
+    /// Canonical tables; apart from the others, because models read them as `current_<table>` and
+    /// readers may get a table of the same name.
+    pub canonical_tables: BTreeMap<String, Table>,
 }
 
 impl Catalog {
@@ -111,7 +114,11 @@ impl Catalog {
                 }
                 Some((_, "toml")) => match parse_table(path, text) {
                     Ok(table) => {
-                        drop(catalog.tables.insert(table.contract.name.clone(), table));
+                        let tables = match table.canonical {
+                            Some(_) => &mut catalog.canonical_tables,
+                            None => &mut catalog.tables,
+                        };
+                        drop(tables.insert(table.contract.name.clone(), table));
                     }
                     Err(problem) => problems.push(problem),
                 },
@@ -124,7 +131,7 @@ impl Catalog {
 
     fn check(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
-        for table in self.tables.values() {
+        for table in self.tables.values().chain(self.canonical_tables.values()) {
             let contract = &table.contract;
             let mut seen = BTreeSet::new();
             for column in &contract.columns {
@@ -142,7 +149,7 @@ impl Catalog {
         }
         for model in self.models.values() {
             if let Some(target) = &model.header.canonical
-                && !self.tables.get(target).is_some_and(|table| table.canonical.is_some())
+                && !self.canonical_tables.contains_key(target)
             {
                 let message = format!("`canonical: {target}` names no canonical table");
                 problems.push(Problem::new(&model.path, message));
@@ -160,7 +167,8 @@ impl Catalog {
 
     /// Canonical tables, by name.
     pub fn canonical(&self) -> impl Iterator<Item = (&Table, &Canonical)> {
-        self.tables.values().filter_map(|table| Some((table, table.canonical.as_ref()?)))
+        let tables = self.canonical_tables.values();
+        tables.filter_map(|table| Some((table, table.canonical.as_ref()?)))
     }
 }
 

@@ -220,7 +220,8 @@ pub fn staging_hash(job: &Job, catalog: &Catalog, spec: &SourceSpec, source: usi
     hasher.part(spec.code_hash().as_str()).part(&job.time_zone);
     for model in catalog.staging_models(spec) {
         hasher.part(&model.name).part(model.code_hash.as_str());
-        let table = model.header.canonical.as_ref().and_then(|name| catalog.tables.get(name));
+        let table =
+            model.header.canonical.as_ref().and_then(|name| catalog.canonical_tables.get(name));
         if let Some(table) = table {
             hasher.part(format!("{:?}{:?}", table.contract, table.canonical));
         }

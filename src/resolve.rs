@@ -218,17 +218,25 @@ fn pin(
     for id in order {
         let Some(facts) = evidence.facts.get(*id as usize) else { continue };
         let (mut day, mut day_strength) = (facts.first, facts.first_strength);
+        let mut is_pinned = false;
         let identifier = evidence.identifier(*id);
         if is_alive(evidence, *id) {
             let key = Pin::key(salt, identifier);
             match ledger.find(&key) {
-                Some(pin) => (day, day_strength) = (pin.day, pin.strength),
+                Some(pin) => (is_pinned, day, day_strength) = (true, pin.day, pin.strength),
                 None => fresh.push(Pin { key, day, strength: day_strength }),
             }
         }
         let is_email = identifier.0 == "email";
         let born = facts.first;
-        members.push(Member { born, day, day_strength, strength: facts.strength, is_email });
+        members.push(Member {
+            born,
+            is_pinned,
+            day,
+            day_strength,
+            strength: facts.strength,
+            is_email,
+        });
     }
     ledger.extend(fresh);
     (members, ledger)

@@ -121,8 +121,7 @@ impl Context {
     pub fn contract(&self, name: &str) -> Option<&Contract> {
         let canonical = ["staged_", "current_", "versions_"]
             .iter()
-            .find_map(|kind| self.catalog.tables.get(name.strip_prefix(kind)?))
-            .filter(|table| table.canonical.is_some());
+            .find_map(|kind| self.catalog.canonical_tables.get(name.strip_prefix(kind)?));
         match name {
             ledger::REJECTS => Some(&ledger::REJECTS_CONTRACT),
             ledger::OBJECTS => Some(&ledger::OBJECTS_CONTRACT),

@@ -37,7 +37,10 @@ pub fn run(arguments: &Arguments, desk: Desk) -> Result<Exit, Failure> {
         *row = vec!["warehouse".into(), shown("warehouse", &value), warehouse.clone()];
     }
     rows.extend(process(&desk.settings));
-    let (models, tables) = (desk.catalog.models.len(), desk.catalog.tables.len());
+    let (models, tables) = (
+        desk.catalog.models.len(),
+        desk.catalog.tables.len() + desk.catalog.canonical_tables.len(),
+    );
     let last = format!(
         "\n{} is usable: {}, {}, {}\n",
         desk.path,

@@ -41,8 +41,10 @@ pub struct Edge {
 pub struct Member {
     /// First day that any record shows it.
     pub born: i32,
-    /// It may stand for its cluster: the least (day, −strength) does, ties by rank. Pinned, so it
-    /// may differ from `born`.
+    /// A former release knows it.
+    pub is_pinned: bool,
+    /// It may stand for its cluster: the least (day, −strength) does, ties by rank. Pinned at the
+    /// first release, so it may differ from `born`.
     pub day: i32,
     pub day_strength: i8,
     pub strength: i8,
@@ -106,10 +108,11 @@ impl<'a> Clusters<'a> {
         at
     }
 
-    /// Orders anchors: the older stands for both, then the stronger, then the lesser.
-    pub fn seniority(&self, of: u32) -> (i32, i8, u32) {
+    /// Orders anchors: the older stands for both, then the stronger, then the lesser. One that no
+    /// release knows never displaces one that readers have seen, however old it claims to be.
+    pub fn seniority(&self, of: u32) -> (bool, i32, i8, u32) {
         let member = self.members.get(of as usize).copied().unwrap_or_default();
-        (member.day, -member.day_strength, of)
+        (!member.is_pinned, member.day, -member.day_strength, of)
     }
 
     /// Applies one edge.

@@ -66,7 +66,7 @@ pub async fn current(
     let none = || RunError::NoTable(input.to_owned());
     let [newest_name, versions_name] = node.outputs.as_slice() else { return Err(none()) };
     let name = input.strip_prefix("staged_").unwrap_or(input);
-    let table = context.catalog.tables.get(name).ok_or_else(none)?;
+    let table = context.catalog.canonical_tables.get(name).ok_or_else(none)?;
     let merge = Merge {
         context,
         contract: table.contract.clone(),

@@ -90,7 +90,7 @@ fn cut_time<'a>(
 ) -> Option<&'a String> {
     dataset.latest_us.filter(|latest| *latest >= plan.horizon_end_us)?;
     let (_, table) = name.split_once('_')?;
-    context.catalog.tables.get(table)?.canonical.as_ref()?.times.first()
+    context.catalog.canonical_tables.get(table)?.canonical.as_ref()?.times.first()
 }
 
 /// Runs the model of a node.

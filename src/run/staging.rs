@@ -435,7 +435,7 @@ impl Mapping {
         origins: &Arc<Vec<Origin>>,
         tallies: &Arc<Mutex<Vec<Tally>>>,
     ) -> Option<Self> {
-        let table = context.catalog.tables.get(model.header.canonical.as_ref()?)?;
+        let table = context.catalog.canonical_tables.get(model.header.canonical.as_ref()?)?;
         Some(Self {
             context: Arc::clone(context),
             spec: spec.clone(),

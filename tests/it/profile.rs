@@ -275,15 +275,15 @@ fn night_one(project: &Path) {
         r#"{"data":[
         {"id":"201","email":"Ana.Perez@Example.com","phone":"20 30 40 50","first_name":"Ana","last_name":"Perez","stage":"lead","consent":"granted","updated":"2024-05-01T10:00:00Z"},
         {"id":"101","email":"a.perez@work.example","phone":null,"first_name":"A.","last_name":"Perez","stage":"subscriber","consent":null,"updated":"2024-04-01T10:00:00Z"},
-        {"id":"300","email":"noemail@example.com","phone":"20304050x","first_name":"B.","last_name":"Lund","stage":null,"consent":null,"updated":"2024-04-02T10:00:00Z"}]}"#,
+        {"id":"300","email":"noemail@example.com","phone":"call me","first_name":"B.","last_name":"Lund","stage":null,"consent":null,"updated":"2024-04-02T10:00:00Z"}]}"#,
     );
     write(
         project,
         "raw/asknicely/dt=2024-05-27/r.json",
         r#"{"data":[
         {"response_id":"1","contact_id":"9","email":"ana.perez@example.com","answer":"9","question_type":"nps","sent":"1716883200","responded":"1716890123"},
-        {"response_id":"2","contact_id":"9","email":"ana.perez@example.com","answer":"3","question_type":"nps","sent":"1716883300","responded":"1716990123"},
-        {"response_id":"3","contact_id":null,"email":"info@example.com","answer":"7","question_type":"nps","sent":"1716883300","responded":"1716990123"}]}"#,
+        {"response_id":"2","contact_id":"9","email":"ana.perez@example.com","answer":"3","question_type":"nps","sent":"1716883300","responded":"1716893723"},
+        {"response_id":"3","contact_id":null,"email":"info@example.com","answer":"7","question_type":"nps","sent":"1716883300","responded":"1716893723"}]}"#,
     );
     write(
         project,

@@ -314,7 +314,11 @@ fn the_ledger_keeps_ids_when_older_data_comes_late() {
     late.push(record(3, "shop", &["email:ana@example.com"]));
     let second = resolve_with(&late, first.ledger());
     assert_eq!(customer(&second, "crm_id:1"), customer(&first, "crm_id:1"));
-    // Without the ledger the older e-mail would have named her.
+    // An identifier that nobody knew is no reason to rename her, however old it is.
+    late.push(record(2, "shop", &["external_id:older", "email:ana@example.com"]));
+    let third = resolve_with(&late, first.ledger());
+    assert_eq!(customer(&third, "external_id:older"), customer(&first, "crm_id:1"));
+    // Without the ledger the older ones would have named her.
     assert_ne!(customer(&resolve(&late), "crm_id:1"), customer(&first, "crm_id:1"));
     assert_eq!(second.ledger(), first.ledger(), "nothing new was pinned");
 }

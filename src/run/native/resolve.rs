@@ -62,7 +62,7 @@ pub async fn resolve(bench: &Bench<'_>) -> Result<Vec<Dataset>, RunError> {
 /// The sets of identifiers of a table, each with its first and last day; the former versions of a
 /// record say when an identifier was first seen, only the newest says who it belongs to.
 async fn records(bench: &Bench<'_>, table: &str, evidence: &mut Evidence) -> Result<(), RunError> {
-    let catalog = &bench.context.catalog.tables;
+    let catalog = &bench.context.catalog.canonical_tables;
     let Some(canonical) = catalog.get(table).and_then(|table| table.canonical.as_ref()) else {
         return Ok(());
     };
