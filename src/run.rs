@@ -158,6 +158,9 @@ pub async fn run(context: Arc<Context>, as_of: Option<NaiveDate>) -> Result<Outc
 }
 
 async fn leased(context: &Arc<Context>, as_of: Option<NaiveDate>) -> Result<Outcome, RunError> {
+    if context.settings.without_lease {
+        return plan_and_do(context, as_of).await;
+    }
     let lease = lease::Lease::take(&context.store, &context.settings.run_id).await?;
     let done = plan_and_do(context, as_of).await;
     if let Err(error) = lease.give_back().await {

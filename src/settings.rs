@@ -27,6 +27,8 @@ pub struct Settings {
     pub store_options: BTreeMap<String, String>,
     /// Secret that customer ids are made under, in hex.
     pub identity_salt: Option<String>,
+    /// Runs without asking whether another run is at work; the commit still keeps both right.
+    pub without_lease: bool,
     /// Names the run; the only other thing a clock and the process id go into.
     pub run_id: String,
     pub clock: Clock,
@@ -124,6 +126,7 @@ pub fn resolve(
         scratch,
         store_options,
         identity_salt: salt,
+        without_lease: false,
         run_id: run_id(),
         clock: Clock::default(),
         overrides: overrides(variables),

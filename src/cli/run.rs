@@ -11,6 +11,7 @@ use super::output::{columns, count, plural, print};
 use super::{Desk, Exit, Failure};
 use crate::run::stop::{Signal, Stop};
 use crate::run::{self, Outcome, RunError};
+use crate::settings::Settings;
 
 /// After a signal a step gets so long to end; then it is dropped, and made anew next time.
 const GRACE: Duration = Duration::from_secs(20);
@@ -29,10 +30,14 @@ pub struct Arguments {
     /// Exit with 99 instead of 0 when there was nothing to do
     #[arg(long, value_name = "CODE", value_parser = ["99"])]
     skip_exit_code: Option<String>,
+    /// Run even while another run holds the lease; the commit still lets one of them win
+    #[arg(long)]
+    no_lease: bool,
 }
 
 pub async fn run(arguments: Arguments, desk: Desk) -> Result<Exit, Failure> {
-    let mut context = run::open(&arguments.job, desk.settings)?;
+    let settings = Settings { without_lease: arguments.no_lease, ..desk.settings };
+    let mut context = run::open(&arguments.job, settings)?;
     context.record.progress = desk.progress;
     let context = Arc::new(context);
     let stop = context.stop.clone();

@@ -117,6 +117,9 @@ impl ObjectStore for Faulty {
     }
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
+        if self.rule.lock().expect("a rule")(to, &PutMode::Overwrite).is_some() {
+            return Err(generic("connection reset"));
+        }
         self.inner.copy_opts(from, to, options).await
     }
 }

@@ -8,6 +8,7 @@ mod extract;
 mod faulty;
 mod fold;
 mod kernel;
+mod killed;
 mod laws;
 mod lease;
 mod profile;

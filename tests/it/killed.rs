@@ -1,0 +1,97 @@
+//! A run that dies at any of its writes leaves the old release or the new one, and the next run
+//! finishes its work.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use cxmart::engine::{Engine, Limits};
+use cxmart::run::work::Work;
+use cxmart::run::{Context, RunError};
+use cxmart::state::{Release, StateReader};
+use cxmart::storage::Store;
+use url::Url;
+
+use crate::faulty::{Fault, Faulty};
+use crate::project::Project;
+
+/// Memory that takes so many writes, and then none.
+fn dying(writes: usize) -> (Store, Arc<AtomicUsize>) {
+    let left = Arc::new(AtomicUsize::new(writes));
+    let count = Arc::clone(&left);
+    let rule = move |_: &_, _: &_| {
+        let spend = |left: usize| left.checked_sub(1);
+        let spent = count.fetch_update(Ordering::SeqCst, Ordering::SeqCst, spend);
+        spent.is_err().then_some(Fault::Lost)
+    };
+    let url = Url::parse("memory:///").expect("a url");
+    (Store::over(Arc::new(Faulty::new(rule)), &url), left)
+}
+
+async fn run(project: &Project, store: &Store) -> Result<(), RunError> {
+    let mut context: Context = project.open();
+    context.work = Work::new(store, None, "test").expect("scratch");
+    let limits = Limits {
+        memory_bytes: 1 << 28,
+        scratch: context.work.scratch.join("engine"),
+        spill_bytes_max: 1 << 30,
+    };
+    context.engine = Engine::new(store, &limits).expect("an engine");
+    context.store = store.clone();
+    // A killed process is known to be dead; this one lives on.
+    context.settings.without_lease = true;
+    cxmart::run::run(Arc::new(context), None).await.map(|_| ())
+}
+
+async fn latest(store: &Store) -> Option<Release> {
+    StateReader::new(store.clone()).latest().await.expect("readable state")
+}
+
+/// Content of all published tables, and that every file of them is there and whole.
+async fn content(store: &Store, release: &Release) -> BTreeMap<String, String> {
+    for file in release.tables.values().flat_map(|table| &table.files) {
+        store.read_verified(&file.path, &file.file_hash).await.expect("a whole file");
+    }
+    release.tables.iter().map(|(name, t)| (name.clone(), t.content_hash.to_string())).collect()
+}
+
+/// Goal: whatever write a night dies at, readers keep a whole release, and a second try gives what
+/// an undisturbed night gives. Method: one good night, then a second one that may write n times,
+/// for every seventh n up to what it needs, then once more without limit.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_night_that_dies_at_any_write_is_finished_by_the_next_run() {
+    let project = Project::new("");
+    project.night("2024-05-28", 1, &[9, 3, 10]);
+    let (undisturbed, _) = dying(usize::MAX);
+    run(&project, &undisturbed).await.expect("the first night");
+    let before = content(&undisturbed, &latest(&undisturbed).await.expect("a release")).await;
+    project.night("2024-05-29", 3, &[2, 8]);
+    run(&project, &undisturbed).await.expect("the second night");
+    let after = content(&undisturbed, &latest(&undisturbed).await.expect("a release")).await;
+    assert_ne!(before, after);
+
+    let second = project.path().join("raw/dt=2024-05-29/responses.json");
+    let text = std::fs::read_to_string(&second).expect("the second night's object");
+    let (mut died, mut writes) = (0, 0);
+    loop {
+        std::fs::remove_file(&second).expect("removed");
+        let (store, left) = dying(usize::MAX);
+        run(&project, &store).await.expect("the first night");
+        std::fs::write(&second, &text).expect("written");
+        left.store(writes, Ordering::SeqCst);
+        let outcome = run(&project, &store).await;
+        let seen = content(&store, &latest(&store).await.expect("a release")).await;
+        assert!(seen == before || seen == after, "readers saw a mix after {writes} writes");
+        if outcome.is_ok() {
+            assert_eq!(seen, after);
+            break;
+        }
+        died += 1;
+        left.store(usize::MAX, Ordering::SeqCst);
+        run(&project, &store).await.expect("the next run");
+        let seen = content(&store, &latest(&store).await.expect("a release")).await;
+        assert_eq!(seen, after, "after {writes} writes");
+        writes += 7;
+    }
+    assert!(died > 5, "the sweep died only {died} times");
+}
