@@ -2,5 +2,6 @@
 //!
 //! Plain functions without IO; `run::native` reads their inputs by SQL and writes what they give.
 
+pub mod clv;
 pub mod fold;
 pub mod kernel;

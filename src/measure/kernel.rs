@@ -4,8 +4,11 @@
 //! that hands rows over in canonical order gets the same digits on every run. Each public function
 //! names the paper and equation that it computes.
 
+pub mod bgnbd;
 pub mod change;
+pub mod gamma_gamma;
 pub mod interval;
 pub mod kaplan_meier;
+pub mod optimise;
 pub mod sample;
 pub mod special;

@@ -3,6 +3,7 @@
 mod check;
 mod cli;
 mod clients;
+mod clv;
 mod demo;
 mod extract;
 mod faulty;
