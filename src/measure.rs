@@ -5,3 +5,4 @@
 pub mod clv;
 pub mod fold;
 pub mod kernel;
+pub mod scores;

@@ -36,7 +36,8 @@ impl Grain {
         }
     }
 
-    fn start(self, day: NaiveDate) -> NaiveDate {
+    /// First day of the period that `day` lies in.
+    pub fn start(self, day: NaiveDate) -> NaiveDate {
         let first = |month| NaiveDate::from_ymd_opt(day.year(), month, 1).unwrap_or(day);
         match self {
             Self::Day => day,
