@@ -68,6 +68,10 @@ pub enum RunError {
     #[error(transparent)]
     Fold(#[from] crate::measure::fold::FoldError),
     #[error(transparent)]
+    Clv(#[from] crate::measure::clv::ClvError),
+    #[error(transparent)]
+    Scores(#[from] crate::measure::scores::ScoresError),
+    #[error(transparent)]
     Publish(#[from] PublishError),
     #[error("records of `{object}` do not balance: {counts:?}")]
     Balance { object: String, counts: Counts },

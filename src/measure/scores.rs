@@ -162,7 +162,8 @@ fn grouped(answers: &[Answer], periods: &[Grain]) -> BTreeMap<Group, Cells> {
         if !answer.scale.holds(answer.score) {
             continue;
         }
-        let score = if answer.is_effort { answer.scale.inverted(answer.score) } else { answer.score };
+        let score =
+            if answer.is_effort { answer.scale.inverted(answer.score) } else { answer.score };
         for grain in periods {
             let group = Group {
                 metric: answer.metric.clone(),
@@ -263,13 +264,8 @@ impl<'a> Side<'a> {
 fn correct(scores: &mut [Score]) {
     let mut families: BTreeMap<(&str, i64, &str, i32, String), Vec<usize>> = BTreeMap::new();
     for (i, score) in scores.iter().enumerate() {
-        let family = (
-            score.definition,
-            score.version,
-            score.grain,
-            score.start,
-            score.dimension.clone(),
-        );
+        let family =
+            (score.definition, score.version, score.grain, score.start, score.dimension.clone());
         families.entry(family).or_default().push(i);
     }
     for members in families.into_values() {

@@ -75,4 +75,22 @@ pub static NATIVE: &[Native] = &[
         version: 1,
         options: |job| format!("{:?}{:?}", job.clv.fit_until, job.metrics),
     },
+    Native {
+        name: "clv",
+        inputs: &["customer_purchases", "run"],
+        outputs: &["customer_lifetime_value", "clv_model_parameters"],
+        version: 1,
+        options: |job| format!("{:?}{:?}{:?}", job.clv, job.currency, job.metrics.inactive_days),
+    },
+    Native {
+        name: "scores",
+        inputs: &["survey_answers"],
+        outputs: &["experience_scores"],
+        version: 1,
+        options: |job| {
+            let metrics = &job.metrics;
+            let options = (metrics.confidence, metrics.min_cell, &metrics.periods);
+            format!("{options:?}{:?}", metrics.dimensions)
+        },
+    },
 ];

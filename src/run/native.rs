@@ -2,10 +2,12 @@
 //!
 //! One file a room in `native/`; what each reads and makes is declared in `plan::native`.
 
+pub mod clv;
 pub mod folds;
 pub mod profile;
 pub mod resolve;
 pub mod rows;
+pub mod scores;
 pub mod timeline;
 
 use std::sync::Arc;
@@ -124,6 +126,8 @@ pub async fn run(
         "profile" => profile::profile(&bench).await,
         "timeline" => timeline::timeline(&bench).await,
         "folds" => folds::folds(&bench).await,
+        "clv" => clv::clv(&bench).await,
+        "scores" => scores::scores(&bench).await,
         other => Err(RunError::NoTable(other.to_owned())),
     }
 }

@@ -16,6 +16,7 @@ mod profile;
 mod project;
 mod publish;
 mod resolve;
+mod scores;
 mod skeleton;
 mod stage;
 mod storage;

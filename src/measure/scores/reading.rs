@@ -82,7 +82,9 @@ const fn definition(
 pub const DEFINITIONS: [Definition; 11] = [
     definition("nps", "nps", |scale| nps(scale, 6)),
     definition("nps_strict5", "nps", |scale| nps(scale, 5)),
-    definition("ltr_mean", "nps", |scale| nps(scale, 6).and(Some(Reading::Mean { favourable: None }))),
+    definition("ltr_mean", "nps", |scale| {
+        nps(scale, 6).and(Some(Reading::Mean { favourable: None }))
+    }),
     definition("enps", "enps", |scale| nps(scale, 6)),
     definition("csat", "csat", |scale| share(csat(scale))),
     definition("csat_mean", "csat", |scale| mean(csat(scale))),

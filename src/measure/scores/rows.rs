@@ -79,7 +79,8 @@ pub fn batch(scores: &[Score]) -> Result<RecordBatch, ScoresError> {
     let whole = |of: fn(&Score) -> i64| -> ArrayRef {
         Arc::new(scores.iter().map(|score| Some(of(score))).collect::<Int64Array>())
     };
-    let bucket = |i: usize| count(&move |score: &Score| score.nps.and_then(|of| of.get(i).copied()));
+    let bucket =
+        |i: usize| count(&move |score: &Score| score.nps.and_then(|of| of.get(i).copied()));
     let start: Date32Array = scores.iter().map(|score| Some(score.start)).collect();
     let hidden: BooleanArray = scores.iter().map(|score| Some(score.is_suppressed)).collect();
     let columns = vec![

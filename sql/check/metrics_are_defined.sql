@@ -1,0 +1,23 @@
+-- Each row is a metric that is published and that the registry does not explain.
+with
+
+published as (
+
+    select definition_id, definition_version from experience_scores
+    union all
+    select definition_id, definition_version from customer_lifetime_value
+    union all
+    select definition_id, definition_version from clv_model_parameters
+
+)
+
+select distinct
+    published.definition_id,
+    published.definition_version
+from published
+left join metric_definitions
+    on
+        published.definition_id = metric_definitions.definition_id
+        and published.definition_version
+        = metric_definitions.definition_version
+where metric_definitions.definition_id is null

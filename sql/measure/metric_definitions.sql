@@ -1,0 +1,259 @@
+-- One row per version of a metric: what its number means.
+-- grain: definition_id, definition_version
+with
+
+definitions as (
+
+    select
+        'nps' as definition_id,
+        cast(1 as bigint) as definition_version,
+        'Net Promoter Score' as name,
+        '100 x (promoters - detractors) / n' as formula,
+        '0-10 only: promoters 9-10, passives 7-8, detractors 0-6' as scale_rule,
+        'Reichheld 2003; interval: Rocks 2016, adjusted Wald' as authority,
+        'metrics.confidence, metrics.min_cell, metrics.periods, metrics.dimensions' as options_read,
+        date '2026-11-01' as since
+
+    union all
+
+    select
+        'nps_strict5' as definition_id,
+        cast(1 as bigint) as definition_version,
+        'Net Promoter Score, detractors 0-5' as name,
+        '100 x (promoters - detractors) / n; sixes count in n only, as neither' as formula,
+        '0-10 only: promoters 9-10, detractors 0-5' as scale_rule,
+        'Reading used by some vendors' as authority,
+        'metrics.confidence, metrics.min_cell, metrics.periods, metrics.dimensions' as options_read,
+        date '2026-11-01' as since
+
+    union all
+
+    select
+        'ltr_mean' as definition_id,
+        cast(1 as bigint) as definition_version,
+        'Mean likelihood to recommend' as name,
+        'mean answer' as formula,
+        '0-10 only' as scale_rule,
+        'Student interval of a mean' as authority,
+        'metrics.confidence, metrics.min_cell, metrics.periods, metrics.dimensions' as options_read,
+        date '2026-11-01' as since
+
+    union all
+
+    select
+        'enps' as definition_id,
+        cast(1 as bigint) as definition_version,
+        'Employee Net Promoter Score' as name,
+        'as nps, of employees; never pooled with customers' as formula,
+        '0-10 only: promoters 9-10, passives 7-8, detractors 0-6' as scale_rule,
+        'Reichheld 2003; interval: Rocks 2016, adjusted Wald' as authority,
+        'metrics.confidence, metrics.min_cell, metrics.periods, metrics.dimensions' as options_read,
+        date '2026-11-01' as since
+
+    union all
+
+    select
+        'csat' as definition_id,
+        cast(1 as bigint) as definition_version,
+        'Customer satisfaction' as name,
+        '100 x favourable / n' as formula,
+        'favourable: 4-5 of 1-5, 6-7 of 1-7, 9-10 of 1-10, 3 of 1-3, 1 of 0-1; other scales have no share' as scale_rule,
+        'Top-two-box convention; interval: Wilson 1927' as authority,
+        'metrics.confidence, metrics.min_cell, metrics.periods, metrics.dimensions' as options_read,
+        date '2026-11-01' as since
+
+    union all
+
+    select
+        'csat_mean' as definition_id,
+        cast(1 as bigint) as definition_version,
+        'Mean customer satisfaction' as name,
+        'mean answer' as formula,
+        'any; scales are never mixed' as scale_rule,
+        'Student interval of a mean' as authority,
+        'metrics.confidence, metrics.min_cell, metrics.periods, metrics.dimensions' as options_read,
+        date '2026-11-01' as since
+
+    union all
+
+    select
+        'ces' as definition_id,
+        cast(1 as bigint) as definition_version,
+        'Customer effort score' as name,
+        '100 x favourable / n; questions about effort are inverted first' as formula,
+        'favourable: 5-7 of 1-7, 4-5 of 1-5; other scales have no share' as scale_rule,
+        'CES 2.0 (CEB 2013); interval: Wilson 1927' as authority,
+        'metrics.confidence, metrics.min_cell, metrics.periods, metrics.dimensions' as options_read,
+        date '2026-11-01' as since
+
+    union all
+
+    select
+        'ces_mean' as definition_id,
+        cast(1 as bigint) as definition_version,
+        'Mean ease' as name,
+        'mean answer; questions about effort are inverted first' as formula,
+        'any; scales are never mixed' as scale_rule,
+        'Student interval of a mean' as authority,
+        'metrics.confidence, metrics.min_cell, metrics.periods, metrics.dimensions' as options_read,
+        date '2026-11-01' as since
+
+    union all
+
+    select
+        'ces_norm' as definition_id,
+        cast(1 as bigint) as definition_version,
+        'Mean ease, 0 to 1' as name,
+        'mean of (answer - min) / (max - min); questions about effort are inverted first' as formula,
+        'any; the only reading of ease that may be compared across scales' as scale_rule,
+        'Student interval of a mean' as authority,
+        'metrics.confidence, metrics.min_cell, metrics.periods, metrics.dimensions' as options_read,
+        date '2026-11-01' as since
+
+    union all
+
+    select
+        'star' as definition_id,
+        cast(1 as bigint) as definition_version,
+        'Mean stars' as name,
+        'mean answer; the answers of 4 and 5 are counted in favourable' as formula,
+        'any; scales are never mixed' as scale_rule,
+        'Student interval of a mean' as authority,
+        'metrics.confidence, metrics.min_cell, metrics.periods, metrics.dimensions' as options_read,
+        date '2026-11-01' as since
+
+    union all
+
+    select
+        'star_share' as definition_id,
+        cast(1 as bigint) as definition_version,
+        'Share of 4 and 5 stars' as name,
+        '100 x favourable / n' as formula,
+        '1-5 only: favourable 4-5' as scale_rule,
+        'Wilson 1927' as authority,
+        'metrics.confidence, metrics.min_cell, metrics.periods, metrics.dimensions' as options_read,
+        date '2026-11-01' as since
+
+    union all
+
+    select
+        'clv' as definition_id,
+        cast(1 as bigint) as definition_version,
+        'Customer lifetime value' as name,
+        'several readings side by side: clv_simple, clv_margin, clv_contractual, clv_probabilistic; decile 1 is the best tenth by clv_probabilistic, else clv_simple' as formula,
+        cast(null as string) as scale_rule,
+        'this job' as authority,
+        'clv, currency, metrics.inactive_days' as options_read,
+        date '2026-11-01' as since
+
+    union all
+
+    select
+        'clv_simple' as definition_id,
+        cast(1 as bigint) as definition_version,
+        'Lifetime value, textbook' as name,
+        'revenue of the last 365 days x (years since the first purchase + 1 / yearly churn) - acquisition cost; yearly churn is 1 - exp(-h), h = customers lost per year lived, where a life ends inactive_days after the last purchase or is still open' as formula,
+        cast(null as string) as scale_rule,
+        'textbook: annual revenue x years of relationship - acquisition cost' as authority,
+        'clv.acquisition_cost, currency, metrics.inactive_days' as options_read,
+        date '2026-11-01' as since
+
+    union all
+
+    select
+        'clv_margin' as definition_id,
+        cast(1 as bigint) as definition_version,
+        'Lifetime value on gross profit' as name,
+        'as clv_simple, with revenue x margin' as formula,
+        cast(null as string) as scale_rule,
+        'textbook' as authority,
+        'clv.margin, clv.acquisition_cost, currency, metrics.inactive_days' as options_read,
+        date '2026-11-01' as since
+
+    union all
+
+    select
+        'clv_contractual' as definition_id,
+        cast(1 as bigint) as definition_version,
+        'Lifetime value of a subscription' as name,
+        'sum over payments of margin x survival, discounted, less acquisition cost; not computed yet, always null' as formula,
+        cast(null as string) as scale_rule,
+        'Fader & Hardie 2007 (sBG)' as authority,
+        '' as options_read,
+        date '2026-11-01' as since
+
+    union all
+
+    select
+        'clv_probabilistic' as definition_id,
+        cast(1 as bigint) as definition_version,
+        'Expected margin over the horizon' as name,
+        'purchase days expected (BG/NBD) x spend expected (Gamma-Gamma) x margin, over clv.horizon_days in equal steps of about a month, each discounted from its end; purchases of one local day are one, the first is neither in frequency nor in spend' as formula,
+        cast(null as string) as scale_rule,
+        'Fader, Hardie & Lee 2005; Fader & Hardie 2013' as authority,
+        'clv.fit_until, clv.unit_days, clv.horizon_days, clv.discount_rate, clv.margin, currency' as options_read,
+        date '2026-11-01' as since
+
+    union all
+
+    select
+        'churn_gross' as definition_id,
+        cast(1 as bigint) as definition_version,
+        'Gross churn' as name,
+        'customers of the start of the period who churned in it / customers at its start' as formula,
+        cast(null as string) as scale_rule,
+        'textbook; interval: Wilson 1927' as authority,
+        'metrics.inactive_days, metrics.grace_days' as options_read,
+        date '2026-11-01' as since
+
+    union all
+
+    select
+        'churn_net' as definition_id,
+        cast(1 as bigint) as definition_version,
+        'Net churn' as name,
+        '(customers at the start - customers at the end) / customers at the start; hides new customers and can be negative' as formula,
+        cast(null as string) as scale_rule,
+        'textbook' as authority,
+        'metrics.inactive_days, metrics.grace_days' as options_read,
+        date '2026-11-01' as since
+
+    union all
+
+    select
+        'retention' as definition_id,
+        cast(1 as bigint) as definition_version,
+        'Retention of a cohort' as name,
+        'customers of the cohort who are active in the bucket / size of the cohort; kind says bounded, unbounded, calendar or rolling' as formula,
+        cast(null as string) as scale_rule,
+        'textbook; interval: Wilson 1927' as authority,
+        'metrics.cohorts' as options_read,
+        date '2026-11-01' as since
+
+    union all
+
+    select
+        'journey_stage' as definition_id,
+        cast(1 as bigint) as definition_version,
+        'Journey stage' as name,
+        'stage that a customer entered by the jobs ordered rules and has not left' as formula,
+        cast(null as string) as scale_rule,
+        'this job' as authority,
+        'stages' as options_read,
+        date '2026-11-01' as since
+
+    union all
+
+    select
+        'stage_conversion' as definition_id,
+        cast(1 as bigint) as definition_version,
+        'Stage conversion' as name,
+        'customers who entered the next stage within conversion_days / customers who entered the stage' as formula,
+        cast(null as string) as scale_rule,
+        'this job; interval: Wilson 1927' as authority,
+        'stages' as options_read,
+        date '2026-11-01' as since
+
+)
+
+select * from definitions
