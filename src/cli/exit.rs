@@ -8,6 +8,7 @@ use crate::engine::EngineError;
 use crate::extract::ExtractError;
 use crate::job::Problem;
 use crate::measure::fold::FoldError;
+use crate::measure::scores::ScoresError;
 use crate::plan::PlanError;
 use crate::publish::PublishError;
 use crate::resolve::ResolveError;
@@ -246,6 +247,8 @@ fn of_run(error: &RunError) -> Exit {
             FoldError::Stage { .. } => Exit::Config,
             _ => Exit::Bug,
         },
+        RunError::Scores(ScoresError::Dimension(_)) => Exit::Config,
+        RunError::Clv(_) | RunError::Scores(_) => Exit::Bug,
         RunError::Publish(error) => match error {
             PublishError::Storage(error) => of_storage(error),
             PublishError::Clash { .. } => Exit::Bug,
