@@ -7,6 +7,7 @@ pub mod finish;
 mod frame;
 mod handover;
 pub mod number;
+mod refuse;
 pub mod text;
 pub mod time;
 pub mod types;
@@ -14,6 +15,7 @@ pub mod types;
 use std::collections::BTreeMap;
 
 pub use self::finish::{Origin, finish};
+pub use self::refuse::{Refused, refuse};
 pub use self::types::{Typing, type_chunk};
 
 use chrono_tz::Tz;

@@ -148,20 +148,20 @@ pub fn write_rejects(
     let number = |value: &dyn Fn(&PlacedReject) -> i64| -> ArrayRef {
         Arc::new(Int64Array::from_iter_values(rejects.iter().map(value)))
     };
-    let origin = |reject: &PlacedReject| origins.get(reject.0);
+    let origin = |reject: &PlacedReject| origins.get(reject.object);
     let account = context.job.sources.get(of.source).map_or("", |source| source.account.as_str());
     let (source, entity) = of.spec.split_once('/').unwrap_or((of.spec.as_str(), ""));
     let columns: Vec<ArrayRef> = vec![
         text(&|reject| origin(reject).map(|o| o.url.clone()).unwrap_or_default()),
         number(&|reject| origin(reject).map_or(0, |o| o.version)),
-        number(&|reject| int(reject.1.record_number)),
-        text(&|reject| reject.1.rule.to_owned()),
-        text(&|reject| reject.1.column.clone().unwrap_or_default()),
+        number(&|reject| int(reject.record_number)),
+        text(&|reject| reject.rule.clone()),
+        text(&|reject| reject.column.clone()),
         text(&|_| source.to_owned()),
         text(&|_| entity.to_owned()),
         text(&|_| account.to_owned()),
-        number(&|reject| i64::from(reject.1.value_only)),
-        text(&|reject| reject.1.text.clone()),
+        number(&|reject| i64::from(reject.value_only)),
+        text(&|reject| reject.text.clone()),
     ];
     let rows = batch(&REJECTS_CONTRACT, columns)?;
     let scratch = context.work.folder(fingerprint).join("rejects");

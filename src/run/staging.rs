@@ -21,7 +21,7 @@ use crate::engine::EngineError;
 use crate::extract::{self, Fetched, Reject};
 use crate::plan::graph::staged;
 use crate::plan::{self, Batch, Found, Plan};
-use crate::stage::{self, Origin, RECORD_BITS, Typing};
+use crate::stage::{self, Origin, RECORD_BITS, Refused, Typing};
 use crate::state::{Counts, ObjectEntry, Release};
 use crate::table::dataset::Dataset;
 use crate::table::hash::{Hash, Hasher};
@@ -194,8 +194,8 @@ async fn fetch(
 struct Tally {
     read: u64,
     duplicate: u64,
-    rejected: u64,
     skipped: u64,
+    rejected: Bits,
     used: Bits,
 }
 
@@ -218,6 +218,16 @@ impl Bits {
 
     fn count(&self) -> u64 {
         self.words.iter().map(|word| u64::from(word.count_ones())).sum()
+    }
+
+    /// How many are in this set and not in the other.
+    fn count_without(&self, other: &Self) -> u64 {
+        let others = other.words.iter().copied().chain(std::iter::repeat(0));
+        self.words
+            .iter()
+            .zip(others)
+            .map(|(word, other)| u64::from((word & !other).count_ones()))
+            .sum()
     }
 }
 
@@ -251,19 +261,25 @@ async fn decode_and_map(
         senders,
     };
     let decoding = tokio::task::spawn_blocking(move || decoder.run(ready));
-    let mut datasets = Vec::new();
+    let (mut datasets, mut refused) = (Vec::new(), Vec::new());
     let mut failed = None;
     for task in tasks {
         match task.await.map_err(RunError::Thread)? {
-            Ok((name, written)) => datasets.push((name, written)),
+            Ok(mapped) => {
+                datasets.push((mapped.name, mapped.written));
+                refused.extend(mapped.rejects);
+            }
             Err(error) => failed = failed.or(Some(error)),
         }
     }
     // The decoder's own error comes first: a model fails of it when its rows stop short.
-    let (ready, rejects) = decoding.await.map_err(RunError::Thread)??;
+    let (ready, mut rejects) = decoding.await.map_err(RunError::Thread)??;
     if let Some(error) = failed {
         return Err(error);
     }
+    rejects.extend(refused);
+    rejects.sort();
+    rejects.dedup_by(|a, b| a.subject() == b.subject());
     let rejects = ledger::write_rejects(context, batch, &origins, &rejects, fingerprint)?;
     datasets.push((ledger::REJECTS.to_owned(), rejects));
     let mut kept = Vec::new();
@@ -312,14 +328,16 @@ fn entries(
             let _ = std::fs::remove_file(&object.fetched.file);
         }
         let used = tally.used.count();
-        let told = tally.duplicate + tally.rejected + tally.skipped + used;
+        // A record of which one row was refused and another used was used.
+        let rejected = tally.rejected.count_without(&tally.used);
+        let told = tally.duplicate + rejected + tally.skipped + used;
         // What the decoder gave and no model used was filtered by SQL.
         let filtered = tally.read.checked_sub(told);
         let counts = Counts {
             read: tally.read,
             used,
             duplicate: tally.duplicate,
-            rejected: tally.rejected,
+            rejected,
             skipped: tally.skipped + filtered.unwrap_or(0),
         };
         if !counts.balances() {
@@ -364,7 +382,33 @@ struct Decoder {
 }
 
 /// A reject with its object's place in the batch.
-pub type PlacedReject = (usize, Reject);
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PlacedReject {
+    pub object: usize,
+    pub record_number: u64,
+    pub rule: String,
+    pub column: String,
+    pub text: String,
+    pub value_only: bool,
+}
+
+impl PlacedReject {
+    fn new(object: usize, reject: Reject) -> Self {
+        Self {
+            object,
+            record_number: reject.record_number,
+            rule: reject.rule.to_owned(),
+            column: reject.column.unwrap_or_default(),
+            text: reject.text,
+            value_only: reject.value_only,
+        }
+    }
+
+    /// What a reject is about: a record that gives several rows breaks a rule once.
+    fn subject(&self) -> (usize, u64, &str, &str) {
+        (self.object, self.record_number, &self.rule, &self.column)
+    }
+}
 
 impl Decoder {
     fn run(self, ready: Vec<Ready>) -> Result<(Vec<Ready>, Vec<PlacedReject>), RunError> {
@@ -388,19 +432,17 @@ impl Decoder {
             self.context.stop.check()?;
             let chunk = chunk?;
             let (rows, refused) = self.typing.chunk(i, &chunk)?;
-            let mut numbers: Vec<u64> =
-                refused.iter().filter(|r| !r.value_only).map(|r| r.record_number).collect();
-            numbers.sort_unstable();
-            numbers.dedup();
             if let Ok(mut tallies) = self.tallies.lock()
                 && let Some(tally) = tallies.get_mut(i)
             {
                 tally.read += chunk.read;
                 tally.duplicate += chunk.duplicate;
                 tally.skipped += chunk.skipped;
-                tally.rejected += numbers.len() as u64;
+                for reject in refused.iter().filter(|reject| !reject.value_only) {
+                    tally.rejected.insert(reject.record_number);
+                }
             }
-            rejects.extend(refused.into_iter().map(|reject| (i, reject)));
+            rejects.extend(refused.into_iter().map(|reject| PlacedReject::new(i, reject)));
             for sender in &self.senders {
                 // A closed channel is a model that failed; its own error is the one to tell.
                 if sender.blocking_send(Ok(rows.clone())).is_err() {
@@ -410,6 +452,24 @@ impl Decoder {
         }
         Ok(())
     }
+}
+
+/// The object's place in the batch and the record's number, from a record id.
+fn place(id: i64) -> (usize, u64) {
+    ((id >> RECORD_BITS) as usize, (id & ((1 << RECORD_BITS) - 1)) as u64)
+}
+
+fn placed(row: Refused) -> PlacedReject {
+    let (object, record_number) = place(row.record_id);
+    let Refused { rule, column, text, .. } = row;
+    PlacedReject { object, record_number, rule, column, text, value_only: false }
+}
+
+/// What a staging model made of a batch.
+struct Mapped {
+    name: String,
+    written: Vec<Written>,
+    rejects: Vec<PlacedReject>,
 }
 
 /// One staging model at work on a batch.
@@ -453,7 +513,7 @@ impl Mapping {
         self,
         receiver: mpsc::Receiver<Result<RecordBatch, EngineError>>,
         fingerprint: Hash,
-    ) -> Result<(String, Vec<Written>), RunError> {
+    ) -> Result<Mapped, RunError> {
         let session = self.context.engine.session();
         let rows = ReceiverStream::new(receiver).boxed();
         session.stream(&self.spec.raw_table(), stage::types::raw_schema(&self.spec), rows)?;
@@ -464,8 +524,11 @@ impl Mapping {
         let staging = staging_context(&self.context, self.source);
         let natural =
             (self.spec.source.as_str(), self.account.as_str(), self.spec.natural_entity());
+        let mut rejects = Vec::new();
         while let Some(batch) = answer.batches.next().await {
-            let batch = batch?;
+            let (batch, refused) = stage::refuse(&self.table.contract.name, &batch?)?;
+            self.mark_rejected(&refused);
+            rejects.extend(refused.into_iter().map(placed));
             self.mark_used(&batch);
             sink.push(&stage::finish(
                 &self.table,
@@ -478,15 +541,24 @@ impl Mapping {
         }
         let threads = self.context.settings.threads;
         let written = tokio::task::spawn_blocking(move || sink.finish(threads)).await;
-        Ok((name, written.map_err(RunError::Thread)??))
+        Ok(Mapped { name, written: written.map_err(RunError::Thread)??, rejects })
+    }
+
+    fn mark_rejected(&self, refused: &[Refused]) {
+        let Ok(mut tallies) = self.tallies.lock() else { return };
+        for (object, number) in refused.iter().map(|row| place(row.record_id)) {
+            if let Some(tally) = tallies.get_mut(object) {
+                tally.rejected.insert(number);
+            }
+        }
     }
 
     fn mark_used(&self, rows: &RecordBatch) {
         let ids = rows.column_by_name("record_id").and_then(|a| a.as_primitive_opt::<Int64Type>());
         let (Some(ids), Ok(mut tallies)) = (ids, self.tallies.lock()) else { return };
-        for id in ids.iter().flatten() {
-            if let Some(tally) = tallies.get_mut((id >> RECORD_BITS) as usize) {
-                tally.used.insert((id & ((1 << RECORD_BITS) - 1)) as u64);
+        for (object, number) in ids.iter().flatten().map(place) {
+            if let Some(tally) = tallies.get_mut(object) {
+                tally.used.insert(number);
             }
         }
     }
