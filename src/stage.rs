@@ -8,6 +8,7 @@ mod frame;
 mod handover;
 pub mod number;
 mod refuse;
+mod sum;
 pub mod text;
 pub mod time;
 pub mod types;

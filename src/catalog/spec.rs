@@ -83,7 +83,7 @@ pub struct SpecColumn {
     /// path that goes on into a text reads it as JSON. Headers match exactly, else without case
     /// and outer blanks; the same header again is `name__2`. Default: the column's own name.
     /// `option:scale_max=5` is not in the export: the option `scale_max` of the job's source, or 5,
-    /// in every row.
+    /// in every row; `option:account` is the source's account.
     #[serde(default)]
     pub from: Vec<String>,
     #[serde(rename = "type", default = "text")]
@@ -113,6 +113,10 @@ pub struct SpecColumn {
     /// Money: the column with the currency; amounts in minor units are divided by its exponent.
     #[serde(default)]
     pub minor_units_of: Option<String>,
+    /// Money: the value is JSON, and the amounts at this path are added up, over all elements of
+    /// all lists on the way: `transactions[kind=refund].amount` takes those of one kind.
+    #[serde(default)]
+    pub sum_of: Option<String>,
     /// Smallest and largest value that counts; others reject the record.
     #[serde(default)]
     pub min: Option<f64>,

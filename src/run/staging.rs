@@ -297,8 +297,12 @@ async fn decode_and_map(
 /// What staging must know of the job and of one of its sources.
 fn staging_context(context: &Context, source: usize) -> stage::Context {
     let zone = context.job.time_zone.parse().unwrap_or(chrono_tz::UTC);
-    let options = context.job.sources.get(source).map(|source| source.options.clone());
-    stage::Context { zone, options: options.unwrap_or_default() }
+    let source = context.job.sources.get(source);
+    let mut options = source.map(|source| source.options.clone()).unwrap_or_default();
+    if let Some(source) = source {
+        options.insert("account".to_owned(), source.account.clone());
+    }
+    stage::Context { zone, options }
 }
 
 fn origin(object: &Ready) -> Origin {

@@ -99,6 +99,14 @@ pub fn minor(text: &str, currency: &str) -> Result<i128, &'static str> {
     if amount % unit == 0 { Ok(amount / unit) } else { Err("too_many_decimals") }
 }
 
+/// An unscaled sum, if `decimal(18,4)` holds it.
+///
+/// # Errors
+/// It does not.
+pub fn stored(unscaled: i128) -> Result<i128, &'static str> {
+    if unscaled.abs() < LIMIT { Ok(unscaled) } else { Err("too_large") }
+}
+
 /// How many minus signs stand beside the digits; anything but a currency there is no amount.
 fn around(text: &str) -> Result<usize, &'static str> {
     let (mut minuses, mut letters) = (0, 0);

@@ -4,6 +4,7 @@
 //! only the value does where the column is `lenient`. Nothing is rounded, guessed or dropped in
 //! silence.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -19,6 +20,7 @@ use chrono_tz::Tz;
 
 use super::finish::day_number;
 use super::frame::{Cast, Frame};
+use super::sum::Path;
 use super::time::{self, Clock};
 use super::{Context, RECORD_BITS, StageError, number, text};
 use crate::catalog::SourceSpec;
@@ -84,6 +86,7 @@ struct Reader {
     mark: char,
     /// Position of the column with the currency.
     currency: Option<usize>,
+    sum_of: Option<Path>,
     min: Option<Bound>,
     max: Option<Bound>,
 }
@@ -183,6 +186,12 @@ impl Reader {
             Some(",") => ',',
             Some(other) => return Err(fail(format!("`{other}` is not a decimal mark"))),
         };
+        let sum_of = match &column.sum_of {
+            Some(path) => {
+                Some(Path::parse(path).ok_or_else(|| fail(format!("`{path}` is not a path")))?)
+            }
+            None => None,
+        };
         let zone = zone(context, column.zone.as_deref());
         let zone = zone.map_err(|name| fail(format!("`{name}` is not a time zone")))?;
         let constant = column.from.first().and_then(|from| from.strip_prefix(OPTION));
@@ -196,6 +205,7 @@ impl Reader {
             clock: Clock { unit: column.unit, formats: column.formats.clone(), zone },
             mark,
             currency,
+            sum_of,
             min: column.min.map(Bound::new),
             max: column.max.map(Bound::new),
             column: column.clone(),
@@ -251,12 +261,16 @@ impl Reader {
                 Arc::new(each(text, &mut found, float).collect::<Float64Array>())
             }
             SpecKind::Decimal | SpecKind::Money => {
-                let amount = |row: usize, text: &str| match (currency, self.column.kind) {
+                let one = |row: usize, text: &str| match (currency, self.column.kind) {
                     (Some(of), _) => {
                         number::minor(text, if of.is_valid(row) { of.value(row) } else { "" })
                     }
                     (None, SpecKind::Money) => number::money(text, self.mark),
                     (None, _) => number::decimal(text, self.mark),
+                };
+                let amount = |row: usize, text: &str| match &self.sum_of {
+                    Some(path) => number::stored(path.sum(text, |text| one(row, text))?),
+                    None => one(row, text),
                 };
                 let amounts = each(text, &mut found, amount).collect::<Decimal128Array>();
                 Arc::new(amounts.with_precision_and_scale(DECIMAL.0, DECIMAL.1)?)
@@ -407,14 +421,27 @@ impl Findings {
         self.rejects.push((row, Reject { record_number: 0, rule, column, text, value_only }));
     }
 
+    /// A record leaves with all its rows: sums over the ones that were left would be wrong.
+    fn whole_records(&mut self, numbers: &[u64]) {
+        let left = self.leaves.iter().zip(numbers).filter(|(leaves, _)| **leaves);
+        let left: BTreeSet<u64> = left.map(|(_, number)| *number).collect();
+        if left.is_empty() {
+            return;
+        }
+        for (leaves, number) in self.leaves.iter_mut().zip(numbers) {
+            *leaves |= left.contains(number);
+        }
+    }
+
     /// Takes the rows out and gives the chunk's rejects, with what extraction had found first.
     fn apply(
-        self,
+        mut self,
         batch: &RecordBatch,
         chunk: &RawChunk,
     ) -> Result<(RecordBatch, Vec<Reject>), ArrowError> {
         let mut rejects = chunk.rejects.clone();
-        for (row, mut reject) in self.rejects {
+        self.whole_records(&chunk.numbers);
+        for (row, mut reject) in std::mem::take(&mut self.rejects) {
             // A lost value of a row that leaves is no news of its own.
             if reject.value_only && self.leaves.get(row) == Some(&true) {
                 continue;

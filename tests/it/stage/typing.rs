@@ -196,6 +196,42 @@ fn minor_units_follow_the_currency() {
 }
 
 #[test]
+fn amounts_inside_lists_are_added_up() {
+    check(
+        "type = \"money\"\nsum_of = \"transactions[kind=refund][status=success].amount\"",
+        &[
+            (
+                r#"[{"transactions":[{"kind":"refund","status":"success","amount":"51.01"},
+                    {"kind":"refund","status":"failure","amount":"7"},
+                    {"kind":"void","status":"success","amount":"8"}]},
+                   {"transactions":[{"kind":"refund","status":"success","amount":1.5}]},
+                   {"transactions":[]}, {"transactions":null}, {}]"#,
+                "52.5100",
+            ),
+            ("[]", "0.0000"),
+            ("[{", "malformed_json"),
+            (
+                r#"{"transactions":{"kind":"refund","status":"success","amount":"x"}}"#,
+                "not_a_number",
+            ),
+        ],
+    );
+}
+
+/// A record of which one row is refused leaves with all of them; its number is told once a rule.
+#[test]
+fn rows_of_one_record_leave_together() {
+    let spec = spec("[[column]]\nname = \"c\"\ntype = \"int64\"\n");
+    let typing = Typing::new(&spec, &context()).expect("the spec can be typed");
+    let mut chunk = chunk(vec![vec![Some("1"), Some("2"), Some("x"), Some("4")]]);
+    chunk.numbers = vec![1, 2, 2, 3];
+    let (rows, rejects) = typing.chunk(0, &chunk).expect("typed");
+    assert_eq!(rows.num_rows(), 2);
+    assert_eq!(rejects.len(), 1);
+    assert_eq!((rejects[0].record_number, rejects[0].rule), (2, "not_a_number"));
+}
+
+#[test]
 fn truths() {
     for text in ["true", "TRUE", " Yes", "1", "ja", "Oui", "y"] {
         assert_eq!(one("type = \"bool\"", text), "true", "{text}");
