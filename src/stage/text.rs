@@ -5,8 +5,10 @@ use arrow::buffer::{BooleanBuffer, NullBuffer};
 
 /// Characters of a value that a reject shows.
 const SHOWN_MAX: usize = 80;
-/// Digits in a row that may name a person.
-const DIGITS_SHOWN_MAX: usize = 6;
+/// Digits in a row that name nobody.
+const DIGITS_SHOWN_MAX: usize = 4;
+/// A word this short (`N/A`, `null`) is shown where a number should stand.
+const WORD_SHOWN_MAX: usize = 4;
 /// Longest entity that is looked for, without `&` and `;`.
 const ENTITY_MAX: usize = 10;
 
@@ -94,23 +96,26 @@ pub fn is_scientific(id: &str) -> bool {
         && power.strip_prefix('+').is_some_and(digits)
 }
 
-/// What a reject shows of a value: its shape, cut short, without mail addresses, names of people
-/// or long numbers.
+/// What a reject shows of a value: cut short, without mail addresses, names of people or long
+/// numbers.
 ///
 /// `is_word` says that the column holds words of a fixed list or free text rather than numbers
-/// and times; then letters stay, else they become `x`.
+/// and times; then letters stay. A number or time keeps its digits, so that the fault is seen,
+/// unless it looks like a phone.
 pub fn shown(value: &str, is_word: bool) -> String {
     if value.contains('@') {
         return "(an e-mail address)".into();
     }
+    let has_letters = is_word || value.chars().count() <= WORD_SHOWN_MAX;
+    let has_digits = !is_word && !value.trim_start().starts_with(['+', '(']);
     let mut out = String::new();
     let mut digits = 0;
     for c in value.chars().take(SHOWN_MAX) {
         digits = if c.is_ascii_digit() { digits + 1 } else { 0 };
         out.push(match c {
-            c if is_word && digits > DIGITS_SHOWN_MAX && c.is_ascii_digit() => '#',
             c if c.is_control() => ' ',
-            c if !is_word && c.is_alphabetic() && !"TZEeNaAnxX/".contains(c) => 'x',
+            c if !has_digits && c.is_ascii_digit() && digits > DIGITS_SHOWN_MAX => '#',
+            c if !has_letters && c.is_alphabetic() => 'x',
             c => c,
         });
     }

@@ -14,7 +14,8 @@ mapped as (
 
     select
         record_id,
-        order_id || ':' || coalesce(line_id, cast(line_index as string)) as source_id,
+        -- By place, as the export by hand has no other id of a line.
+        order_id || ':' || cast(line_index as string) as source_id,
         updated_at as source_updated_at,
         extracted_at,
         is_deleted,

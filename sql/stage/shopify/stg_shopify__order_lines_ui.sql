@@ -35,7 +35,10 @@ mapped as (
         quantity,
         price as unit_price,
         line_discount as discount,
-        upper(own_currency) as currency
+        upper(own_currency) as currency,
+        case when own_order_id like '%E+%' then 'scientific_id' end as reject_rule,
+        'order_id' as reject_column,
+        own_order_id as reject_text
     from placed
     where title is not null or sku is not null
 
