@@ -252,7 +252,7 @@ fn each_run_leaves_a_report_also_one_that_failed() {
     let project = Project::new();
     assert_eq!(project.cxmart(&["run", "night"]).0, 0);
     project.write("jobs/none.toml", &JOB.replace("*.json", "*.csv").replace("night", "none"));
-    project.write("raw/dt=2024-05-30/r.json", "no json");
+    project.write("raw/dt=2024-05-30/r.json", "{\"data\": no json}");
     let (code, _, stderr) = project.cxmart(&["run", "night"]);
     assert_eq!(code, 65, "{stderr}");
     assert!(stderr.contains("error: "), "{stderr}");
