@@ -401,7 +401,7 @@ async fn ana_is_one_customer_over_five_sources() {
         ("last_nps_bucket", "detractor"),
         ("n_conversations", "2"),
         ("n_open_conversations", "1"),
-        ("n_records", "2"),
+        ("n_records", "3"),
         ("sources", "asknicely, billing, crm, desk, shop"),
     ] {
         assert_eq!(get(ana, column), expected, "{column}");
