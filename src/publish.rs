@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 
 use chrono::NaiveDate;
+use futures::{StreamExt, TryStreamExt, stream};
 
 use self::delta::Projected;
 use crate::storage::{StorageError, Store};
@@ -20,6 +21,9 @@ use crate::table::dataset::{Dataset, FileRef};
 
 /// How often a projection starts over because another run was faster.
 const PROJECT_TRIES: usize = 20;
+
+/// Files placed, or logs projected, at the same time: most of each is waiting for the store.
+const AT_ONCE: usize = 16;
 
 /// A published table: what readers were promised and the files that hold it.
 #[derive(Debug, Clone, Copy)]
@@ -114,15 +118,17 @@ pub async fn place(
     let known: BTreeMap<&str, &FileRef> =
         parent.iter().flat_map(|p| &p.files).map(|file| (file.path.as_str(), file)).collect();
     let mut placed = dataset.clone();
-    for file in &mut placed.files {
-        let wanted = path(file);
-        match known.get(wanted.as_str()) {
+    let mut fresh = Vec::new();
+    for (file, made) in placed.files.iter_mut().zip(&dataset.files) {
+        file.path = path(made);
+        match known.get(file.path.as_str()) {
             Some(named) if (named.bytes, &named.file_hash) == (file.bytes, &file.file_hash) => {}
-            Some(named) => return Err(clash(wanted, named.bytes, file.bytes)),
-            None => place_file(store, file, &wanted).await?,
+            Some(named) => return Err(clash(file.path.clone(), named.bytes, file.bytes)),
+            None => fresh.push((made, file.path.clone())),
         }
-        file.path = wanted;
     }
+    let placing = fresh.into_iter().map(|(made, wanted)| place_file(store, made, wanted));
+    stream::iter(placing).buffer_unordered(AT_ONCE).try_collect::<Vec<()>>().await?;
     Ok(placed)
 }
 
@@ -130,22 +136,22 @@ fn clash(path: String, found: u64, wanted: u64) -> PublishError {
     PublishError::Clash { path, found, wanted }
 }
 
-async fn place_file(store: &Store, file: &FileRef, wanted: &str) -> Result<(), PublishError> {
-    if let Some(found) = store.head(wanted).await? {
+async fn place_file(store: &Store, file: &FileRef, wanted: String) -> Result<(), PublishError> {
+    if let Some(found) = store.head(&wanted).await? {
         let same = found.bytes == file.bytes
-            && match store.read_verified(wanted, &file.file_hash).await {
+            && match store.read_verified(&wanted, &file.file_hash).await {
                 Ok(_) => true,
                 Err(StorageError::Damaged { .. }) => false,
                 Err(error) => return Err(error.into()),
             };
         if !same {
-            return Err(clash(wanted.to_owned(), found.bytes, file.bytes));
+            return Err(clash(wanted, found.bytes, file.bytes));
         }
     }
     if file.path == wanted {
-        store.renew(wanted).await?;
+        store.renew(&wanted).await?;
     } else {
-        store.copy(&file.path, wanted).await?;
+        store.copy(&file.path, &wanted).await?;
     }
     Ok(())
 }
@@ -188,21 +194,21 @@ where
 
 /// Whether all logs show the release; not so when another run made an entry first.
 async fn project_delta(store: &Store, shown: &Shown) -> Result<bool, PublishError> {
-    for (name, (contract, dataset)) in &shown.tables {
-        let Some(contract) = contract else { continue };
-        let shows = Some((contract, dataset));
-        let projected = delta::project(store, shown.number, shown.as_of, name, shows).await?;
-        if projected == Projected::Lost {
-            return Ok(false);
+    let folders = store.folders("tables").await?;
+    let gone = folders.iter().filter(|name| !shown.tables.contains_key(*name));
+    let gone = gone.map(|name| (name, None));
+    let there = shown.tables.iter().filter_map(|(name, (contract, dataset))| {
+        Some((name, Some((contract.as_ref()?, dataset))))
+    });
+    let project = |(name, shows): (&String, Option<(&Contract, &Dataset)>)| {
+        let name = name.clone();
+        let shows = shows.map(|(contract, dataset)| (contract.clone(), dataset.clone()));
+        async move {
+            let shows = shows.as_ref().map(|(contract, dataset)| (contract, dataset));
+            delta::project(store, shown.number, shown.as_of, &name, shows).await
         }
-    }
-    for name in store.folders("tables").await? {
-        if !shown.tables.contains_key(&name)
-            && delta::project(store, shown.number, shown.as_of, &name, None).await?
-                == Projected::Lost
-        {
-            return Ok(false);
-        }
-    }
-    Ok(true)
+    };
+    let all: Vec<_> = there.chain(gone).map(project).collect();
+    let done: Vec<Projected> = stream::iter(all).buffer_unordered(AT_ONCE).try_collect().await?;
+    Ok(!done.contains(&Projected::Lost))
 }

@@ -7,12 +7,11 @@ use std::time::Duration;
 use super::{Context, RunError, Tables, checks};
 use crate::catalog::Catalog;
 use crate::plan::{self, Plan};
-use crate::publish::{self, Published, Shown};
+use crate::publish::{self, Shown};
 use crate::state::{
     Commit, Counts, LAYOUT, ObjectEntry, Release, StateError, StateReader, StateWriter,
 };
 use crate::storage::Store;
-use crate::table::Contract;
 use crate::table::dataset::Dataset;
 use crate::upkeep::export;
 
@@ -137,15 +136,6 @@ fn shown(catalog: &Catalog, release: Release) -> Shown {
         as_of: release.as_of,
         tables: tables.map(|(name, dataset)| (name.clone(), (contract(&name), dataset))).collect(),
     }
-}
-
-/// A release's tables with the contracts this binary knows.
-pub fn published<'a>(catalog: &'a Catalog, release: &'a Release) -> Vec<Published<'a>> {
-    let with_contract = |(name, dataset): (&'a String, &'a Dataset)| {
-        let contract: &Contract = &catalog.tables.get(name)?.contract;
-        Some(Published { contract, dataset })
-    };
-    release.tables.iter().filter_map(with_contract).collect()
 }
 
 /// Copies a release to `url`, by number or the newest, as plain Parquet.

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
+use futures::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
 
 use super::UpkeepError;
@@ -12,6 +13,8 @@ use crate::table::dataset::{Dataset, FileRef};
 
 /// Written last: a reader that sees it sees the whole export.
 const DONE: &str = "_SUCCESS";
+/// Files copied at the same time; each holds at most one part of its upload in memory.
+const AT_ONCE: usize = 8;
 const MANIFEST: &str = "manifest.json";
 
 /// Content of `manifest.json`.
@@ -68,9 +71,11 @@ pub async fn export(
         tables: tables.iter().map(|(name, dataset)| (name.clone(), table(dataset))).collect(),
     };
     refuse_others(to, &manifest).await?;
-    for file in tables.values().flat_map(|dataset| &dataset.files) {
-        to.receive(from, &file.path, below(&file.path), &file.file_hash).await?;
-    }
+    let files: Vec<&FileRef> = tables.values().flat_map(|dataset| &dataset.files).collect();
+    let copy = async |file: &FileRef| {
+        to.receive(from, &file.path, below(&file.path), &file.file_hash).await
+    };
+    stream::iter(files).map(copy).buffer_unordered(AT_ONCE).try_collect::<Vec<()>>().await?;
     let text = serde_json::to_vec_pretty(&manifest)
         .map_err(|source| UpkeepError::Manifest { url: to.url().to_string(), source })?;
     to.replace(MANIFEST, text.into()).await?;

@@ -199,3 +199,76 @@ fn a_warning_about_no_check_is_a_mistake_in_the_job() {
     };
     assert!(problems[0].message.contains("`no_such_check`"), "{problems:?}");
 }
+
+/// Rows that an embedded check finds in tables given as `(name, select)`.
+async fn found(check: &str, tables: &[(&str, &str)]) -> i64 {
+    let files = cxmart::catalog::Files::embedded();
+    let sql = files.get(&format!("sql/check/{check}.sql")).expect("an embedded check");
+    let session = session(&[]);
+    for (name, select) in tables {
+        session.view(name, select).await.expect(name);
+    }
+    let check = Check {
+        name: check.into(),
+        description: String::new(),
+        severity: Severity::Block,
+        sql: sql.into(),
+        reads: Vec::new(),
+    };
+    check::run(&session, &check, &|_| false).await.expect("a finding").n_failed
+}
+
+#[tokio::test]
+async fn records_that_went_nowhere_are_found() {
+    let counts = |used: u32| {
+        format!(
+            "select 'a.csv' as object_url, 1 as object_version, 10 as n_read, {used} as n_used, \
+            1 as n_duplicate, 1 as n_rejected, 0 as n_skipped"
+        )
+    };
+    let check = "load_reconciliation_balances";
+    assert_eq!(found(check, &[("load_reconciliation", &counts(8))]).await, 0);
+    assert_eq!(found(check, &[("load_reconciliation", &counts(7))]).await, 1);
+}
+
+#[tokio::test]
+async fn a_fact_of_an_unknown_customer_is_found() {
+    let facts = |orders: &'static str| {
+        let other = "select 'c_1' as customer_id";
+        [
+            ("customers", "select 'c_1' as customer_id"),
+            ("conversations", other),
+            ("feedback", other),
+            ("interactions", other),
+            ("orders", orders),
+            ("subscriptions", other),
+        ]
+    };
+    let check = "facts_name_known_customers";
+    assert_eq!(found(check, &facts("select cast(null as string) as customer_id")).await, 0);
+    let two = "select 'c_2' as customer_id union all select 'c_2' as customer_id";
+    assert_eq!(found(check, &facts(two)).await, 1);
+}
+
+#[tokio::test]
+async fn history_that_overlaps_is_found() {
+    let stretch = |from: &str, to: &str, is_current: bool| {
+        format!(
+            "select 'c_1' as customer_id, cast('{from}' as date) as valid_from, \
+            cast({to} as date) as valid_to, {is_current} as is_current"
+        )
+    };
+    let check = "customer_history_does_not_overlap";
+    let last = stretch("2024-02-01", "null", true);
+    for (first, wanted) in [
+        (stretch("2024-01-01", "'2024-02-01'", false), 0),
+        (stretch("2024-01-01", "'2024-01-20'", false), 0),
+        (stretch("2024-01-01", "'2024-02-02'", false), 1),
+        (stretch("2024-01-01", "null", false), 1),
+        (stretch("2024-01-01", "'2024-02-01'", true), 1),
+        (stretch("2024-01-01", "'2024-01-01'", false), 1),
+    ] {
+        let rows = format!("{first} union all {last}");
+        assert_eq!(found(check, &[("customer_history", &rows)]).await, wanted, "{first}");
+    }
+}
