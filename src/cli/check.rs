@@ -9,7 +9,7 @@ use crate::run::{self, checks};
 
 /// Ask the checks of the newest release again; nothing is written
 #[derive(Debug, clap::Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// Path of a job file, or the name of one in jobs/
     job: String,
     /// How the findings are written
@@ -17,7 +17,7 @@ pub struct Arguments {
     format: Format,
 }
 
-pub async fn run(arguments: Arguments, desk: Desk) -> Result<Exit, Failure> {
+pub(super) async fn run(arguments: Arguments, desk: Desk) -> Result<Exit, Failure> {
     let context = run::open(&arguments.job, desk.settings)?;
     let findings = checks::recheck(&context).await?;
     match arguments.format {

@@ -6,7 +6,7 @@ use crate::run::{self, release};
 
 /// Copy a release to an empty folder as plain Parquet, with a manifest
 #[derive(Debug, clap::Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// Path of a job file, or the name of one in jobs/
     job: String,
     /// The folder or url to write to
@@ -17,7 +17,7 @@ pub struct Arguments {
     release: Option<u64>,
 }
 
-pub async fn run(arguments: Arguments, desk: Desk) -> Result<Exit, Failure> {
+pub(super) async fn run(arguments: Arguments, desk: Desk) -> Result<Exit, Failure> {
     let context = run::open(&arguments.job, desk.settings)?;
     let done = release::export_to(&context, arguments.release, &arguments.to).await?;
     let (rows, size) = done

@@ -8,7 +8,7 @@ use crate::storage::local;
 
 /// Make a project folder: a job, a source of your own, and a few rows to start with
 #[derive(Debug, clap::Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// The folder; its name is the job's
     dir: PathBuf,
 }
@@ -20,7 +20,7 @@ const FILES: [(&str, &str); 4] = [
     ("raw/webshop/sales/dt=2025-01-31/sales.csv", include_str!("init/sales.csv")),
 ];
 
-pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let dir = &arguments.dir;
     let name = job_name(dir);
     for (path, text) in FILES {
