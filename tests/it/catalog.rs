@@ -25,6 +25,7 @@ fn every_file_of_sql_is_in_the_graph() {
         let stem = cxmart::catalog::files::stem(path);
         let known = catalog.models.values().any(|model| model.path == path)
             || catalog.tables.contains_key(stem)
+            || catalog.canonical_tables.contains_key(stem)
             || catalog.specs.values().any(|spec| spec.entity == stem);
         assert!(known, "{path} is in no catalogue");
     }
@@ -154,19 +155,48 @@ fn headers_contracts_and_the_flow_are_checked() {
     }
 }
 
+/// `docs/tables.md` is written from the contracts; `UPDATE_GOLDENS=1` writes it.
+#[test]
+fn the_tables_in_docs_are_those_of_the_contracts() {
+    let (catalog, _) = Catalog::read(&Files::embedded());
+    let mut text = String::from(
+        "# Tables\n\nWhat a release holds, written from the contracts in `sql/`.\n\
+         Read them by `catalog/views.sql` of the warehouse, by their Delta logs, or from an export; \
+         never by listing `tables/`, where files of other releases lie too.\n",
+    );
+    for table in catalog.tables.values().filter(|table| table.published) {
+        let contract = &table.contract;
+        text.push_str(&format!("\n## `{}`\n\n{}\n", contract.name, contract.description));
+        text.push_str(&format!("\nGrain: {}.", contract.grain.join(", ")));
+        if !contract.partition.is_empty() {
+            text.push_str(&format!(" Partition: {}.", contract.partition.join(", ")));
+        }
+        text.push_str("\n\n| column | type | what |\n|---|---|---|\n");
+        for column in &contract.columns {
+            let kind = format!("{:?}", column.kind).to_lowercase();
+            let personal = if column.pii { " Personal." } else { "" };
+            let words = column.description.replace('|', "\\|");
+            text.push_str(&format!("| `{}` | {kind} | {words}{personal} |\n", column.name));
+        }
+    }
+    golden("docs/tables.md", &text);
+}
+
+fn golden(path: &str, text: &str) {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path);
+    if std::env::var_os("UPDATE_GOLDENS").is_some() {
+        std::fs::write(&path, text).expect("the golden file");
+    }
+    let golden = std::fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(text, golden, "{} differs; UPDATE_GOLDENS=1 writes it", path.display());
+}
+
 /// Editors read these files; `UPDATE_GOLDENS=1` writes them.
 #[test]
 fn the_schemas_in_docs_are_those_of_the_types() {
     for (name, schema) in
         [("job", schema::schema_of::<Job>()), ("source-spec", schema::schema_of::<SourceSpec>())]
     {
-        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-        let path = path.join(format!("docs/schemas/{name}.schema.json"));
-        let text = format!("{schema:#}\n");
-        if std::env::var_os("UPDATE_GOLDENS").is_some() {
-            std::fs::write(&path, &text).expect("the schema file");
-        }
-        let golden = std::fs::read_to_string(&path).unwrap_or_default();
-        assert_eq!(text, golden, "{} differs; UPDATE_GOLDENS=1 writes it", path.display());
+        golden(&format!("docs/schemas/{name}.schema.json"), &format!("{schema:#}\n"));
     }
 }
