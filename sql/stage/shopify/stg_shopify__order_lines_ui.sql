@@ -18,7 +18,7 @@ placed as (
         *,
         max(order_id) over (partition by object_id, name) as own_order_id,
         max(currency) over (partition by object_id, name) as own_currency,
-        row_number() over (partition by object_id, name order by record_id) as line_number
+        row_number() over (partition by object_id, name order by record_id nulls first) as line_number
     from raw
 
 ),
