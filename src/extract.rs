@@ -37,7 +37,7 @@ use self::parquet::Parquet;
 use self::record::Lookup;
 use self::rows::Rows;
 use crate::catalog::SourceSpec;
-use crate::catalog::spec::FormatKind;
+use crate::catalog::spec::{FormatKind, SpecColumn};
 use crate::job::Limits;
 use crate::storage::{StorageError, Store};
 use crate::table::hash::Hash;
@@ -110,6 +110,10 @@ pub async fn fetch(
         || ExtractError::TooLarge { object: store.address(path), limit: limits.object_bytes_max };
     if let Some(folder) = store.folder() {
         let file = folder.join(path);
+        let size = std::fs::metadata(&file).map_err(|e| StorageError::io(&file, e))?.len();
+        if size > limits.object_bytes_max {
+            return Err(too_large());
+        }
         let (bytes, sha256) = hash_file(&file).map_err(|e| StorageError::io(&file, e))?;
         if bytes > limits.object_bytes_max {
             return Err(too_large());
@@ -232,17 +236,42 @@ impl Task {
         ExtractError::MissingColumn { object: self.object.clone(), column: column.to_owned() }
     }
 
-    /// A column that must be there and was not met.
+    fn unknown_header(&self) -> ExtractError {
+        ExtractError::Undecodable {
+            object: self.object.clone(),
+            message: "its header has no column that the spec names".into(),
+        }
+    }
+
+    /// A column that must be there and was not met. Elements are no part of this: there may be
+    /// none for a long time.
     fn missing(&self, met: &[bool]) -> Option<&str> {
+        let each = self.spec.format.each.is_some();
+        let of_element =
+            |column: &SpecColumn| each && column.from.iter().any(|f| f.starts_with('@'));
         let columns = self.spec.columns.iter().zip(met);
-        let mut missing = columns.filter(|(column, met)| column.required_header && !**met);
-        missing.next().map(|(column, _)| column.name.as_str())
+        let missing = columns.filter(|(column, met)| column.required_header && !**met);
+        let mut missing = missing.map(|(column, _)| column).filter(|c| is_exported(c));
+        missing.find(|column| !of_element(column)).map(|column| column.name.as_str())
+    }
+
+    fn exported(&self) -> impl Iterator<Item = &SpecColumn> {
+        exported(&self.spec)
     }
 
     /// Columns may lie inside of a cell, where no header tells of them.
     fn may_hide(&self) -> bool {
         self.spec.format.envelope.is_some() || self.spec.format.each.is_some()
     }
+}
+
+/// Columns that the export has; the rest are options of the job.
+fn exported(spec: &SourceSpec) -> impl Iterator<Item = &SpecColumn> {
+    spec.columns.iter().filter(|column| is_exported(column))
+}
+
+fn is_exported(column: &SpecColumn) -> bool {
+    !column.from.iter().any(|from| from.starts_with("option:"))
 }
 
 /// Why decoding stops before the end.

@@ -5,6 +5,7 @@ use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 
 use flate2::Crc;
 use flate2::bufread::{DeflateDecoder, MultiGzDecoder};
@@ -17,6 +18,11 @@ const BUFFER: usize = 256 * 1024;
 const NESTED: usize = 3;
 /// Small objects may expand as they like.
 const EXPANDED_FREE: u64 = 1 << 20;
+
+/// Objects from this size on are unpacked on a thread of their own, while records are read.
+const AHEAD_FROM: u64 = 1 << 20;
+/// Blocks that wait between the two.
+const AHEAD_BLOCKS: usize = 4;
 
 const GZIP: &[u8] = &[0x1f, 0x8b];
 const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
@@ -56,6 +62,8 @@ pub(super) fn open(file: &Path, ratio: u64) -> Result<Entries, Break> {
         return Ok(Entries::Zip { file: file.into(), archive: archive.into(), next: 0, bound });
     }
     let stream = unpack(Box::new(input), &bound, 0)?;
+    let is_packed = magic.starts_with(GZIP) || magic.starts_with(ZSTD);
+    let stream = if is_packed && bytes >= AHEAD_FROM { Ahead::start(stream)? } else { stream };
     Ok(Entries::One(Some(Entry::Stream(stream))))
 }
 
@@ -212,5 +220,69 @@ impl Read for Bounded {
             return Err(io::Error::other(Expanded));
         }
         Ok(read)
+    }
+}
+
+/// Unpacks ahead of the reader, in order, and never more than a few blocks.
+struct Ahead {
+    blocks: Receiver<io::Result<Vec<u8>>>,
+    spent: Sender<Vec<u8>>,
+    block: Vec<u8>,
+    at: usize,
+    ended: bool,
+}
+
+impl Ahead {
+    fn start(input: Stream) -> io::Result<Stream> {
+        let (sender, blocks) = sync_channel(AHEAD_BLOCKS);
+        let (spent, empty) = channel();
+        let thread = std::thread::Builder::new().name("unpack".into());
+        thread.spawn(move || unpack_ahead(input, &sender, &empty))?;
+        Ok(Box::new(Self { blocks, spent, block: Vec::new(), at: 0, ended: false }))
+    }
+}
+
+/// Ends with an empty block, so that a thread that died is not taken for the end.
+fn unpack_ahead(
+    mut input: Stream,
+    blocks: &SyncSender<io::Result<Vec<u8>>>,
+    spent: &Receiver<Vec<u8>>,
+) {
+    loop {
+        let mut block = spent.try_recv().unwrap_or_default();
+        block.clear();
+        let read = (&mut input).take(BUFFER as u64).read_to_end(&mut block);
+        let ended = block.is_empty();
+        // What came before a failure is read before it is told.
+        if !(ended && read.is_err()) && blocks.send(Ok(block)).is_err() {
+            return;
+        }
+        if let Err(error) = read {
+            let _ = blocks.send(Err(error));
+            return;
+        }
+        if ended {
+            return;
+        }
+    }
+}
+
+impl Read for Ahead {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.at >= self.block.len() && !self.ended {
+            let next = self.blocks.recv();
+            let next = next.map_err(|_| io::Error::other("unpacking stopped without a word"))?;
+            let spent = std::mem::replace(&mut self.block, next?);
+            let _ = self.spent.send(spent);
+            self.at = 0;
+            self.ended = self.block.is_empty();
+        }
+        let rest = self.block.get(self.at..).unwrap_or_default();
+        let count = rest.len().min(buffer.len());
+        if let (Some(to), Some(from)) = (buffer.get_mut(..count), rest.get(..count)) {
+            to.copy_from_slice(from);
+        }
+        self.at += count;
+        Ok(count)
     }
 }

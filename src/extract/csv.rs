@@ -50,6 +50,8 @@ struct Header {
     width: usize,
     cells: Cells,
     plain: Option<Vec<Option<usize>>>,
+    /// Why no record can be read; an object without records is none the worse for it.
+    fault: Option<ExtractError>,
 }
 
 /// Where a cell stands in its record; a quoted one with `""` inside is written once more.
@@ -195,7 +197,13 @@ impl Csv {
             }
         }
         let plain = cells.plain(&self.task.lookup);
-        self.header = Some(Header { width: names.len(), cells, plain });
+        let missing = self.task.missing(rows.met()).filter(|_| !self.task.may_hide());
+        let fault = match missing {
+            Some(column) => Some(self.task.missing_column(column)),
+            None if cells.is_empty() => Some(self.task.unknown_header()),
+            None => None,
+        };
+        self.header = Some(Header { width: names.len(), cells, plain, fault });
     }
 
     /// Where there is no header the spec names the columns, and the first record says how many
@@ -204,8 +212,9 @@ impl Csv {
         let text = String::from_utf8_lossy(bytes);
         let quoted = self.dialect.quotes && text.contains('"');
         let width = self.dialect.split(&text, quoted, usize::MAX, &mut self.cells);
-        let spec = self.task.spec.columns.iter().filter_map(|column| column.from.first().cloned());
-        let mut names: Vec<String> = spec.take(width).collect();
+        let mut names: Vec<String> =
+            self.task.exported().filter_map(|column| column.from.first().cloned()).collect();
+        names.truncate(width);
         names.resize(width, String::new());
         self.settle_header(&names, rows);
     }
@@ -220,15 +229,9 @@ impl Csv {
         if self.header.is_none() {
             self.assume_header(bytes, rows);
         }
-        let Some(header) = &self.header else { return Ok(()) };
-        if let Some(column) = self.task.missing(rows.met()).filter(|_| !self.task.may_hide()) {
-            return Err(Break::Machine(self.task.missing_column(column)));
-        }
-        if header.cells.is_empty() {
-            return Err(Break::Machine(ExtractError::Undecodable {
-                object: self.task.object.clone(),
-                message: "its header has no column that the spec names".into(),
-            }));
+        let Some(header) = &mut self.header else { return Ok(()) };
+        if let Some(fault) = header.fault.take() {
+            return Err(Break::Machine(fault));
         }
         rows.begin();
         let Some((text, replaced)) = self.charset.text(bytes) else {

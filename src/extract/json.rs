@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use memchr::memchr;
+use memchr::{memchr, memchr2};
 use rustc_hash::FxHashMap;
 use sonic_rs::LazyValue;
 
@@ -47,16 +47,24 @@ pub(super) struct Scan {
 impl Scan {
     /// Where the value ends in `bytes`, of which those before `from` were seen already.
     pub(super) fn end(&mut self, bytes: &[u8], from: usize) -> Option<usize> {
-        for (at, byte) in bytes.iter().enumerate().skip(from) {
-            let was_outside = self.depth == 0 && !self.in_string;
-            if was_outside
-                && matches!(byte, b',' | b']' | b'}' | b':' | b' ' | b'\n' | b'\r' | b'\t')
-            {
+        let mut at = from;
+        while let Some(byte) = bytes.get(at) {
+            if self.in_string && !self.escaped {
+                at += memchr2(b'"', b'\\', bytes.get(at..)?)?;
+                self.step(*bytes.get(at)?);
+                at += 1;
+                if self.depth == 0 && !self.in_string {
+                    return Some(at);
+                }
+                continue;
+            }
+            if self.depth == 0 && !self.in_string && ends_scalar(*byte) {
                 return Some(at);
             }
             self.step(*byte);
-            if self.depth == 0 && !self.in_string && matches!(byte, b'}' | b']' | b'"') {
-                return Some(at + 1);
+            at += 1;
+            if self.depth == 0 && !self.in_string && matches!(byte, b'}' | b']') {
+                return Some(at);
             }
         }
         None
@@ -79,6 +87,10 @@ impl Scan {
             _ => {}
         }
     }
+}
+
+fn ends_scalar(byte: u8) -> bool {
+    matches!(byte, b',' | b']' | b'}' | b':') || byte.is_ascii_whitespace()
 }
 
 /// Turns the inside of a string literal into its text; true if it held half a surrogate pair,

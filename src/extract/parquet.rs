@@ -17,7 +17,7 @@ use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchR
 
 use super::record::Cells;
 use super::rows::Rows;
-use super::{Break, Decode, ExtractError, Step, Task};
+use super::{Break, Decode, Step, Task};
 
 const BATCH_ROWS: usize = 8_192;
 
@@ -48,10 +48,7 @@ impl Parquet {
         let count = builder.metadata().file_metadata().num_rows();
         let cells = Cells::new(&task.lookup, &header);
         if count > 0 && cells.is_empty() {
-            return Err(Break::Machine(ExtractError::Undecodable {
-                object: task.object.clone(),
-                message: "it has no column that the spec names".into(),
-            }));
+            return Err(Break::Machine(task.unknown_header()));
         }
         for column in 0..task.spec.columns.len() {
             if cells.has(column) {

@@ -3,12 +3,12 @@
 //! A record is begun, gives rows, and ends as one of four things: kept, refused, a duplicate, or
 //! skipped. Rows of a record never part over two chunks.
 
-use std::hash::Hasher;
+use std::hash::{BuildHasher, Hasher};
 
 use arrow::array::{NullBufferBuilder, StringArray};
 use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer};
+use foldhash::quality::FixedState;
 use rustc_hash::FxHashSet;
-use siphasher::sip128::{Hasher128, SipHasher13};
 
 use super::json::{self, Malformed};
 use super::mask::mask;
@@ -91,7 +91,11 @@ pub(super) struct Rows {
     number: u64,
     rows_before: usize,
     rejects_before: usize,
+    /// Bytes of text in all columns, and what they were when the record began.
+    bytes: usize,
+    bytes_before: usize,
     seen: Option<Seen>,
+    hashed: Vec<u8>,
     /// By column: a header or member was there, be it empty.
     met: Vec<bool>,
 }
@@ -105,7 +109,10 @@ impl Rows {
             number: 0,
             rows_before: 0,
             rejects_before: 0,
+            bytes: 0,
+            bytes_before: 0,
             seen: keyed.then(Seen::default),
+            hashed: Vec::new(),
             met: vec![false; columns],
         }
     }
@@ -126,18 +133,22 @@ impl Rows {
         self.chunk.read += 1;
         self.rows_before = self.chunk.numbers.len();
         self.rejects_before = self.chunk.rejects.len();
+        self.bytes_before = self.bytes;
     }
 
     pub(super) fn push(&mut self, column: usize, text: Option<&str>) {
         if let Some(column) = self.columns.get_mut(column) {
-            column.text.push_str(text.unwrap_or_default());
-            column.close(text.is_some());
+            let (valid, text) = (text.is_some(), text.unwrap_or_default());
+            column.text.push_str(text);
+            column.close(valid);
+            self.bytes += text.len();
         }
     }
 
     /// A JSON value: the text of a string, or the value as it is written.
     pub(super) fn push_json(&mut self, column: usize, raw: &str) -> Result<bool, Malformed> {
         let Some(column) = self.columns.get_mut(column) else { return Ok(false) };
+        self.bytes += raw.len();
         let replaced = match raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
             Some(quoted) => json::unescape(quoted, &mut column.text),
             None => {
@@ -156,10 +167,11 @@ impl Rows {
 
     /// The record is whole: its rows stay, unless they are those of an earlier record.
     pub(super) fn keep(&mut self) {
-        let hash = self.seen.is_some().then(|| self.hash());
-        if let (Some(seen), Some(hash)) = (&mut self.seen, hash)
-            && !seen.is_new(hash)
-        {
+        if self.seen.is_none() {
+            return;
+        }
+        let hash = self.hash();
+        if self.seen.as_mut().is_some_and(|seen| !seen.is_new(hash)) {
             self.drop_record();
             self.chunk.duplicate += 1;
         }
@@ -194,33 +206,41 @@ impl Rows {
         }
         self.chunk.numbers.truncate(self.rows_before);
         self.chunk.rejects.truncate(self.rejects_before);
+        self.bytes = self.bytes_before;
     }
 
-    fn hash(&self) -> u128 {
-        let mut hasher = SipHasher13::new();
+    /// Two hashes of 64 bits: of a billion records no two different ones are taken for the same.
+    fn hash(&mut self) -> u128 {
+        self.hashed.clear();
         for row in self.rows_before..self.chunk.numbers.len() {
             for column in &self.columns {
                 let text = column.cell(row).unwrap_or_default();
                 let valid = column.valid.is_valid(row);
-                hasher.write_u64(text.len() as u64 * 2 + u64::from(valid));
-                hasher.write(text.as_bytes());
+                let length = text.len() as u64 * 2 + u64::from(valid);
+                self.hashed.extend_from_slice(&length.to_le_bytes());
+                self.hashed.extend_from_slice(text.as_bytes());
             }
         }
-        hasher.finish128().as_u128()
+        let half = |seed: u64| {
+            let mut hasher = FixedState::with_seed(seed).build_hasher();
+            hasher.write(&self.hashed);
+            u128::from(hasher.finish())
+        };
+        (half(1) << 64) | half(2)
     }
 
     /// Enough for a chunk.
     pub(super) fn is_full(&self) -> bool {
         self.chunk.read >= self.chunk_records as u64
             || self.chunk.numbers.len() >= self.chunk_records
-            || self.columns.iter().map(|column| column.text.len()).sum::<usize>() >= CHUNK_BYTES
+            || self.bytes >= CHUNK_BYTES
     }
 
     /// The chunk so far; the next one begins.
     pub(super) fn take(&mut self) -> RawChunk {
         let columns = self.columns.iter_mut().map(TextColumn::finish).collect();
-        self.rows_before = 0;
-        self.rejects_before = 0;
+        (self.rows_before, self.rejects_before) = (0, 0);
+        (self.bytes, self.bytes_before) = (0, 0);
         RawChunk { columns, ..std::mem::take(&mut self.chunk) }
     }
 }

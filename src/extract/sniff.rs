@@ -4,6 +4,7 @@ use memchr::memchr;
 
 use super::csv::Dialect;
 use super::document::LISTS;
+use super::exported;
 use super::json::{self, Tree};
 use crate::catalog::SourceSpec;
 use crate::catalog::spec::FormatKind;
@@ -103,7 +104,8 @@ fn delimiter(spec: &SourceSpec, header: &str) -> u8 {
             names.iter().any(|header| header.eq_ignore_ascii_case(name))
         };
         let known = spec.columns.iter().filter(|column| column.from.iter().any(named)).count();
-        let fits = if headless { usize::from(names.len() == spec.columns.len()) } else { known };
+        let width = exported(spec).count();
+        let fits = if headless { usize::from(names.len() == width) } else { known };
         (fits, names.len())
     };
     let mut best = (DELIMITERS[0], score(DELIMITERS[0]));

@@ -5,6 +5,7 @@ mod json;
 mod laws;
 mod lines;
 mod parquet;
+mod shapes;
 
 use std::fmt::Write as _;
 use std::io::Write as _;
