@@ -99,3 +99,21 @@ fn limits_are_errors_that_name_them() {
         [30_000, 30_000, 30_000, 10_000]
     );
 }
+
+/// From 1 MiB on an object is unpacked on a thread of its own.
+#[test]
+fn what_is_unpacked_ahead_is_the_same() {
+    let id = spec("kind = \"ndjson\"", "id");
+    let number = |i: u64| i.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29) ^ i;
+    let lines = (0..80_000).map(|i| format!("{{\"id\":{}{}}}\n", number(i), number(i + 7_919)));
+    let plain: String = lines.collect();
+    let packed = gzip(plain.as_bytes());
+    assert!(packed.len() > 1 << 20, "{}", packed.len());
+    let expect = read(plain.as_bytes(), &id);
+    assert_eq!(expect.lines().count(), 80_000);
+    assert!(read(&packed, &id) == expect);
+    let cut = read(packed.get(..packed.len() - 100_000).expect("most of it"), &id);
+    let (rows, last) = cut.trim_end().rsplit_once('\n').expect("two lines");
+    assert!(expect.starts_with(rows), "what came before the end is kept");
+    assert!(rows.lines().count() > 60_000 && last.contains("! truncated_object"), "{last}");
+}

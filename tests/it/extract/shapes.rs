@@ -6,7 +6,7 @@ use super::{check, spec};
 #[test]
 fn documents_of_apis() {
     check(
-        &spec("kind = \"json\"\nlist = \"data\"", "response_id! answer responded"),
+        &spec("kind = \"json\"\nlist = \"data\"", "response_id answer responded"),
         r#"{"success":true,"total":"2","data":[
            {"response_id":"1","answer":"9","responded":"1716890123"},
            {"response_id":"2","answer":null,"responded":"0"}],"totalpages":"1"}"#,
