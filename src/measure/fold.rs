@@ -17,6 +17,8 @@ pub mod event;
 pub mod membership;
 pub mod purchases;
 pub mod retention;
+pub mod stage_metrics;
+pub mod stages;
 
 use std::cmp::Ordering;
 
@@ -62,6 +64,8 @@ pub struct Terms {
     pub min_cell: i64,
     /// Of intervals.
     pub confidence: f64,
+    /// A stage entered counts as a conversion of the one before when it follows within these days.
+    pub conversion_days: i32,
 }
 
 impl Terms {

@@ -70,10 +70,16 @@ pub static NATIVE: &[Native] = &[
     },
     Native {
         name: "folds",
-        inputs: &["timeline", "run"],
-        outputs: &["customer_purchases", "churn_ledger", "retention_cohorts"],
+        inputs: &["timeline", "golden_customers", "stage_events", "run"],
+        outputs: &[
+            "customer_purchases",
+            "churn_ledger",
+            "retention_cohorts",
+            "journey_stage_history",
+            "journey_stage_metrics",
+        ],
         version: 1,
-        options: |job| format!("{:?}{:?}", job.clv.fit_until, job.metrics),
+        options: |job| format!("{:?}{:?}{:?}", job.clv.fit_until, job.metrics, job.stages),
     },
     Native {
         name: "clv",

@@ -2,6 +2,7 @@
 
 mod churn;
 mod cohorts;
+mod journey;
 mod purchases;
 
 use std::sync::Arc;
@@ -59,6 +60,7 @@ pub fn terms(horizon: i32) -> Terms {
         grace_days: 0,
         min_cell: 0,
         confidence: 0.95,
+        conversion_days: 90,
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{
     ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, RecordBatch,
-    StringArray,
+    StringArray, TimestampMicrosecondArray,
 };
 
 use super::FoldError;
@@ -31,6 +31,11 @@ pub(super) fn flags(values: impl IntoIterator<Item = bool>) -> ArrayRef {
 
 pub(super) fn days(values: impl IntoIterator<Item = i32>) -> ArrayRef {
     Arc::new(values.into_iter().map(Some).collect::<Date32Array>())
+}
+
+pub(super) fn times(values: impl IntoIterator<Item = Option<i64>>) -> ArrayRef {
+    let array = values.into_iter().collect::<TimestampMicrosecondArray>();
+    Arc::new(array.with_timezone("UTC"))
 }
 
 /// Ten-thousandths of a major unit.

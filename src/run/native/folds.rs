@@ -15,12 +15,19 @@ use crate::job::Period;
 use crate::measure::fold::calendar::day_number;
 use crate::measure::fold::purchases::Purchases;
 use crate::measure::fold::retention::{self, Retention};
-use crate::measure::fold::{Attributes, Calendar, Fold, Grain, Marks, Terms, event, pass};
-use crate::plan::Plan;
-use crate::run::{Context, RunError};
+use crate::measure::fold::stage_metrics::StageMetrics;
+use crate::measure::fold::stages::{Journey, Stages};
+use crate::measure::fold::{Attributes, Calendar, Grain, Marks, Terms, event, pass};
+use crate::plan::graph::with_views;
+use crate::plan::{Plan, RUN_TABLE};
+use crate::run::{Context, RunError, model};
 use crate::storage::parquet;
 use crate::table::BUCKETS;
 use crate::table::dataset::{Dataset, FileRef};
+
+/// What is known of customers beside their events; both columns are all that is held of them.
+const COUNTRIES: &str = "select customer_id, country from golden_customers
+order by customer_id asc nulls first";
 
 /// What the folds read of the job and the run.
 fn terms(context: &Context, plan: &Plan) -> Terms {
@@ -36,6 +43,7 @@ fn terms(context: &Context, plan: &Plan) -> Terms {
         grace_days: days(job.metrics.grace_days),
         min_cell: i64::from(job.metrics.min_cell),
         confidence: job.metrics.confidence,
+        conversion_days: days(job.stages.conversion_days),
     }
 }
 
@@ -56,32 +64,53 @@ fn calendar(context: &Context, terms: &Terms, periods: &[Period]) -> Arc<Calenda
     Arc::new(Calendar::new(zone, terms.horizon_day, &grains))
 }
 
+/// All folds as one.
+type All = ((Purchases, Retention), Journey);
+
+fn all(context: &Context, terms: &Terms) -> All {
+    let metrics = &context.job.metrics;
+    let ledger = calendar(context, terms, &metrics.periods);
+    let cohorts = calendar(context, terms, &metrics.cohorts);
+    let months: Vec<_> = metrics.periods.iter().copied().chain([Period::Month]).collect();
+    let journey = Journey {
+        terms: terms.clone(),
+        stages: Stages::new(&context.job.stages.order),
+        calendar: calendar(context, terms, &months),
+    };
+    let purchases = Purchases { terms: terms.clone() };
+    ((purchases, Retention { terms: terms.clone(), ledger, cohorts }), journey)
+}
+
 /// Makes the tables of all folds.
 ///
 /// # Errors
 /// A file is missing or damaged, or the timeline's rows are not what they should be.
 pub async fn folds(bench: &Bench<'_>) -> Result<Vec<Dataset>, RunError> {
     let terms = terms(bench.context, bench.plan);
-    let metrics = &bench.context.job.metrics;
-    let ledger = calendar(bench.context, &terms, &metrics.periods);
-    let cohorts = calendar(bench.context, &terms, &metrics.cohorts);
-    let retention = Retention { terms: terms.clone(), ledger, cohorts };
-    let fold = Arc::new((Purchases { terms: terms.clone() }, retention));
-    let mut retained = retention::Rows::default();
+    let folds = Arc::new(all(bench.context, &terms));
+    let (mut retained, mut staged) = (retention::Rows::default(), StageMetrics::default());
     let mut purchases = bench.sink("customer_purchases")?;
+    let mut history = bench.sink("journey_stage_history")?;
+    let known = Arc::new(Attributes::new(&bench.collect("golden_customers", COUNTRIES).await?)?);
     let buckets = buckets(bench)?.into_iter();
-    let folded = buckets.map(|files| bucket(bench, Arc::clone(&fold), files));
+    let folded = buckets.map(|files| bucket(bench, Arc::clone(&folds), Arc::clone(&known), files));
     let mut folded = futures::stream::iter(folded).buffered(bench.context.settings.threads.max(1));
-    while let Some((bought, retention)) = folded.try_next().await? {
-        purchases.push(&bought.batch(&terms)?)?;
-        retained.merge(retention);
+    while let Some(bucket) = folded.try_next().await? {
+        purchases.push(&bucket.purchases)?;
+        history.push(&bucket.history)?;
+        retained.merge(bucket.retained);
+        staged.merge(bucket.staged);
     }
-    let churn = retained.churn.batch(&fold.1.ledger, &terms)?;
-    let cohorts = retained.cohorts.batch(&fold.1.cohorts, &terms)?;
+    let ((_, retention), journey) = folds.as_ref();
+    let grains: Vec<_> = bench.context.job.metrics.periods.iter().copied().map(grain).collect();
+    let churn = retained.churn.batch(&retention.ledger, &terms)?;
+    let cohorts = retained.cohorts.batch(&retention.cohorts, &terms)?;
     Ok(vec![
         bench.keep("customer_purchases", purchases).await?,
+        bench.keep("journey_stage_history", history).await?,
         keep(bench, "churn_ledger", &churn).await?,
         keep(bench, "retention_cohorts", &cohorts).await?,
+        keep(bench, "journey_stage_metrics", &staged.batch(journey, &grains)?).await?,
     ])
 }
 
@@ -93,37 +122,67 @@ async fn keep(bench: &Bench<'_>, table: &str, rows: &RecordBatch) -> Result<Data
 }
 
 /// The timeline's files by bucket; a bucket has several when it is large.
-fn buckets(bench: &Bench<'_>) -> Result<Vec<Vec<FileRef>>, RunError> {
+fn buckets(bench: &Bench<'_>) -> Result<Vec<Dataset>, RunError> {
     let timeline = bench.tables.get("timeline");
     let timeline = timeline.ok_or_else(|| RunError::NoTable("timeline".to_owned()))?;
     let mut buckets: BTreeMap<usize, Vec<FileRef>> = BTreeMap::new();
     for file in &timeline.files {
         buckets.entry(file.ordinal as usize % BUCKETS).or_default().push(file.clone());
     }
-    Ok(buckets.into_values().collect())
+    let dataset = |files| Dataset::new("timeline", timeline.fingerprint.clone(), files);
+    Ok(buckets.into_values().map(dataset).collect())
+}
+
+/// What all folds give for one bucket.
+struct Folded {
+    purchases: RecordBatch,
+    history: RecordBatch,
+    retained: retention::Rows,
+    staged: StageMetrics,
 }
 
 /// Reads one bucket and walks it.
-async fn bucket<F>(
+async fn bucket(
     bench: &Bench<'_>,
-    fold: Arc<F>,
-    files: Vec<FileRef>,
-) -> Result<F::Rows, RunError>
-where
-    F: Fold + Send + Sync + 'static,
-    F::Rows: 'static,
-{
-    let mut bytes = Vec::with_capacity(files.len());
-    for file in files {
+    folds: Arc<All>,
+    known: Arc<Attributes>,
+    timeline: Dataset,
+) -> Result<Folded, RunError> {
+    let marks = marks(bench, &timeline).await?;
+    let mut bytes = Vec::with_capacity(timeline.files.len());
+    for file in timeline.files {
         let content = bench.context.store.read_verified(&file.path, &file.file_hash).await?;
         bytes.push((file.path, content));
     }
     let work = move || {
+        let ((purchases, _), journey) = folds.as_ref();
+        let marks = Marks::new(&marks, &journey.stages.names)?;
         let mut rows = Vec::new();
         for (path, bytes) in bytes {
             rows.extend(parquet::decode(&path, bytes, Some(&event::COLUMNS))?);
         }
-        Ok(pass(fold.as_ref(), &rows, &Marks::default(), &Attributes::default())?)
+        let ((bought, retained), staged) = pass(folds.as_ref(), &rows, &marks, &known)?;
+        Ok(Folded {
+            purchases: bought.batch(&purchases.terms)?,
+            history: staged.history(journey, &marks.rules)?,
+            retained,
+            staged: staged.metrics,
+        })
     };
     tokio::task::spawn_blocking(work).await.map_err(RunError::Thread)?
+}
+
+/// The stage rules, asked of one bucket of the timeline: all of a customer's events lie in it.
+async fn marks(bench: &Bench<'_>, timeline: &Dataset) -> Result<Vec<RecordBatch>, RunError> {
+    let (context, plan) = (bench.context, bench.plan);
+    let session = context.engine.session();
+    let names = ["timeline".to_owned(), RUN_TABLE.to_owned()];
+    let tables = BTreeMap::from([("timeline".to_owned(), timeline.clone())]);
+    model::register(context, plan, &session, names.iter(), &tables).await?;
+    let none = || RunError::NoTable("stage_events".to_owned());
+    let rules = context.catalog.models.get("stage_events").ok_or_else(none)?;
+    for view in with_views(&context.catalog, rules) {
+        session.view(&view.name, &view.sql).await?;
+    }
+    Ok(session.collect("stage_events", "select * from stage_events").await?)
 }
