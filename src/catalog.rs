@@ -5,17 +5,19 @@
 //! parses and checks; it runs nothing.
 
 pub mod files;
+pub mod lint;
 pub mod model;
 pub mod spec;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use self::files::Files;
 pub use self::model::{Layer, Model};
 pub use self::spec::SourceSpec;
-use crate::job::Problem;
+use crate::job::{Problem, schema};
 use crate::table::{Column, Contract, Kind};
 
 /// A table contract with what the job needs to know beyond its readers.
@@ -30,7 +32,7 @@ pub struct Table {
 }
 
 /// What a canonical table adds to its contract.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Canonical {
     /// Name of the id column; its value is made from the natural key.
@@ -46,7 +48,7 @@ pub struct Canonical {
 }
 
 /// A column that holds an identifier of a person.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Identifier {
     pub column: String,
@@ -61,7 +63,7 @@ pub struct Identifier {
 }
 
 /// A `sql/<layer>/<table>.toml`.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct TableFile {
     description: String,
@@ -120,12 +122,15 @@ impl Catalog {
                         };
                         drop(tables.insert(table.contract.name.clone(), table));
                     }
-                    Err(problem) => problems.push(problem),
+                    Err(found) => problems.extend(found),
                 },
                 _ => {}
             }
         }
         problems.extend(catalog.check());
+        for model in catalog.models.values() {
+            problems.extend(lint::model(model, &catalog));
+        }
         (catalog, problems)
     }
 
@@ -133,6 +138,7 @@ impl Catalog {
         let mut problems = Vec::new();
         for table in self.tables.values().chain(self.canonical_tables.values()) {
             let contract = &table.contract;
+            problems.extend(lint::reserved(&contract.name, &contract.columns));
             let mut seen = BTreeSet::new();
             for column in &contract.columns {
                 if !seen.insert(&column.name) {
@@ -172,12 +178,12 @@ impl Catalog {
     }
 }
 
-fn parse_table(path: &str, text: &str) -> Result<Table, Problem> {
-    let file: TableFile = toml::from_str(text)
-        .map_err(|error| Problem::new(path, error.message().trim().to_owned()))?;
+fn parse_table(path: &str, text: &str) -> Result<Table, Vec<Problem>> {
+    let file: TableFile = schema::read(path, text)?;
     let name = files::stem(path).to_owned();
-    let layer = Layer::of(path)
-        .ok_or_else(|| Problem::new(path, "a table lies in one of the layer folders of sql/"))?;
+    let layer = Layer::of(path).ok_or_else(|| {
+        vec![Problem::new(path, "a table lies in one of the layer folders of sql/")]
+    })?;
     let mut columns = file.columns;
     if let Some(canonical) = &file.canonical {
         columns = with_lineage(canonical, columns);

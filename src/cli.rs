@@ -2,7 +2,10 @@
 //!
 //! One verb, one file, one function `run`; this file knows the flags they share and how each ends.
 
+mod check;
 mod exit;
+mod export;
+mod init;
 mod output;
 mod plan;
 mod rejects;
@@ -52,7 +55,10 @@ enum Verb {
     Validate(validate::Arguments),
     Rejects(rejects::Arguments),
     Releases(releases::Arguments),
+    Check(check::Arguments),
+    Export(export::Arguments),
     Sources(sources::Arguments),
+    Init(init::Arguments),
 }
 
 /// Flags that every verb takes.
@@ -158,6 +164,9 @@ fn act(Arguments { verb, shared }: Arguments) -> Result<Exit, Failure> {
             Verb::Validate(arguments) => validate::run(&arguments, desk),
             Verb::Rejects(arguments) => rejects::run(arguments, desk).await,
             Verb::Releases(arguments) => releases::run(arguments, desk).await,
+            Verb::Check(arguments) => check::run(arguments, desk).await,
+            Verb::Export(arguments) => export::run(arguments, desk).await,
+            Verb::Init(arguments) => init::run(&arguments),
             Verb::Sources(arguments) => sources::run(&arguments, &desk),
         }
     });

@@ -165,7 +165,7 @@ impl SourceSpec {
     /// Every problem of the file.
     pub fn parse(path: &str, text: &str) -> Result<Self, Vec<Problem>> {
         let one = |message: String| vec![Problem::new(path, message)];
-        let mut spec: Self = toml::from_str(text).map_err(|e| one(e.message().to_owned()))?;
+        let mut spec: Self = crate::job::schema::read(path, text)?;
         let folder = path.strip_prefix("sql/stage/").and_then(|rest| rest.split_once('/'));
         let Some((source, _)) = folder else {
             return Err(one("a source spec lies in sql/stage/<source>/<entity>.toml".into()));

@@ -73,7 +73,7 @@ impl From<Exit> for ExitCode {
 }
 
 /// The table of exit codes below `--help`; a test holds it equal to [`Exit::ALL`].
-pub const HELP: &str = "\
+pub(super) const HELP: &str = "\
 Exit codes:
     0  done, also with nothing to do
     2  the plan has changes (only with `plan --detailed-exitcode`)
@@ -211,7 +211,7 @@ impl Failure {
 const BUG: &str = "this is a bug of cxmart: please report it with the lines above";
 
 /// A panic is told like any other error; nothing of the data is in it but what the message says.
-pub fn tell_panics() {
+pub(super) fn tell_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let payload = panic.payload();
         let message = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());

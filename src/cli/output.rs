@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Write};
 use super::Failure;
 
 /// Writes a result; a reader that left early (`| head`) is no failure.
-pub fn print(text: &str) -> Result<(), Failure> {
+pub(super) fn print(text: &str) -> Result<(), Failure> {
     let mut stdout = std::io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::Output(error)),
@@ -14,12 +14,12 @@ pub fn print(text: &str) -> Result<(), Failure> {
 }
 
 /// Writes a JSON document for machines.
-pub fn print_json(value: &serde_json::Value) -> Result<(), Failure> {
+pub(super) fn print_json(value: &serde_json::Value) -> Result<(), Failure> {
     print(&format!("{value:#}\n"))
 }
 
 /// Rows with their columns aligned; a column of numbers, below its head, to the right.
-pub fn columns(rows: &[Vec<String>]) -> String {
+pub(super) fn columns(rows: &[Vec<String>]) -> String {
     let count = rows.iter().map(Vec::len).max().unwrap_or(0);
     let cell = |row: &Vec<String>, i: usize| row.get(i).cloned().unwrap_or_default();
     let is_number = |text: &str| text.chars().all(|c| c.is_ascii_digit() || c == ',');
@@ -45,7 +45,7 @@ pub fn columns(rows: &[Vec<String>]) -> String {
 }
 
 /// `12,345`
-pub fn count(number: u64) -> String {
+pub(super) fn count(number: u64) -> String {
     let digits = number.to_string();
     let first = digits.len() % 3;
     let mut text = String::new();
@@ -59,11 +59,11 @@ pub fn count(number: u64) -> String {
 }
 
 /// `1 object`, `2 objects`
-pub fn plural(number: u64, noun: &str) -> String {
+pub(super) fn plural(number: u64, noun: &str) -> String {
     format!("{} {noun}{}", count(number), if number == 1 { "" } else { "s" })
 }
 
 /// `3.2 MiB`
-pub fn bytes(number: u64) -> String {
+pub(super) fn bytes(number: u64) -> String {
     indicatif::HumanBytes(number).to_string()
 }

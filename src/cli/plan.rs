@@ -12,7 +12,7 @@ use crate::state::Release;
 
 /// Say what a run would do, and why; nothing is written
 #[derive(Debug, clap::Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// Path of a job file, or the name of one in jobs/
     job: String,
     /// The logical day to plan for [default: the newest day of the raw objects]
@@ -26,7 +26,7 @@ pub struct Arguments {
     detailed_exitcode: bool,
 }
 
-pub async fn run(arguments: Arguments, desk: Desk) -> Result<Exit, Failure> {
+pub(super) async fn run(arguments: Arguments, desk: Desk) -> Result<Exit, Failure> {
     let desk = open::Desk::read(&arguments.job, desk.settings)?;
     let Planned { plan, parent, .. } = desk.plan(arguments.as_of).await?;
     match arguments.format {

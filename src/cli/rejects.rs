@@ -10,7 +10,7 @@ use crate::upkeep::rejects::{self, Rejected};
 
 /// List records of the newest release that could not be used
 #[derive(Debug, clap::Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// Path of a job file, or the name of one in jobs/
     job: String,
     /// Only of this source, such as `hubspot`
@@ -24,7 +24,7 @@ pub struct Arguments {
     format: Format,
 }
 
-pub async fn run(arguments: Arguments, desk: Desk) -> Result<Exit, Failure> {
+pub(super) async fn run(arguments: Arguments, desk: Desk) -> Result<Exit, Failure> {
     let desk = open::Desk::read(&arguments.job, desk.settings)?;
     let release = StateReader::new(desk.store.clone()).latest().await?;
     let source = arguments.source.as_deref();

@@ -9,7 +9,7 @@ use crate::state::{Release, StateReader};
 
 /// List the releases of a job's warehouse, oldest first
 #[derive(Debug, clap::Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// Path of a job file, or the name of one in jobs/
     job: String,
     /// How they are written
@@ -17,7 +17,7 @@ pub struct Arguments {
     format: Format,
 }
 
-pub async fn run(arguments: Arguments, desk: Desk) -> Result<Exit, Failure> {
+pub(super) async fn run(arguments: Arguments, desk: Desk) -> Result<Exit, Failure> {
     let desk = open::Desk::read(&arguments.job, desk.settings)?;
     let reader = StateReader::new(desk.store);
     let mut releases = Vec::new();

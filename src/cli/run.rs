@@ -21,7 +21,7 @@ const GRACE: Duration = Duration::from_secs(20);
 /// A run that was killed goes on where it stopped. With nothing new, nothing is published.
 /// When stdout is no terminal, its last line is a JSON summary.
 #[derive(Debug, clap::Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// Path of a job file, or the name of one in jobs/
     job: String,
     /// The logical day of the run [default: the newest day of the raw objects]
@@ -35,7 +35,7 @@ pub struct Arguments {
     no_lease: bool,
 }
 
-pub async fn run(arguments: Arguments, desk: Desk) -> Result<Exit, Failure> {
+pub(super) async fn run(arguments: Arguments, desk: Desk) -> Result<Exit, Failure> {
     let settings = Settings { without_lease: arguments.no_lease, ..desk.settings };
     let mut context = run::open(&arguments.job, settings)?;
     context.record.progress = desk.progress;
@@ -56,7 +56,7 @@ pub async fn run(arguments: Arguments, desk: Desk) -> Result<Exit, Failure> {
 }
 
 /// Turns the first signal into a wish to stop, the second into an end.
-pub async fn watch(stop: Stop) -> Result<Signal, Failure> {
+pub(super) async fn watch(stop: Stop) -> Result<Signal, Failure> {
     let mut interrupts = signal(SignalKind::interrupt()).map_err(Failure::Runtime)?;
     let mut terminates = signal(SignalKind::terminate()).map_err(Failure::Runtime)?;
     let mut next = async || {

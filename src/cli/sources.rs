@@ -9,12 +9,12 @@ use crate::run::open;
 
 /// List the exports that can be read, or show the columns of one
 #[derive(Debug, clap::Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// A source (`hubspot`) or one export of it (`hubspot/contacts`)
     name: Option<String>,
 }
 
-pub fn run(arguments: &Arguments, desk: &Desk) -> Result<Exit, Failure> {
+pub(super) fn run(arguments: &Arguments, desk: &Desk) -> Result<Exit, Failure> {
     let files = open::files(&desk.settings.project)?;
     let (catalog, problems) = Catalog::read(&files);
     if !problems.is_empty() {

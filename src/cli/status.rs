@@ -13,7 +13,7 @@ use crate::state::{Counts, ObjectEntry, Release};
 
 /// Show the newest release, what was read for it, and what waits
 #[derive(Debug, clap::Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// Path of a job file, or the name of one in jobs/
     job: String,
     /// How the status is written
@@ -29,7 +29,7 @@ struct Read {
     records: Counts,
 }
 
-pub async fn run(arguments: Arguments, desk: Desk) -> Result<Exit, Failure> {
+pub(super) async fn run(arguments: Arguments, desk: Desk) -> Result<Exit, Failure> {
     let desk = open::Desk::read(&arguments.job, desk.settings)?;
     let Planned { plan, parent, objects } = desk.plan(None).await?;
     let sources = by_source(&objects);

@@ -16,12 +16,12 @@ use crate::telemetry::mask;
 ///
 /// All problems are told at once. Secrets are not shown.
 #[derive(Debug, clap::Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// Path of a job file, or the name of one in jobs/
     job: String,
 }
 
-pub fn run(arguments: &Arguments, desk: Desk) -> Result<Exit, Failure> {
+pub(super) fn run(arguments: &Arguments, desk: Desk) -> Result<Exit, Failure> {
     let desk = open::Desk::read(&arguments.job, desk.settings)?;
     let mut rows = Vec::new();
     if let Ok(job) = Value::try_from(&desk.job) {

@@ -21,10 +21,6 @@ pub const DIMENSIONS: [&str; 10] = [
     "touchpoint",
 ];
 
-/// Journey stages that staging and the profile know how to tell.
-pub const STAGES: [&str; 6] =
-    ["awareness", "evaluation", "purchase", "post_purchase", "loyalty", "lapsed"];
-
 /// All problems of a job's values.
 pub fn check(path: &str, job: &Job) -> Vec<Problem> {
     let mut found = Found { path, problems: Vec::new() };
@@ -167,10 +163,13 @@ impl Found<'_> {
             self.say("stages.order", "is empty", Some("leave it out for the six default stages"));
         }
         for (i, stage) in order.iter().enumerate() {
-            if !STAGES.contains(&stage.as_str()) {
-                let hint = suggestion(stage, STAGES);
-                let message = format!("`{stage}` is not a stage");
-                self.say(&format!("stages.order[{i}]"), message, Some(&hint));
+            if !is_name(stage) {
+                let hint = "use letters, digits, `-` and `_`";
+                self.say(
+                    &format!("stages.order[{i}]"),
+                    format!("`{stage}` is not a name"),
+                    Some(hint),
+                );
             }
         }
         self.twins("stages.order", order);

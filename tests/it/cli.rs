@@ -328,3 +328,48 @@ fn a_closed_stdout_is_no_failure() {
     drop(child.stdout.take());
     assert_eq!(child.wait().expect("it ends").code(), Some(0));
 }
+
+/// Goal: the guide works as it stands. Method: each block behind a mark is done in order, `run`
+/// line by line, `file` and `append` as files of the folder that `cd` led to.
+#[test]
+fn the_guide_works_as_it_stands() {
+    let guide = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/guide.md"));
+    let guide = guide.expect("the guide");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut at = folder.path().to_owned();
+    let mut said = String::new();
+    let mut blocks = 0;
+    for part in guide.split("<!-- ").skip(1) {
+        let (mark, rest) = part.split_once(" -->").expect("a mark ends");
+        let block = rest.split("```").nth(1).expect("a block follows a mark");
+        let (_, body) = block.split_once('\n').expect("a language");
+        blocks += 1;
+        if mark == "run" {
+            for line in body.lines() {
+                if let Some(to) = line.strip_prefix("cd ") {
+                    at.push(to);
+                    continue;
+                }
+                let words: Vec<&str> = line.split_whitespace().collect();
+                assert_eq!(words[0], "cxmart", "{line}");
+                let mut command = Command::new(env!("CARGO_BIN_EXE_cxmart"));
+                let output = command.args(&words[1..]).current_dir(&at).env_clear().output();
+                let output = output.expect("the binary starts");
+                let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+                assert!(output.status.success(), "{line}: {stderr}");
+                said.push_str(&format!("$ {line}\n{}", String::from_utf8_lossy(&output.stdout)));
+            }
+            continue;
+        }
+        let (what, path) = mark.split_once(": ").expect("a path");
+        let path = at.join(path);
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("folders");
+        let before = std::fs::read_to_string(&path).unwrap_or_default();
+        let text = if what == "append" { format!("{before}\n{body}") } else { body.to_owned() };
+        std::fs::write(&path, text).expect("a file");
+    }
+    assert!(blocks >= 8, "{blocks} blocks");
+    assert!(said.contains("jobs/my-mart.toml is usable: 1 source"), "{said}");
+    assert!(said.contains("receipts.csv:3"), "the reject shows its record: {said}");
+    assert!(said.contains("\"published\":false"), "the last run has nothing to do: {said}");
+}

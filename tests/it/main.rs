@@ -1,5 +1,6 @@
 //! Everything that needs the library, in one binary: each binary links both engines again.
 
+mod catalog;
 mod check;
 mod cli;
 mod clients;

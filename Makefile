@@ -1,0 +1,29 @@
+# One word each; CI runs `check`. T names tests: `make quick T=cli::`.
+.PHONY: check quick fmt lint doc test goldens demo
+
+T ?=
+
+check:
+	.ci/run
+
+fmt:
+	cargo fmt
+
+lint:
+	cargo clippy --release --all-targets -- -D warnings
+
+doc:
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --release
+
+test:
+	cargo test --release $(T)
+
+# Our crate without optimisation; dependencies stay as they are.
+quick:
+	CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_INCREMENTAL=1 cargo test --release $(T)
+
+goldens:
+	UPDATE_GOLDENS=1 cargo test --release $(T)
+
+demo:
+	cargo run --release -- demo
