@@ -28,7 +28,7 @@ const PERSON_STRENGTH: i8 = 2;
 
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum ResolveError {
-    #[error("more than four billion identifiers, or 65,535 kinds or accounts of them")]
+    #[error("more than 4 GiB of identifiers, or more than 65,535 kinds or accounts of them")]
     TooMany,
 }
 
@@ -214,7 +214,7 @@ fn pin(
     salt: &[u8],
 ) -> (Vec<Member>, Ledger) {
     let mut members = Vec::with_capacity(order.len());
-    let mut fresh = Vec::new();
+    let mut fresh = Vec::with_capacity(order.len().saturating_sub(ledger.pins().len()));
     for id in order {
         let Some(facts) = evidence.facts.get(*id as usize) else { continue };
         let (mut day, mut day_strength) = (facts.first, facts.first_strength);
@@ -259,10 +259,13 @@ fn edges(
     };
     let edge = |first: i32, cause: u16, left: u32, right: u32, origin: u32| {
         let day = first.max(day_of(left)).max(day_of(right));
-        let origin = u32::try_from(origin_of(origin)).unwrap_or(u32::MAX);
+        let origin = u16::try_from(origin_of(origin)).unwrap_or(u16::MAX);
         Edge { day, cause, left, right, origin }
     };
-    let mut edges = Vec::new();
+    // Counted first: a vector that grows by doubling would take twice the memory of the largest.
+    let live = evidence.key_facts.iter().filter(|key| key.is_live);
+    let within: usize = live.map(|key| usize::from(key.count).saturating_sub(1)).sum();
+    let mut edges = Vec::with_capacity(within + evidence.statements.len());
     for key in evidence.key_facts.iter().filter(|key| key.is_live) {
         let ids = usable(evidence, rank, *key);
         if let Some((center, others)) = ids.split_first() {
@@ -322,7 +325,7 @@ impl Resolution {
             (kind, "", _) => kind.to_owned(),
             (kind, namespace, _) => format!("{kind}[{namespace}]"),
         };
-        let origin = self.origins.get(edge.origin as usize).map_or("", String::as_str);
+        let origin = self.origins.get(usize::from(edge.origin)).map_or("", String::as_str);
         format!("{} = {} in {origin}", side(edge.left), side(edge.right))
     }
 

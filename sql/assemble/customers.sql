@@ -118,6 +118,19 @@ talked as (
         and conversations.created_at < run.horizon_end
     group by conversations.customer_id
 
+),
+
+valued as (
+
+    select
+        customer_lifetime_value.customer_id,
+        customer_lifetime_value.p_alive,
+        customer_lifetime_value.clv_probabilistic,
+        customer_lifetime_value.tier
+    from customer_lifetime_value
+    cross join run
+    where customer_lifetime_value.as_of = run.as_of
+
 )
 
 select
@@ -172,8 +185,9 @@ select
     people.email_consent,
     people.email_consent_at,
     coalesce(people.email_consent = 'granted', false) as has_email_consent,
-    cast(null as double) as p_alive,
-    cast(null as double) as clv,
+    valued.p_alive,
+    valued.clv_probabilistic as clv,
+    valued.tier as clv_tier,
     cast(null as double) as churn_risk,
     people.n_identifiers,
     people.n_records,
@@ -183,3 +197,4 @@ left join bought on people.customer_id = bought.customer_id
 left join subscribed on people.customer_id = subscribed.customer_id
 left join answered on people.customer_id = answered.customer_id
 left join talked on people.customer_id = talked.customer_id
+left join valued on people.customer_id = valued.customer_id

@@ -33,7 +33,7 @@ pub struct Edge {
     pub cause: u16,
     pub left: u32,
     pub right: u32,
-    pub origin: u32,
+    pub origin: u16,
 }
 
 /// What guards ask about an identifier.

@@ -12,7 +12,7 @@ const SLOTS_MIN: usize = 1 << 10;
 #[derive(Debug, Default, Clone)]
 pub struct Interner {
     bytes: Vec<u8>,
-    ends: Vec<usize>,
+    ends: Vec<u32>,
     /// Open addressing, at most half full.
     slots: Vec<u32>,
 }
@@ -38,10 +38,11 @@ impl Interner {
         let id = id as usize;
         let start = if id == 0 { 0 } else { self.ends.get(id - 1).copied().unwrap_or(0) };
         let end = self.ends.get(id).copied().unwrap_or(start);
-        self.bytes.get(start..end).unwrap_or_default()
+        self.bytes.get(start as usize..end as usize).unwrap_or_default()
     }
 
-    /// The number of `bytes`, and whether it is new; `None` once four billion are known.
+    /// The number of `bytes`, and whether it is new; `None` when all strings together would be
+    /// longer than 4 GiB.
     pub fn intern(&mut self, bytes: &[u8]) -> Option<(u32, bool)> {
         if self.slots.len() < 2 * (self.ends.len() + 1) {
             self.grow();
@@ -55,9 +56,10 @@ impl Interner {
             at = (at + 1) & mask;
         }
         let id = u32::try_from(self.ends.len()).ok().filter(|id| *id < EMPTY)?;
+        let end = u32::try_from(self.bytes.len() + bytes.len()).ok()?;
         self.slots[at] = id;
         self.bytes.extend_from_slice(bytes);
-        self.ends.push(self.bytes.len());
+        self.ends.push(end);
         Some((id, true))
     }
 

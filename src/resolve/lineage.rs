@@ -60,7 +60,12 @@ impl Ledger {
     }
 
     pub(super) fn extend(&mut self, pins: Vec<Pin>) {
-        self.0.extend(pins);
+        // The first run of a warehouse pins all there is; no second copy then.
+        if self.0.is_empty() {
+            self.0 = pins;
+        } else {
+            self.0.extend(pins);
+        }
         self.0.sort_unstable();
     }
 }
