@@ -45,7 +45,7 @@ pub struct Format {
     /// the element, `@` is the element itself, `@index` its place from 1; other paths read the
     /// record. A record without elements gives one row, whose element columns are null.
     pub each: Option<String>,
-    /// CSV: one character; default found among `,` `;` tab `|` and U+0001 (which knows no quotes).
+    /// CSV: one character, or `whitespace` for runs of blanks; default found among `,` `;` tab `|` and U+0001 (which knows no quotes).
     pub delimiter: Option<String>,
     /// CSV: default 1; 0 takes the names from `columns`, in order. Of two or three the first names
     /// a column; where it is blank, the name to its left and the second row do (`Which?: Phone`).

@@ -1,4 +1,4 @@
-//! CSV and its kin: any one-character delimiter, RFC 4180 quoting, nothing shifted and nothing padded.
+//! CSV and its kin: any delimiter or runs of blanks, RFC 4180 quoting, nothing shifted or padded.
 //!
 //! Lines are cut here and not by a reader that forgives: a lone quote would swallow lines up to the
 //! next one and give a row that looks right. So a record whose quotes do not hold is a reject of
@@ -25,6 +25,8 @@ const SOH: u8 = 1;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Dialect {
     pub(super) delimiter: u8,
+    /// Any run of blanks parts cells, and none stands before the first: old print-outs.
+    pub(super) blanks: bool,
     pub(super) quotes: bool,
     /// `\n`, or `\r` in files that have no other.
     pub(super) terminator: u8,
@@ -379,7 +381,11 @@ impl Cell {
 
 impl Dialect {
     pub(super) fn new(delimiter: u8, terminator: u8) -> Self {
-        Self { delimiter, quotes: delimiter != SOH, terminator }
+        Self { delimiter, blanks: false, quotes: delimiter != SOH, terminator }
+    }
+
+    pub(super) fn blanks(terminator: u8) -> Self {
+        Self { delimiter: b' ', blanks: true, quotes: false, terminator }
     }
 
     fn follow(self, line: &[u8], has_quote: bool, in_quotes: bool) -> Option<bool> {
@@ -416,6 +422,9 @@ impl Dialect {
     /// Cuts a record whose quotes hold; gives the count of cells, of which it keeps `max`.
     fn split(self, text: &str, quoted: bool, max: usize, cells: &mut Vec<Cell>) -> usize {
         cells.clear();
+        if self.blanks {
+            return words(text, max, cells);
+        }
         let bytes = text.as_bytes();
         let (mut at, mut count) = (0, 0);
         loop {
@@ -438,6 +447,21 @@ impl Dialect {
             at += 1;
         }
     }
+}
+
+/// Cuts a record at runs of blanks; gives the count of cells, of which it keeps `max`.
+fn words(text: &str, max: usize, cells: &mut Vec<Cell>) -> usize {
+    let (mut at, mut count) = (0, 0);
+    for word in text.split([' ', '\t']) {
+        if !word.is_empty() {
+            count += 1;
+            if count <= max {
+                cells.push(Cell { at: at..at + word.len(), doubled: false });
+            }
+        }
+        at += word.len() + 1;
+    }
+    count
 }
 
 fn quoted_cell(bytes: &[u8], start: usize) -> Cell {

@@ -65,10 +65,16 @@ fn object(spec: &SourceSpec, line: &str, more: bool) -> FormatKind {
     if walked.is_ok() && list && !column { FormatKind::Json } else { FormatKind::Ndjson }
 }
 
+/// Instead of one character as the delimiter.
+const BLANKS: &str = "whitespace";
+
 /// How the lines of a stream are cut, and the lines before its header that only say so.
 pub(super) fn dialect(spec: &SourceSpec, head: &[u8]) -> (Dialect, u32) {
     let terminator =
         if memchr(b'\n', head).is_none() && memchr(b'\r', head).is_some() { b'\r' } else { b'\n' };
+    if spec.format.delimiter.as_deref() == Some(BLANKS) {
+        return (Dialect::blanks(terminator), spec.format.preamble_rows);
+    }
     let given = spec.format.delimiter.as_ref().and_then(|text| text.bytes().next());
     let mut lines = head.split(|byte| *byte == terminator);
     let mut preamble = spec.format.preamble_rows;

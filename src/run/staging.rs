@@ -308,6 +308,7 @@ fn staging_context(context: &Context, source: usize) -> stage::Context {
 fn origin(object: &Ready) -> Origin {
     Origin {
         url: object.found.url.clone(),
+        sha256: object.fetched.sha256.to_string(),
         version: object.version,
         dt: object.dt,
         extracted_at: None,

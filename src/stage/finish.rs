@@ -1,6 +1,7 @@
 //! Rows that staging SQL made get what every canonical row has: id, natural key, local dates, the
 //! name of its identifiers, and its origin.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -20,6 +21,8 @@ use crate::table::id;
 #[derive(Debug, Clone)]
 pub struct Origin {
     pub url: String,
+    /// SHA-256 of its bytes: with the record number it is the key of rows that have none.
+    pub sha256: String,
     pub version: i64,
     pub dt: NaiveDate,
     pub extracted_at: Option<DateTime<chrono::Utc>>,
@@ -32,8 +35,8 @@ pub fn day_number(date: NaiveDate) -> i32 {
 
 /// Completes the rows of a staging model to rows of the canonical `table`.
 ///
-/// The model gives `record_id`, `source_id` and the table's own columns; what it leaves out is
-/// null. `natural` is (source, account, entity).
+/// The model gives `record_id`, `source_id` (null where records have no key) and the table's own
+/// columns; what it leaves out is null. `natural` is (source, account, entity).
 ///
 /// # Errors
 /// A column is missing, unknown or of the wrong type.
@@ -66,10 +69,19 @@ pub fn finish(
     let origin = |i: usize| origins.get((record.value(i) >> RECORD_BITS) as usize);
     let number = |i: usize| record.value(i) & ((1 << RECORD_BITS) - 1);
     let (source, account, entity) = natural;
-    let ids = (0..count).map(|i| {
-        id::from_key(&canonical.id_prefix, &[source, account, entity, source_id.value(i)])
-    });
+    // Rows without a key of their own never are the same, however alike they look.
+    let keys: Vec<Cow<'_, str>> = (0..count)
+        .map(|i| match origin(i) {
+            Some(origin) if source_id.is_null(i) => {
+                Cow::Owned(id::from_key("r", &[&origin.sha256, &number(i).to_string()]))
+            }
+            _ => Cow::Borrowed(source_id.value(i)),
+        })
+        .collect();
+    let ids =
+        keys.iter().map(|key| id::from_key(&canonical.id_prefix, &[source, account, entity, key]));
     columns.insert(canonical.id.clone(), Arc::new(StringArray::from_iter_values(ids)));
+    columns.insert("source_id".into(), Arc::new(StringArray::from_iter_values(&keys)));
     for (column, value) in [("source", source), ("source_account", account), ("entity", entity)] {
         let array = StringArray::from_iter_values(std::iter::repeat_n(value, count));
         columns.insert(column.into(), Arc::new(array));

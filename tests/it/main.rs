@@ -6,6 +6,7 @@ mod cli;
 mod clients;
 mod clv;
 mod demo;
+mod examples;
 mod extract;
 mod faulty;
 mod fold;

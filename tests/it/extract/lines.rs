@@ -192,3 +192,17 @@ fn json_in_a_cell_is_entered_by_path() {
          2! malformed_json 18,oops",
     );
 }
+
+#[test]
+fn runs_of_blanks_part_cells_where_the_spec_says_so() {
+    let spec =
+        spec("kind = \"csv\"\ndelimiter = \"whitespace\"\nheader_rows = 0", "id day n value");
+    let text =
+        " 0004 19970101  2   29.33\n0021\t19970102 11 \t3.5  \n 7 8 9\n1 2 3 4 5\n\"a b\" 1 2\n";
+    check(
+        &spec,
+        text,
+        "1: 0004|19970101|2|29.33\n2: 0021|19970102|11|3.5\n5: \"a|b\"|1|2\n\
+         3! ragged_row  7 8 9\n4! ragged_row 1 2 3 4 5",
+    );
+}
