@@ -42,10 +42,10 @@ pub fn record(person: &Person, event: &Event, json: &mut Json) {
     let (source, medium, _, _) = CHANNELS[person.channel];
     json.object(|o| {
         o.text("event_id", &event_id(event));
-        o.text("event", web::NAMES.get(usize::from(event.state)).copied().unwrap_or_default());
+        o.text("name", web::NAMES.get(usize::from(event.state)).copied().unwrap_or_default());
         o.text("occurred_at", &calendar::iso(event.at, ".250Z"));
         o.text("anonymous_id", &cookie);
-        o.maybe("user_id", is_known.then(|| person.user_id()).as_deref());
+        o.maybe("external_id", is_known.then(|| person.user_id()).as_deref());
         if gives_email {
             o.text("email", &person.email);
         }

@@ -40,11 +40,11 @@ impl Entity {
             Self::Rating => "zendesk/satisfaction_ratings",
             Self::Response => "asknicely/responses",
             Self::Order => "shopify/orders",
-            Self::OrderLines => "shopify/orders_csv",
+            Self::OrderLines => "shopify/orders_ui",
             Self::Payer => "stripe/customers",
             Self::Subscription => "stripe/subscriptions",
             Self::Web => "generic/events",
-            Self::Visit => "generic/store_visits",
+            Self::Visit => "stores/visits",
         }
     }
 }
