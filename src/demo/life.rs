@@ -102,6 +102,7 @@ impl Life<'_> {
                 self.ask(t + 7.0, survey::CSAT, 0, 0.1);
             }
         } else if self.chance.happens(0.3) {
+            self.session(t, &[(web::PAGE, 3), (web::FORM, 0)]);
             self.contact(t, 0);
         }
         if self.person.consents && self.contact_from.is_some() {
