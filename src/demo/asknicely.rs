@@ -69,6 +69,8 @@ pub fn record(seed: u64, person: &Person, event: &Event, json: &mut Json) {
         o.shown("created", event.begun);
         o.text("segment", survey::TOUCHPOINTS.get(touchpoint).copied().unwrap_or_default());
         o.text("question_type", survey::KINDS.get(kind).copied().unwrap_or_default());
+        let ways = ["email", "email", "email", "sms", "web"];
+        o.text("deliverymethod", chance.pick(&ways));
         o.text("published", "");
         o.text("publishedname", "");
         o.text("language_c", person.country().language);

@@ -4,7 +4,7 @@ use super::calendar;
 use super::chance::{Chance, Purpose};
 use super::event::{Event, KNOWN, SECOND_DEVICE, Shape, web};
 use super::json::Json;
-use super::person::Person;
+use super::person::{Person, Traits};
 use super::words::{CHANNELS, PAGES, PRODUCTS, SHOPS};
 
 pub fn event_id(event: &Event) -> String {
@@ -21,7 +21,7 @@ pub fn visit_id(event: &Event) -> u64 {
 pub fn record(person: &Person, event: &Event, json: &mut Json) {
     let device = u64::from(event.score & SECOND_DEVICE != 0);
     let is_known = event.score & KNOWN != 0;
-    let gives_email = matches!(event.state, web::CHECKOUT | web::SIGNUP);
+    let gives_email = matches!(event.state, web::CHECKOUT | web::SIGNUP | web::FORM);
     let cookie = person.cookie(device);
     let product = usize::from(event.topic) % PRODUCTS.len();
     let (sku, _, family) = PRODUCTS[product];
@@ -34,6 +34,7 @@ pub fn record(person: &Person, event: &Event, json: &mut Json) {
         web::PRODUCT => ("/products/", "product"),
         web::CART | web::CHECKOUT | web::PURCHASE => ("/checkout", "checkout"),
         web::SIGNUP => ("/account/new", "onboarding"),
+        web::FORM => ("/newsletter", "newsletter"),
         web::FEATURE => ("/studio", "service"),
         web::REFERRAL => ("/friends", "advocacy"),
         web::REVIEW => ("/reviews", "advocacy"),
@@ -42,10 +43,10 @@ pub fn record(person: &Person, event: &Event, json: &mut Json) {
     let (source, medium, _, _) = CHANNELS[person.channel];
     json.object(|o| {
         o.text("event_id", &event_id(event));
-        o.text("event", web::NAMES.get(usize::from(event.state)).copied().unwrap_or_default());
+        o.text("name", web::NAMES.get(usize::from(event.state)).copied().unwrap_or_default());
         o.text("occurred_at", &calendar::iso(event.at, ".250Z"));
         o.text("anonymous_id", &cookie);
-        o.maybe("user_id", is_known.then(|| person.user_id()).as_deref());
+        o.maybe("external_id", is_known.then(|| person.user_id()).as_deref());
         if gives_email {
             o.text("email", &person.email);
         }
@@ -82,7 +83,8 @@ pub fn visit(seed: u64, person: &Person, event: &Event, out: &mut String) {
         return;
     }
     let who = chance.below(10);
-    let card = if who < 4 { person.user_id() } else { String::new() };
+    let has_account = Traits::new(seed, event.customer).signs_up;
+    let card = if who < 4 && has_account { person.user_id() } else { String::new() };
     let email = if (3..8).contains(&who) { person.email.as_str() } else { "" };
     let phone = person.phone_typed(3).filter(|_| who == 8).unwrap_or_default();
     let cents = 500 + (chance.wait(4_000.0)) as i64;

@@ -40,11 +40,11 @@ impl Entity {
             Self::Rating => "zendesk/satisfaction_ratings",
             Self::Response => "asknicely/responses",
             Self::Order => "shopify/orders",
-            Self::OrderLines => "shopify/orders_csv",
+            Self::OrderLines => "shopify/orders_ui",
             Self::Payer => "stripe/customers",
             Self::Subscription => "stripe/subscriptions",
             Self::Web => "generic/events",
-            Self::Visit => "generic/store_visits",
+            Self::Visit => "stores/visits",
         }
     }
 }
@@ -151,7 +151,7 @@ pub mod payer {
 }
 
 pub mod web {
-    pub const NAMES: [&str; 10] = [
+    pub const NAMES: [&str; 11] = [
         "page_view",
         "product_view",
         "add_to_cart",
@@ -162,6 +162,7 @@ pub mod web {
         "feature_used",
         "referral_sent",
         "review_posted",
+        "form_submitted",
     ];
     pub const PAGE: u8 = 0;
     pub const PRODUCT: u8 = 1;
@@ -173,4 +174,5 @@ pub mod web {
     pub const FEATURE: u8 = 7;
     pub const REFERRAL: u8 = 8;
     pub const REVIEW: u8 = 9;
+    pub const FORM: u8 = 10;
 }

@@ -20,6 +20,9 @@ const BETTER_SUPPORT: f64 = 456.0;
 /// Orders of this month reach the warehouse as line items from the shop's own export.
 pub const LINES_MONTH: std::ops::Range<f64> = 517.0..547.0;
 
+/// From this customer on, one in so many brings unusable records.
+const MESSY_FROM: u32 = 199;
+const MESSY_ONE_IN: u32 = 50;
 const ORDERS_MAX: u16 = 90;
 const WEB_MAX: u16 = 900;
 /// Indexes from here on are no part of a life: tests, and answers off their scale.
@@ -55,6 +58,7 @@ pub fn live(
         webs: 0,
         tickets: 0,
         asked: 0,
+        spoilt: 0,
     };
     life.tell();
 }
@@ -78,6 +82,8 @@ struct Life<'a> {
     webs: u16,
     tickets: u16,
     asked: u16,
+    /// Entities that have had their unusable record.
+    spoilt: u32,
 }
 
 impl Life<'_> {
@@ -96,6 +102,7 @@ impl Life<'_> {
                 self.ask(t + 7.0, survey::CSAT, 0, 0.1);
             }
         } else if self.chance.happens(0.3) {
+            self.session(t, &[(web::PAGE, 3), (web::FORM, 0)]);
             self.contact(t, 0);
         }
         if self.person.consents && self.contact_from.is_some() {
@@ -403,34 +410,41 @@ impl Life<'_> {
         let event =
             Event { export, entity, at, customer, index, state, shape, begun, topic, score };
         self.write(event, is_first);
-        let off_scale = EXTRA + index;
         match (entity, mess) {
             (Entity::Ticket, ..0.012) if usize::from(export) + 1 < self.exports.dates.len() => {
                 let export = export + 1;
                 self.write(Event { shape: Shape::Resent, export, ..event }, false);
             }
-            (Entity::Ticket, 0.02..0.024) if is_first => {
-                self.write(Event { shape: Shape::BadDate, index: off_scale, ..event }, false);
-            }
-            (Entity::Response, 0.02..0.026) if is_first => {
-                let state = survey::ANSWERED;
-                let shape = Shape::OffScale;
-                self.write(Event { shape, index: off_scale, state, ..event }, false);
-            }
-            (Entity::Visit, ..0.01) => {
-                self.write(Event { shape: Shape::Ragged, index: off_scale, ..event }, false);
-            }
-            (Entity::Visit, 0.01..0.02) => {
-                self.write(Event { shape: Shape::BadDate, index: off_scale, ..event }, false);
-            }
-            (Entity::Contact | Entity::Order | Entity::Web, ..0.0012) => {
-                self.write(Event { shape: Shape::Cut, ..event }, false);
-            }
             (Entity::OrderLines | Entity::Visit, _) => {}
             (_, 0.012..0.017) => self.write(Event { shape: Shape::Again, ..event }, false),
             _ => {}
         }
+        self.spoil(event, is_first);
         self.window.contains(&export)
+    }
+
+    /// A few customers bring one unusable record an export. Never more: it must not depend on luck
+    /// whether a small demo passes `rejects_max`.
+    fn spoil(&mut self, event: Event, is_first: bool) {
+        let mark = 1 << event.entity as u32;
+        let number = self.person.number;
+        let is_messy = number >= MESSY_FROM && number % MESSY_ONE_IN == MESSY_ONE_IN - 1;
+        if !is_messy || !is_first || self.spoilt & mark != 0 {
+            return;
+        }
+        let extra = Event { index: EXTRA + event.index, ..event };
+        let spoilt = match event.entity {
+            Entity::Ticket => Event { shape: Shape::BadDate, ..extra },
+            Entity::Response => Event { shape: Shape::OffScale, state: survey::ANSWERED, ..extra },
+            Entity::Visit if number % (2 * MESSY_ONE_IN) < MESSY_ONE_IN => {
+                Event { shape: Shape::Ragged, ..extra }
+            }
+            Entity::Visit => Event { shape: Shape::BadDate, ..extra },
+            Entity::Contact | Entity::Order | Entity::Web => Event { shape: Shape::Cut, ..event },
+            _ => return,
+        };
+        self.spoilt |= mark;
+        self.write(spoilt, false);
     }
 
     fn write(&mut self, event: Event, is_first: bool) {

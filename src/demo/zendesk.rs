@@ -1,6 +1,6 @@
 //! Zendesk tickets and satisfaction ratings, as its incremental exports give them.
 
-use super::calendar;
+use super::calendar::{self, DAY};
 use super::chance::{Chance, Purpose};
 use super::event::{Event, Shape, rating, ticket};
 use super::json::Json;
@@ -73,6 +73,16 @@ pub fn ticket(seed: u64, person: &Person, event: &Event, json: &mut Json) {
                 field.plain("id", 360_000_001);
                 field.text("value", topic);
             });
+        });
+        // Closed four days after it was solved.
+        let solved = match event.state {
+            ticket::SOLVED => Some(event.at),
+            ticket::CLOSED => Some(event.at - 4 * DAY),
+            _ => None,
+        };
+        o.member("metric_set", |set| {
+            set.plain("ticket_id", id);
+            set.maybe("solved_at", solved.map(|at| calendar::iso(at, "Z")).as_deref());
         });
         o.member("satisfaction_rating", |r| {
             let offered = matches!(event.state, ticket::SOLVED | ticket::CLOSED);

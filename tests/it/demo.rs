@@ -1,5 +1,7 @@
 //! The demo's exports: the same bytes for the same size and seed, however they came to be.
 
+mod run;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

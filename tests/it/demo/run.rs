@@ -1,0 +1,132 @@
+//! The demo's job over the demo's exports: what the generator wrote is what the run finds.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use cxmart::demo::{self, tally::Tally};
+use cxmart::engine::FileInput;
+use cxmart::run::{Context, Outcome};
+use cxmart::settings::{self, Settings};
+use cxmart::state::StateReader;
+
+const CUSTOMERS: u64 = 300;
+const SEED: u64 = 1;
+
+fn open(dir: &Path) -> Context {
+    let settings = Settings {
+        project: dir.to_owned(),
+        run_id: "test".into(),
+        memory_bytes: 1 << 28,
+        identity_salt: Some(demo::salt(SEED)),
+        ..settings::from_environment()
+    };
+    cxmart::run::open(demo::JOB, settings).expect("the demo's job opens")
+}
+
+async fn run(dir: &Path) -> Outcome {
+    let done = cxmart::run::run(Arc::new(open(dir)), Some(demo::as_of())).await;
+    done.expect("the demo's job succeeds")
+}
+
+/// Rows of a query over the newest release's published tables, as text.
+async fn query(dir: &Path, sql: &str) -> Vec<Vec<String>> {
+    let context = open(dir);
+    let release = StateReader::new(context.store.clone()).latest().await.expect("readable state");
+    let session = context.engine.session();
+    for (name, dataset) in release.expect("a release").tables {
+        let contract = context.contract(&name).expect("a contract");
+        let files = dataset.files.iter().map(|file| FileInput {
+            path: context.store.full(&file.path).to_string(),
+            bytes: file.bytes,
+        });
+        session.files(&name, contract.schema(), files.collect()).expect("a table");
+    }
+    let mut rows = Vec::new();
+    for batch in session.collect("test", sql).await.expect("the query runs") {
+        let options = FormatOptions::default();
+        let columns = batch.columns().iter();
+        let columns: Vec<_> = columns
+            .map(|array| ArrayFormatter::try_new(array, &options).expect("a format"))
+            .collect();
+        for i in 0..batch.num_rows() {
+            rows.push(columns.iter().map(|column| column.value(i).to_string()).collect());
+        }
+    }
+    rows
+}
+
+fn number(text: &str) -> u64 {
+    text.parse().expect("a count")
+}
+
+/// What the generator knows of each export against `load_reconciliation`.
+async fn reconciles(dir: &Path, expected: &Tally) {
+    let sql = "select source || '/' || entity, count(*), sum(n_read), sum(n_duplicate), \
+               sum(n_rejected), sum(n_skipped) from load_reconciliation group by source, entity";
+    let found: BTreeMap<String, Vec<u64>> = query(dir, sql)
+        .await
+        .into_iter()
+        .map(|row| (row[0].clone(), row[1..].iter().map(|text| number(text)).collect()))
+        .collect();
+    assert!(found.keys().eq(expected.exports.keys()), "{found:?}");
+    for (key, told) in &expected.exports {
+        let read = told.read + told.before_truncation + told.truncated;
+        let rejected = told.malformed + told.truncated + told.ragged + told.bad_date;
+        assert_eq!(found[key], [told.objects, read, told.duplicate, rejected, 0], "{key}");
+    }
+}
+
+/// The rejects by rule, values that are no records among them.
+async fn rejects(dir: &Path, expected: &Tally) {
+    let sql = "select reject_rule, count(*) from rejected_records group by reject_rule";
+    let found: BTreeMap<String, u64> =
+        query(dir, sql).await.into_iter().map(|row| (row[0].clone(), number(&row[1]))).collect();
+    let mut told: BTreeMap<String, u64> = BTreeMap::new();
+    for export in expected.exports.values() {
+        for (rule, count) in [
+            ("malformed_json", export.malformed),
+            ("truncated_object", export.truncated),
+            ("ragged_row", export.ragged),
+            ("off_scale", export.off_scale),
+            ("not_a_time", export.bad_date),
+        ] {
+            if count > 0 {
+                *told.entry(rule.to_owned()).or_default() += count;
+            }
+        }
+    }
+    assert_eq!(found, told);
+    assert!(told.len() >= 3, "{told:?}");
+}
+
+/// Goal: nothing is lost or made up between the bytes and the tables. Method: the generator counts
+/// what it writes, money included, and one run over its exports must publish the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_finds_what_the_generator_wrote() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let dir = folder.path();
+    let expected = demo::write_raw(dir, CUSTOMERS, SEED, &|_| ()).expect("written").expected;
+    let outcome = run(dir).await;
+    assert!(outcome.published);
+    reconciles(dir, &expected).await;
+    rejects(dir, &expected).await;
+
+    let orders = "select count(*), cast(sum(total) * 100 as bigint), \
+                  cast(sum(refunded) * 100 as bigint) from orders";
+    let money = &expected.money;
+    let told = [money.orders.to_string(), money.total_cents.to_string()];
+    let found = query(dir, orders).await.remove(0);
+    assert_eq!(found[..2], told);
+    assert_eq!(found[2], money.refunded_cents.to_string());
+
+    // Some never say who they are on a second device or in a shop: more customers than people,
+    // and a few households with one phone are fewer.
+    let customers = number(&query(dir, "select count(*) from customers").await[0][0]);
+    assert!((CUSTOMERS * 95 / 100..=CUSTOMERS * 115 / 100).contains(&customers), "{customers}");
+
+    let again = run(dir).await;
+    assert!(!again.published, "nothing is new");
+    assert_eq!(again.release, outcome.release);
+}
