@@ -3,6 +3,7 @@
 //! One verb, one file, one function `run`; this file knows the flags they share and how each ends.
 
 mod check;
+mod demo;
 mod exit;
 mod export;
 mod init;
@@ -49,6 +50,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Demo(demo::Arguments),
     Run(run::Arguments),
     Plan(plan::Arguments),
     Status(status::Arguments),
@@ -158,6 +160,7 @@ fn act(Arguments { verb, shared }: Arguments) -> Result<Exit, Failure> {
     let desk = Desk { settings, progress };
     let done = runtime.block_on(async {
         match verb {
+            Verb::Demo(arguments) => demo::run(arguments, desk).await,
             Verb::Run(arguments) => run::run(arguments, desk).await,
             Verb::Plan(arguments) => plan::run(arguments, desk).await,
             Verb::Status(arguments) => status::run(arguments, desk).await,

@@ -6,6 +6,7 @@
 
 pub mod checks;
 pub mod current;
+pub mod headline;
 pub mod lease;
 pub mod ledger;
 pub mod listing;

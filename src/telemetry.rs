@@ -73,6 +73,7 @@ impl Write for AboveBars {
 #[derive(Debug, Default)]
 pub struct Progress {
     bars: Option<MultiProgress>,
+    writing: OnceLock<ProgressBar>,
     staging: OnceLock<ProgressBar>,
     steps: OnceLock<ProgressBar>,
 }
@@ -82,6 +83,26 @@ impl Progress {
         let bars = self.bars.as_ref()?;
         let style = ProgressStyle::with_template(template).ok()?.progress_chars("=> ");
         Some(bars.add(ProgressBar::new(length).with_style(style)))
+    }
+
+    /// A demo of so many customers is to be written.
+    pub fn writing(&self, customers: u64) {
+        if let Some(bar) = self.bar(customers, "{prefix:>8} [{bar:32}] {pos}/{len} customers") {
+            let _ = self.writing.set(bar.with_prefix("writing"));
+        }
+    }
+
+    /// So many of them are written.
+    pub fn written(&self, customers: u64) {
+        if let Some(bar) = self.writing.get() {
+            bar.set_position(customers);
+        }
+    }
+
+    pub fn end_writing(&self) {
+        if let Some(bar) = self.writing.get() {
+            bar.finish_and_clear();
+        }
     }
 
     /// So many bytes are to be staged.

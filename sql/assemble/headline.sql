@@ -45,11 +45,25 @@ customers as (
 
 ),
 
+stages as (
+
+    select
+        'in stage ' || stage as name,
+        min(60 + stage_position) as place,
+        count(*) as n
+    from journey_stage_history
+    where is_current
+    group by stage
+
+),
+
 counts as (
 
     select * from records
     union all
     select * from customers
+    union all
+    select * from stages
 
 ),
 

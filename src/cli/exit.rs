@@ -4,6 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use crate::check::CheckError;
+use crate::demo::DemoError;
 use crate::engine::EngineError;
 use crate::extract::ExtractError;
 use crate::job::Problem;
@@ -94,6 +95,8 @@ Exit codes:
 pub enum Failure {
     #[error(transparent)]
     Run(#[from] RunError),
+    #[error(transparent)]
+    Demo(#[from] DemoError),
     #[error("the configuration is not usable")]
     Problems(Vec<Problem>),
     #[error("{0}")]
@@ -122,6 +125,7 @@ impl Failure {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Run(error) => of_run(error),
+            Self::Demo(error) => of_demo(error),
             Self::Problems(_) => Exit::Config,
             Self::NoSource(_) => Exit::NoInput,
             Self::Usage { .. } => Exit::Usage,
@@ -165,6 +169,14 @@ impl Failure {
             Self::Run(error) => error,
             Self::Usage { hint, .. } => return Some((*hint).into()),
             Self::NoSource(problem) => return problem.hint.clone(),
+            Self::Demo(DemoError::Other { customers, seed, .. }) => {
+                return Some(format!(
+                    "say `--customers {customers} --seed {seed}`, or another --dir"
+                ));
+            }
+            Self::Demo(DemoError::Format { .. } | DemoError::Note { .. }) => {
+                return Some("say another --dir, or delete this one".into());
+            }
             _ => return None,
         };
         if let RunError::NoJob { path, known } = run {
@@ -221,6 +233,14 @@ pub(super) fn tell_panics() {
         let text = format!("error: panic at {at}: {message}\nhint: {BUG}\n");
         let _ = std::io::stderr().write_all(text.as_bytes());
     }));
+}
+
+fn of_demo(error: &DemoError) -> Exit {
+    match error {
+        DemoError::Write { source, .. } => of_io(source).unwrap_or(Exit::Unavailable),
+        DemoError::Thread => Exit::Bug,
+        _ => Exit::Usage,
+    }
 }
 
 fn of_run(error: &RunError) -> Exit {
