@@ -34,7 +34,7 @@ fn record(evidence: &mut Evidence, day: i32, origin: &str, raws: &[Raw<'_>]) {
 fn person(evidence: &mut Evidence, n: u32) {
     let day = 19_000 + i32::try_from(n % 700).unwrap_or(0);
     let email = format!("first.last{n}@mail{}.example.org", n % 50);
-    let phone = format!("+4520{:06}", if n % 50 == 0 { n / 2 } else { n } % 1_000_000);
+    let phone = format!("+4520{:06}", if n.is_multiple_of(50) { n / 2 } else { n } % 1_000_000);
     let scoped = |namespace: &'static str| {
         move |value| Raw { kind: "crm_id", namespace, value, strength: 3 }
     };
@@ -56,7 +56,7 @@ fn person(evidence: &mut Evidence, n: u32) {
         record(evidence, day + 1, "ga4:events", &[login, cookie]);
         record(evidence, day, "ga4:events", &[cookie]);
     }
-    if n % 100 == 0 {
+    if n.is_multiple_of(100) {
         let second = format!("private{n}@home.example.net");
         let second = Raw { kind: "email", namespace: "", value: &second, strength: 2 };
         record(evidence, day + 20, "hubspot:contacts", &[scoped("hubspot:main")(&crm), second]);

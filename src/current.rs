@@ -1,6 +1,6 @@
 //! The newest version of each natural key.
 //!
-//! `versions` keeps the versions of a key in order of (source_updated_at, extracted_at, dt, object
+//! `versions` keeps the versions of a key in order of (`source_updated_at`, `extracted_at`, dt, object
 //! url, object version, record number), nulls first; a row that says again what the row before it
 //! said, and differs only in where it was read, is dropped. `newest` is the last version of each
 //! key, unless that is a tombstone. Any load order gives the same rows.

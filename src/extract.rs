@@ -352,7 +352,9 @@ impl Chunks {
         let (rule, text) = match error {
             Break::Machine(error) => return Err(error),
             Break::Undecodable(text) => ("undecodable_object", text),
-            Break::Input(error) if error.get_ref().is_some_and(|e| e.is::<Expanded>()) => {
+            Break::Input(error)
+                if error.get_ref().is_some_and(|source| source.is::<Expanded>()) =>
+            {
                 return Err(self.task.limit("expansion_ratio_max", self.ratio));
             }
             Break::Input(error) if error.raw_os_error().is_some() => {

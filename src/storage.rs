@@ -3,7 +3,7 @@
 //! A [`Store`] is a place (bucket and prefix, folder, or memory). What it promises on all of them:
 //! a name is created once or not at all ([`Store::create`]), bytes are on disk when a write
 //! returns, and what was written can be verified by its SHA-256 when it is read. It retries what a
-//! store calls temporary, and never trusts an ETag (stores were seen to accept flipped bytes).
+//! store calls temporary, and never trusts an `ETag` (stores were seen to accept flipped bytes).
 
 pub mod delta;
 pub mod local;
@@ -439,14 +439,13 @@ impl Store {
         hash: &Hash,
     ) -> Result<(), StorageError> {
         let mut pieces = from.stream(source).await?;
-        let mut intake = match &self.disk {
-            Some(folder) => Intake::disk(&folder.join(path))?,
-            None => {
-                let full = self.full(path);
-                let upload = self.inner.put_multipart(&full).await;
-                let upload = upload.map_err(|cause| StorageError::of(&full, cause))?;
-                Intake::Upload { full, upload, part: Vec::new() }
-            }
+        let mut intake = if let Some(folder) = &self.disk {
+            Intake::disk(&folder.join(path))?
+        } else {
+            let full = self.full(path);
+            let upload = self.inner.put_multipart(&full).await;
+            let upload = upload.map_err(|cause| StorageError::of(&full, cause))?;
+            Intake::Upload { full, upload, part: Vec::new() }
         };
         let mut digest = Sha256::new();
         while let Some(piece) = pieces.next().await {

@@ -20,7 +20,7 @@ pub enum Purpose {
     Mess = 10,
 }
 
-/// A stream of random numbers (SplitMix64, Steele, Lea and Flood 2014).
+/// A stream of random numbers (`SplitMix64`, Steele, Lea and Flood 2014).
 #[derive(Debug, Clone)]
 pub struct Chance {
     state: u64,

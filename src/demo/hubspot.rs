@@ -11,7 +11,7 @@ pub fn record(person: &Person, event: &Event, json: &mut Json) {
     let id = person.contact_id(event.index);
     let created = calendar::iso(event.begun, ".112Z");
     // The interface mixes both spellings of UTC.
-    let suffix = if event.at % 2 == 0 { "Z" } else { ".000Z" };
+    let suffix = if event.at.is_multiple_of(2) { "Z" } else { ".000Z" };
     let modified = calendar::iso(event.at, suffix);
     let merged = event.topic & contact::MERGED != 0;
     let second = person.second_email.as_deref();

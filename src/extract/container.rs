@@ -134,7 +134,7 @@ fn member(
     bound: &Bound,
 ) -> Result<Option<Stream>, Break> {
     let member = archive.by_index_raw(index).map_err(zip_error)?;
-    let name = member.name().map(|name| name.into_owned()).unwrap_or_default();
+    let name = member.name().map(std::borrow::Cow::into_owned).unwrap_or_default();
     let base = name.rsplit('/').next().unwrap_or_default();
     if member.is_dir() || name.starts_with("__MACOSX/") || base == ".DS_Store" {
         return Ok(None);

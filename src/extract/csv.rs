@@ -245,24 +245,20 @@ impl Csv {
             rows.refuse("ragged_row", &text);
             return Ok(());
         }
-        let outcome = match &header.plain {
-            Some(plain) => {
-                plain_row(plain, &self.cells, &text, &mut self.unquoted, rows);
-                Ok(())
-            }
-            None => {
-                let cell = |place: usize| self.cells.get(place).map(|cell| cell.text(&text));
-                self.task.lookup.cells(&header.cells, cell, rows)
-            }
+        let outcome = if let Some(plain) = &header.plain {
+            plain_row(plain, &self.cells, &text, &mut self.unquoted, rows);
+            Ok(())
+        } else {
+            let cell = |place: usize| self.cells.get(place).map(|cell| cell.text(&text));
+            self.task.lookup.cells(&header.cells, cell, rows)
         };
-        match outcome {
-            Err(rule) => rows.refuse(rule, &text),
-            Ok(()) => {
-                if replaced {
-                    rows.remark("replaced_characters", None, &text);
-                }
-                rows.keep();
+        if let Err(rule) = outcome {
+            rows.refuse(rule, &text);
+        } else {
+            if replaced {
+                rows.remark("replaced_characters", None, &text);
             }
+            rows.keep();
         }
         Ok(())
     }

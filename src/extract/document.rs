@@ -50,17 +50,14 @@ impl Document {
     fn next(&mut self) -> io::Result<Option<u8>> {
         loop {
             let data = self.feed.data();
-            match data.iter().position(|byte| !byte.is_ascii_whitespace()) {
-                Some(at) => {
-                    let byte = data.get(at).copied();
-                    self.feed.consume(at);
-                    return Ok(byte);
-                }
-                None => {
-                    self.feed.consume(data.len());
-                    if !self.feed.fill()? {
-                        return Ok(None);
-                    }
+            if let Some(at) = data.iter().position(|byte| !byte.is_ascii_whitespace()) {
+                let byte = data.get(at).copied();
+                self.feed.consume(at);
+                return Ok(byte);
+            } else {
+                self.feed.consume(data.len());
+                if !self.feed.fill()? {
+                    return Ok(None);
                 }
             }
         }

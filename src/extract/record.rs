@@ -310,12 +310,11 @@ impl Cells {
         }
         let Some((head, tail)) = path.split_once('.') else { return };
         if let Some(place) = header.iter().position(|name| name == head) {
-            let tree = match self.inside.iter().position(|(at, _)| *at == place) {
-                Some(at) => self.inside.get_mut(at),
-                None => {
-                    self.inside.push((place, Tree::default()));
-                    self.inside.last_mut()
-                }
+            let tree = if let Some(at) = self.inside.iter().position(|(at, _)| *at == place) {
+                self.inside.get_mut(at)
+            } else {
+                self.inside.push((place, Tree::default()));
+                self.inside.last_mut()
             };
             if let Some((_, tree)) = tree {
                 tree.insert(tail, slot, rank);

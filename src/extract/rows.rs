@@ -149,13 +149,13 @@ impl Rows {
     pub(super) fn push_json(&mut self, column: usize, raw: &str) -> Result<bool, Malformed> {
         let Some(column) = self.columns.get_mut(column) else { return Ok(false) };
         self.bytes += raw.len();
-        let replaced = match raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
-            Some(quoted) => json::unescape(quoted, &mut column.text),
-            None => {
+        let replaced =
+            if let Some(quoted) = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+                json::unescape(quoted, &mut column.text)
+            } else {
                 column.text.push_str(raw);
                 Ok(false)
-            }
-        };
+            };
         column.close(true);
         replaced
     }

@@ -322,7 +322,7 @@ impl Merge<'_> {
             match written {
                 Some(written) => own.push(written),
                 None => {
-                    shared.extend(versions.files.iter().filter(|f| f.ordinal == bucket).cloned())
+                    shared.extend(versions.files.iter().filter(|f| f.ordinal == bucket).cloned());
                 }
             }
         }

@@ -15,7 +15,7 @@ use crate::storage::{Created, Store};
 
 /// Seconds a lease holds without being renewed.
 const TERM_S: i64 = 300;
-const RENEW: Duration = Duration::from_secs(60);
+const RENEW: Duration = Duration::from_mins(1);
 
 /// Content of `lease/<number>.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

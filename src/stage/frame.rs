@@ -58,7 +58,7 @@ impl Frame {
     /// # Errors
     /// Polars refuses the expressions.
     pub fn read(&self, texts: &[StringArray]) -> Result<Vec<Read>, ArrowError> {
-        let Some(rows) = texts.first().map(|text| arrow::array::Array::len(text)) else {
+        let Some(rows) = texts.first().map(arrow::array::Array::len) else {
             return Ok(Vec::new());
         };
         let columns = self.names.iter().zip(texts);

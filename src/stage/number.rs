@@ -73,7 +73,7 @@ pub fn money(text: &str, mark: char) -> Result<i128, &'static str> {
     let (head, rest) = text.split_at(first);
     let (body, tail) = rest.split_at(last + 1 - first);
     // `.50`
-    let leading = head.chars().next_back() == Some(mark) && !head.chars().any(char::is_alphabetic);
+    let leading = head.ends_with(mark) && !head.chars().any(char::is_alphabetic);
     let head = if leading { head.strip_suffix(mark).unwrap_or(head) } else { head };
     // `99,-` is ninety-nine and no hundredths
     let tail = match tail.strip_prefix(mark) {

@@ -84,7 +84,10 @@ impl Step {
     fn keeps(&self, element: &Value) -> bool {
         self.only.iter().all(|(name, wanted)| match element.get(name) {
             Some(Value::String(text)) => text == wanted,
-            Some(other) => other.to_string() == *wanted,
+            Some(other) => {
+                let text = other.to_string();
+                text == *wanted
+            }
             None => false,
         })
     }

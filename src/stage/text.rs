@@ -59,15 +59,12 @@ pub fn unescape(value: &str) -> String {
         out.push_str(before);
         let entity = after.split_once(';').filter(|(name, _)| name.len() <= ENTITY_MAX);
         let found = entity.and_then(|(name, tail)| Some((character(name)?, tail)));
-        match found {
-            Some((c, tail)) => {
-                out.push(c);
-                rest = tail;
-            }
-            None => {
-                out.push('&');
-                rest = after;
-            }
+        if let Some((c, tail)) = found {
+            out.push(c);
+            rest = tail;
+        } else {
+            out.push('&');
+            rest = after;
         }
     }
     out.push_str(rest);

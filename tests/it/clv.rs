@@ -93,7 +93,7 @@ fn nothing_is_expected_of_no_time_and_more_of_more() {
     }
 }
 
-/// Numbers that look random and are the same everywhere (SplitMix64, Steele et al. 2014).
+/// Numbers that look random and are the same everywhere (`SplitMix64`, Steele et al. 2014).
 struct Dice(u64);
 
 impl Dice {
@@ -261,7 +261,7 @@ fn terms() -> Terms {
     }
 }
 
-/// id, first day, last day, (x, t_x, T), repeat value, revenue of the last year.
+/// id, first day, last day, (x, `t_x`, T), repeat value, revenue of the last year.
 type Row = (String, i32, i32, Option<(i64, i64, i64)>, i128, i128);
 
 /// Rows of `customer_purchases` that values are computed from.

@@ -1,6 +1,6 @@
 //! Kernels against published numbers and against other implementations.
 //!
-//! Where no paper is named, the number was computed with SciPy 1.16 or R's survival package.
+//! Where no paper is named, the number was computed with `SciPy` 1.16 or R's survival package.
 
 use cxmart::measure::kernel::change::{self, Share, holm};
 use cxmart::measure::kernel::interval::{self, Interval, Nps, wilson};

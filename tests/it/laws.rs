@@ -101,8 +101,7 @@ fn some_nights() -> impl Strategy<Value = Vec<Night>> {
         responded: 1_716_890_000 + late * 86_400,
     });
     let rows = proptest::collection::vec(row, 1..4);
-    proptest::collection::vec(rows, 2..5)
-        .prop_map(|nights| (10..).zip(nights).map(|(day, rows)| (day, rows)).collect())
+    proptest::collection::vec(rows, 2..5).prop_map(|nights| (10..).zip(nights).collect())
 }
 
 /// Goal: N nightly runs in order, in reverse and in one go publish the same bytes; late nights

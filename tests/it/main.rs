@@ -1,5 +1,22 @@
 //! Everything that needs the library, in one binary: each binary links both engines again.
 
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::unreadable_literal,
+    clippy::excessive_precision,
+    clippy::float_cmp,
+    clippy::too_many_lines,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    clippy::string_slice,
+    clippy::doc_markdown,
+    clippy::duration_suboptimal_units,
+    clippy::cloned_ref_to_slice_refs,
+    reason = "a test may stop at once, and says numbers as their sources do"
+)]
+
 mod catalog;
 mod check;
 mod cli;

@@ -125,7 +125,7 @@ async fn copy_and_renew_make_an_old_object_young() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let store = Store::on_disk(folder.path());
     store.create("work/a", bytes("rows")).await.expect("a create");
-    let long_ago = std::time::UNIX_EPOCH + std::time::Duration::from_secs(86_400);
+    let long_ago = std::time::UNIX_EPOCH + std::time::Duration::from_hours(24);
     let age = |path: &str| {
         let file = std::fs::File::options().append(true).open(folder.path().join(path));
         file.expect("the file").set_modified(long_ago).expect("an old file");

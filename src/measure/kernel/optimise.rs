@@ -197,6 +197,7 @@ fn rotate<const N: usize>(m: &mut [[f64; N]; N], p: usize, q: usize) {
     for row in m.iter_mut() {
         (row[p], row[q]) = (c * row[p] - s * row[q], s * row[p] + c * row[q]);
     }
+    #[expect(clippy::needless_range_loop, reason = "two rows of one matrix at once")]
     for k in 0..N {
         (m[p][k], m[q][k]) = (c * m[p][k] - s * m[q][k], s * m[p][k] + c * m[q][k]);
     }

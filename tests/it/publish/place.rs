@@ -44,7 +44,7 @@ async fn a_file_that_no_release_names_is_made_young_again() {
     let dataset = made(&store, "rows").await;
     let placed = place(&store, &dataset, None).await.expect("placed");
     let path = folder.path().join(&placed.files[0].path);
-    let long_ago = std::time::UNIX_EPOCH + std::time::Duration::from_secs(86_400);
+    let long_ago = std::time::UNIX_EPOCH + std::time::Duration::from_hours(24);
     let age = || {
         let file = std::fs::File::options().append(true).open(&path).expect("the file");
         file.set_modified(long_ago).expect("an old file");
