@@ -14,6 +14,7 @@ const ROOMS: [(&str, &[&str]); 22] = [
         &[
             "catalog",
             "check",
+            "demo",
             "engine",
             "extract",
             "job",
