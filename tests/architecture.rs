@@ -20,6 +20,7 @@ const ROOMS: [(&str, &[&str]); 22] = [
         &[
             "catalog",
             "check",
+            "demo",
             "engine",
             "extract",
             "job",
