@@ -5,7 +5,9 @@
 
 use arrow::array::{ArrayRef, AsArray, BooleanArray, StringArray};
 use arrow::error::ArrowError;
-use polars::prelude::{DataFrame, DataType, Expr, IntoLazy, NULL, col, lit, when};
+use polars::prelude::{
+    DataFrame, DataType, Expr, IntoLazy, NULL, NamedFrom, Series, col, lit, when,
+};
 
 use super::handover::{arrow_error, as_arrow, to_polars};
 
@@ -24,6 +26,8 @@ pub enum Cast {
 #[derive(Debug, Clone)]
 pub struct Frame {
     names: Vec<String>,
+    /// Columns of truths, in lower case.
+    words: Vec<Expr>,
     values: Vec<Expr>,
     unread: Vec<Expr>,
 }
@@ -44,10 +48,12 @@ impl Frame {
             lost.alias(unread(name))
         });
         let unread = unread.collect();
-        Self { names, values, unread }
+        let words = names.iter().zip(casts).filter(|(_, cast)| **cast == Cast::Bool);
+        let words = words.map(|(name, _)| col(name.as_str()).str().to_lowercase()).collect();
+        Self { names, words, values, unread }
     }
 
-    /// `texts` in the order of the casts, blank and null values already null.
+    /// `texts` in the order of the casts, blank and null values already null, without outer blanks.
     ///
     /// # Errors
     /// Polars refuses the expressions.
@@ -59,7 +65,9 @@ impl Frame {
         let columns = columns.map(|(name, text)| Ok(to_polars(name, text)?.into()));
         let columns = columns.collect::<Result<_, _>>().map_err(arrow_error)?;
         let frame = DataFrame::new(rows, columns).map_err(arrow_error)?;
-        let lazy = frame.lazy().with_columns(&self.values).with_columns(&self.unread);
+        // One after the other, so that what they share is computed once.
+        let lazy = frame.lazy().with_columns(&self.words);
+        let lazy = lazy.with_columns(&self.values).with_columns(&self.unread);
         let frame = lazy.collect().map_err(arrow_error)?;
         let column = |name: String| as_arrow(frame.column(&name).map_err(arrow_error)?);
         let read_one = |name: &String| {
@@ -79,7 +87,7 @@ fn unread(name: &str) -> String {
 }
 
 fn value(name: &str, cast: Cast) -> Expr {
-    let text = col(name).str().strip_chars(lit(NULL));
+    let text = col(name);
     let value = match cast {
         Cast::Int64 => text.cast(DataType::Int64),
         Cast::Float64 => {
@@ -87,8 +95,7 @@ fn value(name: &str, cast: Cast) -> Expr {
             when(number.clone().is_finite()).then(number).otherwise(lit(NULL))
         }
         Cast::Bool => {
-            let word = text.str().to_lowercase();
-            let is = |words: &[&str]| one_of(&word, words);
+            let is = |words: &[&str]| one_of(&text, words);
             when(is(&TRUE)).then(lit(true)).when(is(&FALSE)).then(lit(false)).otherwise(lit(NULL))
         }
     };
@@ -96,6 +103,6 @@ fn value(name: &str, cast: Cast) -> Expr {
 }
 
 fn one_of(word: &Expr, words: &[&str]) -> Expr {
-    let equal = words.iter().map(|known| word.clone().eq(lit(*known)));
-    equal.reduce(Expr::or).unwrap_or_else(|| lit(false))
+    let words = Series::new("words".into(), words);
+    word.clone().is_in(lit(words).implode(false), false)
 }

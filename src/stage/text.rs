@@ -28,6 +28,14 @@ pub fn cleaned(text: &StringArray, null_values: &[String]) -> StringArray {
     StringArray::new(text.offsets().clone(), text.values().clone(), Some(valid))
 }
 
+/// The column without outer blanks; shared with the given one where no value has any.
+pub fn trimmed(text: &StringArray) -> StringArray {
+    if text.iter().flatten().all(|value| value.trim().len() == value.len()) {
+        return text.clone();
+    }
+    text.iter().map(|value| value.map(str::trim)).collect()
+}
+
 /// Entities (`&amp;`, `&#39;`, `&#x27;`) as the characters they stand for.
 pub fn unescaped(text: &StringArray) -> StringArray {
     if !text.iter().flatten().any(|value| value.contains('&')) {

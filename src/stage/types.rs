@@ -139,7 +139,7 @@ impl Typing {
         let texts = self.columns.iter().enumerate().map(|(i, c)| c.text(given(i), rows));
         let texts: Vec<StringArray> = texts.collect();
         let of_frame: Vec<StringArray> =
-            self.framed.iter().filter_map(|i| texts.get(*i).cloned()).collect();
+            self.framed.iter().filter_map(|i| texts.get(*i).map(text::trimmed)).collect();
         let mut framed = self.frame.read(&of_frame)?.into_iter();
 
         let ids = chunk.numbers.iter().map(|n| ((object as i64) << RECORD_BITS) | *n as i64);

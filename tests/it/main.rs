@@ -14,6 +14,7 @@ mod kernel;
 mod killed;
 mod laws;
 mod lease;
+mod pinned;
 mod profile;
 mod project;
 mod publish;
