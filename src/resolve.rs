@@ -11,8 +11,6 @@ pub mod lineage;
 pub mod normalise;
 pub mod phone;
 
-use std::collections::BTreeMap;
-
 use cluster::{Edge, Guard, Limits, Member};
 pub use evidence::{Evidence, Raw, Sight};
 use lineage::{Change, History};
@@ -78,6 +76,15 @@ pub struct QuarantineRow<'a> {
     pub evidence: String,
 }
 
+/// Never shown.
+struct Salt(Vec<u8>);
+
+impl std::fmt::Debug for Salt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Salt")
+    }
+}
+
 /// Who is who.
 #[derive(Debug)]
 pub struct Resolution {
@@ -89,8 +96,7 @@ pub struct Resolution {
     /// Number of the customer of each identifier, by rank.
     customer: Vec<u32>,
     customers: Vec<Box<str>>,
-    /// Ids of anchors that belong to another customer by now.
-    former: BTreeMap<u32, Box<str>>,
+    salt: Salt,
     shared: Vec<(u32, u32)>,
     ledger: Ledger,
     causes: Vec<String>,
@@ -133,9 +139,6 @@ pub fn resolve(
     }
     let of = |at: usize| if alive[at] { number[history.anchors[at] as usize] } else { NOBODY };
     let customer = (0..order.len()).map(of).collect();
-    let former =
-        history.changes.iter().flat_map(Change::subjects).filter(|at| !is_anchor(*at as usize));
-    let former = former.map(|at| (at, name(at as usize))).collect();
     let (causes, origins) = (owned(&causes), owned(&origins));
     Resolution {
         evidence,
@@ -144,7 +147,7 @@ pub fn resolve(
         history,
         customer,
         customers,
-        former,
+        salt: Salt(salt.to_owned()),
         shared,
         ledger,
         causes,
@@ -309,9 +312,14 @@ impl Resolution {
         self.customers.get(number as usize).map(AsRef::as_ref)
     }
 
-    /// The id that an anchor gives, whether it still is one or not.
-    fn name_of(&self, anchor: u32) -> Option<&str> {
-        self.former.get(&anchor).map(AsRef::as_ref).or_else(|| self.customer_at(anchor))
+    /// The id that an anchor gives or once gave.
+    fn name_of(&self, anchor: u32) -> Option<String> {
+        let now = self.history.anchors.get(anchor as usize)?;
+        if *now == anchor {
+            return self.customer_at(anchor).map(str::to_owned);
+        }
+        let (kind, namespace, value) = self.at(anchor);
+        Some(id::keyed("c", &self.salt.0, &[kind, namespace, value]))
     }
 
     fn cause(&self, edge: &Edge) -> String {
@@ -370,8 +378,8 @@ impl Resolution {
                 Change::Created { day, customer } => ("created", day, None, customer, None),
                 Change::Merged { day, from, to, by } => ("merged", day, Some(from), to, Some(by)),
             };
-            let to = self.name_of(to)?.to_owned();
-            let from = from.and_then(|from| self.name_of(from)).map(str::to_owned);
+            let to = self.name_of(to)?;
+            let from = from.and_then(|from| self.name_of(from));
             let parts = [kind, from.as_deref().unwrap_or_default(), &to];
             Some(ChangeRow {
                 change_id: id::from_key("ic", &parts),

@@ -77,17 +77,6 @@ pub enum Change {
     Merged { day: i32, from: u32, to: u32, by: Edge },
 }
 
-impl Change {
-    /// The anchors it names.
-    pub fn subjects(&self) -> impl Iterator<Item = u32> {
-        let (one, other) = match *self {
-            Self::Created { customer, .. } => (customer, None),
-            Self::Merged { from, to, .. } => (from, Some(to)),
-        };
-        std::iter::once(one).chain(other)
-    }
-}
-
 /// An edge that a guard refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refusal {
