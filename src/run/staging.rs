@@ -531,7 +531,8 @@ impl Mapping {
             (self.spec.source.as_str(), self.account.as_str(), self.spec.natural_entity());
         let mut rejects = Vec::new();
         while let Some(batch) = answer.batches.next().await {
-            let (batch, refused) = stage::refuse(&self.table.contract.name, &batch?)?;
+            let has_key = !self.spec.key.is_empty();
+            let (batch, refused) = stage::refuse(&self.table.contract.name, has_key, &batch?)?;
             self.mark_rejected(&refused);
             rejects.extend(refused.into_iter().map(placed));
             self.mark_used(&batch);

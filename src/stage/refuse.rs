@@ -26,11 +26,16 @@ pub struct Refused {
 
 /// Takes the refused rows out of a staging model's rows; `table` names it in errors.
 ///
-/// A row without `source_id` has no key, so it is refused as well (`missing_source_id`).
+/// Where records have a key, a row without `source_id` is refused as well (`missing_source_id`);
+/// others get one from their place in the object.
 ///
 /// # Errors
 /// The rows have no `record_id` or no `source_id`.
-pub fn refuse(table: &str, rows: &RecordBatch) -> Result<(RecordBatch, Vec<Refused>), StageError> {
+pub fn refuse(
+    table: &str,
+    has_key: bool,
+    rows: &RecordBatch,
+) -> Result<(RecordBatch, Vec<Refused>), StageError> {
     let missing = |column| StageError::MissingColumn { table: table.to_owned(), column };
     let fail = |source: arrow::error::ArrowError| StageError::Frame {
         spec: table.to_owned(),
@@ -48,7 +53,7 @@ pub fn refuse(table: &str, rows: &RecordBatch) -> Result<(RecordBatch, Vec<Refus
     let mut refused = Vec::new();
     let stays: BooleanArray = (0..rows.num_rows())
         .map(|row| {
-            let keyless = keys.is_null(row).then(|| "missing_source_id".to_owned());
+            let keyless = (has_key && keys.is_null(row)).then(|| "missing_source_id".to_owned());
             let Some(rule) = cell(rules, row).or(keyless) else { return Some(true) };
             refused.push(Refused {
                 record_id: ids.value(row),
