@@ -60,7 +60,7 @@ pub enum DemoError {
     Format { path: PathBuf },
     #[error("`{path}` is not the note of a demo")]
     Note { path: PathBuf },
-    #[error("{customers} customers are more than the {CUSTOMERS_MAX} there are names for, or none")]
+    #[error("a demo has 1 to {CUSTOMERS_MAX} customers, not {customers}")]
     Customers { customers: u64 },
     #[error("cannot write `{path}`")]
     Write { path: PathBuf, source: std::io::Error },

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::output::{columns, count, print};
-use super::run::watch;
+use super::run::drive;
 use super::{Desk, Exit, Failure};
 use crate::demo;
 use crate::run::headline::{self, Line};
@@ -52,11 +52,7 @@ pub(super) async fn run(arguments: Arguments, desk: Desk) -> Result<Exit, Failur
     let mut context = run::open(demo::JOB, settings)?;
     context.record.progress = progress;
     let context = Arc::new(context);
-    let stop = context.stop.clone();
-    let outcome = tokio::select! {
-        outcome = run::run(Arc::clone(&context), Some(demo::as_of())) => outcome?,
-        signal = watch(stop) => return Err(RunError::Stopped(signal?).into()),
-    };
+    let outcome = drive(&context, Some(demo::as_of())).await?;
     let lines = headline::headline(&context).await?;
     print(&text(&context, &dir, &outcome, &lines))?;
     Ok(Exit::Done)

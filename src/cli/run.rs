@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::output::{columns, count, plural, print};
 use super::{Desk, Exit, Failure};
 use crate::run::stop::{Signal, Stop};
-use crate::run::{self, Outcome, RunError};
+use crate::run::{self, Context, Outcome, RunError};
 use crate::settings::Settings;
 
 /// After a signal a step gets so long to end; then it is dropped, and made anew next time.
@@ -40,11 +40,7 @@ pub(super) async fn run(arguments: Arguments, desk: Desk) -> Result<Exit, Failur
     let mut context = run::open(&arguments.job, settings)?;
     context.record.progress = desk.progress;
     let context = Arc::new(context);
-    let stop = context.stop.clone();
-    let outcome = tokio::select! {
-        outcome = run::run(Arc::clone(&context), arguments.as_of) => outcome?,
-        signal = watch(stop) => return Err(RunError::Stopped(signal?).into()),
-    };
+    let outcome = drive(&context, arguments.as_of).await?;
     let seconds = context.record.seconds();
     if std::io::stdout().is_terminal() {
         print(&text(&outcome, seconds))?;
@@ -55,8 +51,21 @@ pub(super) async fn run(arguments: Arguments, desk: Desk) -> Result<Exit, Failur
     Ok(if skip { Exit::NothingToDo } else { Exit::Done })
 }
 
+/// Runs a job until it ends, or a signal ends it.
+pub(super) async fn drive(
+    context: &Arc<Context>,
+    as_of: Option<NaiveDate>,
+) -> Result<Outcome, Failure> {
+    tokio::select! {
+        // In this order: signals are heard from the first moment on.
+        biased;
+        signal = watch(context.stop.clone()) => Err(RunError::Stopped(signal?).into()),
+        outcome = run::run(Arc::clone(context), as_of) => Ok(outcome?),
+    }
+}
+
 /// Turns the first signal into a wish to stop, the second into an end.
-pub(super) async fn watch(stop: Stop) -> Result<Signal, Failure> {
+async fn watch(stop: Stop) -> Result<Signal, Failure> {
     let mut interrupts = signal(SignalKind::interrupt()).map_err(Failure::Runtime)?;
     let mut terminates = signal(SignalKind::terminate()).map_err(Failure::Runtime)?;
     let mut next = async || {

@@ -373,3 +373,78 @@ fn the_guide_works_as_it_stands() {
     assert!(said.contains("receipts.csv:3"), "the reject shows its record: {said}");
     assert!(said.contains("\"published\":false"), "the last run has nothing to do: {said}");
 }
+
+/// Goal: a demo says what it did and where to look, a second one says the same numbers and does
+/// nothing, and a folder holds one demo only.
+#[test]
+fn a_demo_can_be_repeated_but_not_changed() {
+    let project = Project::new();
+    let demo = ["demo", "--dir", "d", "--customers", "12", "-q"];
+    let (code, first, stderr) = project.cxmart(&demo);
+    assert_eq!(code, 0, "{stderr}");
+    let views = "duckdb -init '[DIR]/d/warehouse/catalog/views.sql' -c ";
+    assert!(first.contains(views), "{first}");
+    let numbers = |text: &str| text.split("\nrelease ").next().expect("numbers").to_owned();
+    assert!(numbers(&first).contains("records read"), "{first}");
+    let (code, second, _) = project.cxmart(&demo);
+    assert_eq!(code, 0);
+    assert!(second.contains("nothing new"), "{second}");
+    assert_eq!(numbers(&first), numbers(&second));
+    project.check("demo-other", &["demo", "--dir", "d", "--customers", "13"]);
+    project.check("demo-none", &["demo", "--dir", "e", "--customers", "0"]);
+}
+
+#[test]
+fn a_release_is_exported_once_and_its_checks_can_be_asked_again() {
+    let project = Project::new();
+    let (code, _, stderr) = project.cxmart(&["export", "night", "--to", "out"]);
+    assert_eq!(code, 66, "{stderr}");
+    assert_eq!(project.cxmart(&["run", "night"]).0, 0);
+    let (code, stdout, stderr) = project.cxmart(&["export", "night", "--to", "out"]);
+    assert_eq!(code, 0, "{stderr}");
+    assert!(stdout.starts_with("release 1 as of 2024-05-28: "), "{stdout}");
+    assert!(project.path().join("out/_SUCCESS").exists());
+    assert_eq!(project.cxmart(&["export", "night", "--to", "out"]).0, 64);
+    let (code, stdout, _) = project.cxmart(&["check", "night"]);
+    assert_eq!(code, 0, "{stdout}");
+    assert!(stdout.ends_with(" checks, 0 found rows\n"), "{stdout}");
+}
+
+/// Goal: a signal ends a run with its own code and a report, and the next run goes on. Method: the
+/// signal is sent when the first log line says that work begins.
+#[test]
+fn a_signal_stops_a_run_with_its_own_code_and_the_next_one_goes_on() {
+    use std::io::{BufRead, BufReader, Read};
+
+    let project = Project::new();
+    for day in 1..=28 {
+        let rows = RESPONSES.replace("\"response_id\":\"", &format!("\"response_id\":\"{day}"));
+        project.write(&format!("raw/dt=2024-04-{day:02}/responses.json"), &rows);
+    }
+    project.write("jobs/night.toml", &format!("{JOB}\n[limits]\nbatch_objects = 1\n"));
+    for (signal, code) in [("-TERM", 143), ("-INT", 130)] {
+        let mut command = project.command(&["run", "night"]);
+        let mut child = command
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .expect("the binary starts");
+        let mut lines = BufReader::new(child.stderr.take().expect("stderr"));
+        let mut line = String::new();
+        while !line.contains("planned") {
+            line.clear();
+            assert_ne!(lines.read_line(&mut line).expect("a line"), 0, "the run ended");
+        }
+        let sent = Command::new("kill").args([signal, &child.id().to_string()]).status();
+        assert!(sent.expect("kill").success());
+        let mut rest = String::new();
+        lines.read_to_string(&mut rest).expect("the other lines");
+        assert_eq!(child.wait().expect("it ends").code(), Some(code), "{rest}");
+        assert!(rest.contains("hint: run it again: it goes on where it stopped"), "{rest}");
+    }
+    assert!(!project.path().join("warehouse/releases").exists(), "nothing is published");
+    let (code, stdout, stderr) = project.cxmart(&["run", "night"]);
+    assert_eq!(code, 0, "{stderr}");
+    assert_eq!(last_line(&stdout)["release"], 1);
+    assert_eq!(last_line(&stdout)["objects"], 29);
+}
