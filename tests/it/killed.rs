@@ -30,7 +30,8 @@ fn dying(writes: usize) -> (Store, Arc<AtomicUsize>) {
 
 async fn run(project: &Project, store: &Store) -> Result<(), RunError> {
     let mut context: Context = project.open();
-    context.work = Work::new(store, None, "test").expect("scratch");
+    context.work =
+        Work::new(store, Some(&project.path().join("scratch")), "test").expect("scratch");
     let limits = Limits {
         memory_bytes: 1 << 28,
         scratch: context.work.scratch.join("engine"),
