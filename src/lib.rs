@@ -2,6 +2,8 @@
 //!
 //! Start at `ARCHITECTURE.md`; every module below is one room of it.
 
+#![allow(rustdoc::private_intra_doc_links, reason = "docs are read in the source, too")]
+
 pub mod catalog;
 pub mod check;
 pub mod cli;

@@ -1,7 +1,7 @@
 //! Records to canonical, typed rows; what cannot be typed is a reject with a rule.
 //!
 //! Two halves around the staging SQL: [`Typing`] turns the text of a chunk into typed columns
-//! as the spec says, [`finish`] gives the rows that SQL made their ids, times and origin.
+//! as the spec says, [`finish()`] gives the rows that SQL made their ids, times and origin.
 
 pub mod finish;
 mod frame;
