@@ -3,6 +3,16 @@
 //! `cargo bench --bench fold -- FOLDER [THREADS]`, where FOLDER holds one Parquet file a bucket
 //! (`bench/fold_vs_duckdb.py` writes them and asks `DuckDB` for the same families).
 
+#![allow(
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::too_many_lines,
+    clippy::disallowed_methods,
+    clippy::unreadable_literal,
+    reason = "a bench stops at once, and speaks to who runs it"
+)]
+
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};

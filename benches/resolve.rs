@@ -4,6 +4,16 @@
 //! help-desk identity, a log-in and one or two cookies; one in fifty shares a phone, one in a
 //! hundred has a second address, one in a thousand a merged CRM record.
 
+#![allow(
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::too_many_lines,
+    clippy::disallowed_methods,
+    clippy::unreadable_literal,
+    reason = "a bench stops at once, and speaks to who runs it"
+)]
+
 use std::time::Instant;
 
 use cxmart::resolve::normalise::Normaliser;

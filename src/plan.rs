@@ -5,6 +5,7 @@
 pub mod graph;
 pub mod native;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Days, NaiveDate, NaiveTime};
@@ -16,7 +17,7 @@ use crate::catalog::{Catalog, SourceSpec};
 use crate::job::schema::nearest;
 use crate::job::{Job, Problem};
 use crate::state::{ObjectEntry, Release};
-use crate::table::dataset::Dataset;
+use crate::table::dataset::{Dataset, FileRef};
 use crate::table::hash::{Hash, Hasher};
 
 /// Name of the one-row table that carries the run's values into SQL.
@@ -380,7 +381,18 @@ fn steps(
     steps
 }
 
-/// A dataset of a release, published or not.
-pub fn dataset<'a>(release: &'a Release, name: &str) -> Option<&'a Dataset> {
-    release.tables.get(name).or_else(|| release.state.get(name))
+/// Column by which daily tables are partitioned.
+pub const AS_OF: &str = "as_of";
+
+/// A dataset of a release, published or not, as its run made it: a daily table without the days
+/// that were carried over, because no step reads a former day.
+pub fn dataset<'a>(release: &'a Release, name: &str) -> Option<Cow<'a, Dataset>> {
+    let whole = release.tables.get(name).or_else(|| release.state.get(name))?;
+    let today = release.as_of.to_string();
+    let is_former = |file: &FileRef| file.partition.get(AS_OF).is_some_and(|day| *day != today);
+    if !whole.files.iter().any(is_former) {
+        return Some(Cow::Borrowed(whole));
+    }
+    let files = whole.files.iter().filter(|file| !is_former(file)).cloned().collect();
+    Some(Cow::Owned(Dataset::new(name, whole.fingerprint.clone(), files)))
 }

@@ -247,7 +247,7 @@ async fn attempt(
         let fingerprint = plan::fingerprint(node, inputs.iter().map(|(name, hash)| (*name, hash)));
         let known = |name: &String| {
             let dataset = parent.and_then(|release| plan::dataset(release, name))?;
-            (dataset.fingerprint == fingerprint).then(|| dataset.clone())
+            (dataset.fingerprint == fingerprint).then(|| dataset.into_owned())
         };
         let made = if let Some(known) = node.outputs.iter().map(known).collect::<Option<Vec<_>>>() {
             steps_reused += 1;

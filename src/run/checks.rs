@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Date32Array, Int64Array, RecordBatch, StringArray};
-use chrono::{Datelike, Days, NaiveDate};
+use chrono::NaiveDate;
 
 use super::sink::{Sink, Spread};
 use super::{Context, RunError, Tables, model};
@@ -15,15 +15,13 @@ use crate::job::{Job, Problem};
 use crate::plan::graph::{is_view, with_views};
 use crate::plan::{self, Plan};
 use crate::stage::finish::day_number;
-use crate::state::{Release, StateError, StateReader};
+use crate::state::{StateError, StateReader};
 use crate::table::TableError;
-use crate::table::dataset::{Dataset, FileRef};
+use crate::table::dataset::Dataset;
 use crate::table::hash::Hasher;
 
 /// What checks found, as a table; written after them and itself unchecked.
 pub const RESULTS: &str = "check_results";
-/// Days before the horizon that a daily table keeps, beside the last days of months.
-const KEPT_DAYS: u64 = 35;
 
 /// All checks of the catalogue over these tables, by name.
 fn checks(context: &Context, tables: &Tables) -> Vec<Check> {
@@ -117,7 +115,6 @@ async fn ask(context: &Context, plan: &Plan, tables: &Tables) -> Result<Vec<Find
 pub async fn audit(
     context: &Arc<Context>,
     plan: &Plan,
-    parent: Option<&Release>,
     tables: &Tables,
 ) -> Result<Option<Dataset>, RunError> {
     let findings = ask(context, plan, tables).await?;
@@ -134,22 +131,7 @@ pub async fn audit(
     sink.push(&rows(plan.as_of, &findings)?)?;
     let finishing = tokio::task::spawn_blocking(move || sink.finish(1));
     let written = finishing.await.map_err(RunError::Thread)??;
-    let today = context.work.keep(&fingerprint, RESULTS, written).await?;
-    let mut files = today.files;
-    if let Some(before) = parent.and_then(|release| release.tables.get(RESULTS)) {
-        let other = |file: &&FileRef| {
-            let day = file.partition.get("as_of").and_then(|day| day.parse().ok());
-            day.is_some_and(|day| day != plan.as_of && is_kept(day, plan.horizon))
-        };
-        files.extend(before.files.iter().filter(other).cloned());
-    }
-    Ok(Some(Dataset::new(RESULTS, fingerprint, files)))
-}
-
-/// Whether a daily table keeps the day: the last weeks, and the last days of months.
-fn is_kept(day: NaiveDate, horizon: NaiveDate) -> bool {
-    let is_month_end = day.succ_opt().is_none_or(|next| next.day() == 1);
-    is_month_end || horizon.checked_sub_days(Days::new(KEPT_DAYS)).is_none_or(|first| day > first)
+    Ok(Some(context.work.keep(&fingerprint, RESULTS, written).await?))
 }
 
 fn rows(as_of: NaiveDate, findings: &[Finding]) -> Result<RecordBatch, RunError> {

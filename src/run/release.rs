@@ -4,20 +4,25 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{Datelike, Days, NaiveDate};
+
 use super::{Context, RunError, Tables, checks};
 use crate::catalog::Catalog;
-use crate::plan::{self, Plan};
+use crate::plan::{AS_OF, Plan};
 use crate::publish::{self, Shown};
 use crate::state::{
     Commit, Counts, LAYOUT, ObjectEntry, Release, StateError, StateReader, StateWriter,
 };
 use crate::storage::Store;
-use crate::table::dataset::Dataset;
+use crate::table::dataset::{Dataset, FileRef};
 use crate::upkeep::export;
 
 /// Files placed longer ago than this are placed again before the commit: a clean-up takes what no
 /// release names and what is older than a day.
 const PLACED_MAX: Duration = Duration::from_hours(12);
+
+/// Days before the horizon that a daily table keeps, beside the last days of months.
+const KEPT_DAYS: u64 = 35;
 
 /// Checks the tables, names their files, makes the commit and projects it; `None` when another
 /// run's commit came first.
@@ -32,9 +37,10 @@ pub async fn publish(
     objects: &[ObjectEntry],
     counts: Counts,
 ) -> Result<Option<Release>, RunError> {
-    if let Some(found) = checks::audit(context, plan, parent, &tables).await? {
+    if let Some(found) = checks::audit(context, plan, &tables).await? {
         tables.insert(found.name.clone(), found);
     }
+    carry_over(context, plan, parent, &mut tables);
     let writer = StateWriter::new(context.store.clone());
     let clock = &context.settings.clock;
     let (published, state, pointer) = loop {
@@ -65,6 +71,29 @@ pub async fn publish(
     Ok(Some(release))
 }
 
+/// Gives daily tables the days of the parent release that are kept.
+fn carry_over(context: &Context, plan: &Plan, parent: Option<&Release>, tables: &mut Tables) {
+    let is_daily = |name: &str| {
+        let table = context.catalog.tables.get(name).filter(|table| table.published);
+        table.is_some_and(|table| table.contract.partition == [AS_OF])
+    };
+    for (name, dataset) in tables.iter_mut().filter(|(name, _)| is_daily(name)) {
+        let Some(before) = parent.and_then(|release| release.tables.get(name)) else { continue };
+        let kept = |file: &&FileRef| {
+            let day = file.partition.get(AS_OF).and_then(|day| day.parse().ok());
+            day.is_some_and(|day| day != plan.as_of && is_kept(day, plan.horizon))
+        };
+        let files = dataset.files.iter().chain(before.files.iter().filter(kept)).cloned();
+        *dataset = Dataset::new(name, dataset.fingerprint.clone(), files.collect());
+    }
+}
+
+/// Whether a daily table keeps the day: the last weeks, and the last days of months.
+fn is_kept(day: NaiveDate, horizon: NaiveDate) -> bool {
+    let is_month_end = day.succ_opt().is_none_or(|next| next.day() == 1);
+    is_month_end || horizon.checked_sub_days(Days::new(KEPT_DAYS)).is_none_or(|first| day > first)
+}
+
 type Placed = (BTreeMap<String, Dataset>, BTreeMap<String, Dataset>);
 
 /// Puts all files under their final names: published tables, then intermediates.
@@ -76,7 +105,8 @@ async fn place(
     let store = &context.store;
     let (mut published, mut state) = (BTreeMap::new(), BTreeMap::new());
     for (name, dataset) in tables {
-        let before = parent.and_then(|release| plan::dataset(release, name));
+        let before =
+            parent.and_then(|release| release.tables.get(name).or_else(|| release.state.get(name)));
         let contract = context.catalog.tables.get(name).filter(|table| table.published);
         if let Some(table) = contract {
             let path = |file: &_| publish::table_path(name, &table.contract, file);

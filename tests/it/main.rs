@@ -22,6 +22,7 @@ mod check;
 mod cli;
 mod clients;
 mod clv;
+mod daily;
 mod demo;
 mod examples;
 mod extract;
