@@ -10,6 +10,7 @@
     clippy::too_many_lines,
     clippy::disallowed_methods,
     clippy::unreadable_literal,
+    clippy::unchecked_time_subtraction,
     reason = "a bench stops at once, and speaks to who runs it"
 )]
 
