@@ -197,6 +197,18 @@ definitions as (
     union all
 
     select
+        'churn' as definition_id,
+        cast(1 as bigint) as definition_version,
+        'Churn ledger' as name,
+        'start + new + resurrected - churned = end, for customers and for monthly recurring revenue; without a contract a customer is active for inactive_days from an order or other activity on, with one until paid access has ended for grace_days' as formula,
+        cast(null as string) as scale_rule,
+        'this job; rates as churn_gross and churn_net' as authority,
+        'metrics.inactive_days, metrics.grace_days, currency' as options_read,
+        date '2026-11-01' as since
+
+    union all
+
+    select
         'churn_gross' as definition_id,
         cast(1 as bigint) as definition_version,
         'Gross churn' as name,
@@ -248,7 +260,7 @@ definitions as (
         'stage_conversion' as definition_id,
         cast(1 as bigint) as definition_version,
         'Stage conversion' as name,
-        'customers who entered the next stage within conversion_days / customers who entered the stage' as formula,
+        'stays followed by a later stage within conversion_days / stays entered so long ago that those days are over' as formula,
         cast(null as string) as scale_rule,
         'this job; interval: Wilson 1927' as authority,
         'stages' as options_read,

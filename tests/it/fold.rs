@@ -4,6 +4,7 @@ mod churn;
 mod cohorts;
 mod journey;
 mod purchases;
+mod rules;
 
 use std::sync::Arc;
 

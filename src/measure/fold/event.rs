@@ -1,8 +1,6 @@
 //! Rows of the timeline as folds see them: enums and borrowed text, nothing allocated per event.
 
-use arrow::array::{
-    Array, AsArray, BooleanArray, Decimal128Array, PrimitiveArray, RecordBatch, StringArray,
-};
+use arrow::array::{Array, AsArray, Decimal128Array, PrimitiveArray, RecordBatch, StringArray};
 use arrow::datatypes::{Date32Type, Decimal128Type, Int64Type, TimestampMicrosecondType};
 use rustc_hash::FxHashMap;
 
@@ -157,12 +155,16 @@ impl<'a> Columns<'a> {
 pub struct Mark {
     /// Microseconds since 1970, UTC.
     pub at: i64,
+    /// Of the rules of one instant the least whose need is met counts.
+    pub rank: i64,
+    /// Orders and subscriptions started by then that the rule needs.
+    pub min_purchases: i64,
     /// Place of the stage in the job's order.
     pub stage: u8,
     /// Place of the rule in [`Marks::rules`].
     pub rule: u16,
-    /// The rule may bring a customer back from a later stage.
-    pub may_reverse: bool,
+    /// How many stages the rule may bring a customer back.
+    pub steps_back: i64,
 }
 
 /// A rule by name, with the version of the set it belongs to.
@@ -183,10 +185,7 @@ pub struct Marks {
 }
 
 impl Marks {
-    /// Rows (`customer_id`, `occurred_at`, `stage`, `stage_rule`, `rule_version`, `may_reverse`)
-    /// in any order; `stages` is the job's order.
-    ///
-    /// Of rules that fire at the same time the one of the furthest stage counts last.
+    /// Rows of the view `stage_events` in any order; `stages` is the job's order.
     ///
     /// # Errors
     /// A column is missing, or a stage is not one of the job's.
@@ -235,20 +234,22 @@ struct MarkColumns<'a> {
     stage: &'a StringArray,
     rule: &'a StringArray,
     version: &'a PrimitiveArray<Int64Type>,
-    may_reverse: &'a BooleanArray,
+    rank: &'a PrimitiveArray<Int64Type>,
+    min_purchases: &'a PrimitiveArray<Int64Type>,
+    steps_back: &'a PrimitiveArray<Int64Type>,
 }
 
 impl<'a> MarkColumns<'a> {
     fn new(batch: &'a RecordBatch) -> Result<Self, FoldError> {
-        let may_reverse = batch.column_by_name("may_reverse").and_then(|a| a.as_boolean_opt());
         Ok(Self {
             customer: text(batch, "customer_id")?,
             at: number(batch, "occurred_at")?,
             stage: text(batch, "stage")?,
             rule: text(batch, "stage_rule")?,
             version: number(batch, "rule_version")?,
-            may_reverse: may_reverse
-                .ok_or(FoldError::Column { table: "the folds' input", column: "may_reverse" })?,
+            rank: number(batch, "rule_rank")?,
+            min_purchases: number(batch, "min_purchases")?,
+            steps_back: number(batch, "steps_back")?,
         })
     }
 
@@ -264,9 +265,11 @@ impl<'a> MarkColumns<'a> {
         });
         Ok(Mark {
             at: self.at.value(i),
+            rank: self.rank.value(i),
+            min_purchases: self.min_purchases.value(i),
             stage: known.and_then(|at| u8::try_from(at).ok()).ok_or_else(unknown)?,
             rule: u16::try_from(rule).unwrap_or(u16::MAX),
-            may_reverse: self.may_reverse.value(i),
+            steps_back: self.steps_back.value(i),
         })
     }
 }

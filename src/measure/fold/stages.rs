@@ -1,7 +1,7 @@
 //! Which stage of the journey a customer is in, from the rules that fired and from silence.
 //!
-//! A rule moves a customer forward, over as many stages as it skips; it moves them back only where
-//! it says so, or out of `lapsed`. `lapsed` is entered on the local day that `inactive_days` of
+//! A rule moves a customer forward, over as many stages as it skips; it moves them back only as far
+//! as it says, or out of `lapsed`. `lapsed` is entered on the local day that `inactive_days` of
 //! silence complete; a rule that fires is a sign of life like any activity, and so is paid access.
 //! Out of `lapsed` leads only a rule: an activity that none fits says nothing about a stage.
 
@@ -102,6 +102,10 @@ pub struct Walk {
     alive: i32,
     /// Local day of the event before, and its time.
     today: (i64, i32),
+    /// Orders and subscriptions started.
+    purchases: i64,
+    /// When a rule last counted: of one instant only one does.
+    ruled_at: Option<i64>,
     subscriptions: i32,
     has_subscription: bool,
     has_bought: bool,
@@ -186,8 +190,12 @@ impl Fold for Journey {
             Kind::ContactCreated if walk.channel.is_none() => {
                 walk.channel = event.channel.map(Box::from);
             }
-            Kind::Order => walk.has_bought = true,
+            Kind::Order => {
+                walk.has_bought = true;
+                walk.purchases += 1;
+            }
             Kind::SubscriptionStarted => {
+                walk.purchases += 1;
                 walk.subscriptions += 1;
                 walk.has_subscription = true;
             }
@@ -205,6 +213,10 @@ impl Fold for Journey {
     }
 
     fn mark(&self, walk: &mut Walk, mark: &Mark) {
+        if walk.ruled_at == Some(mark.at) || walk.purchases < mark.min_purchases {
+            return;
+        }
+        walk.ruled_at = Some(mark.at);
         let day = if walk.today.0 == mark.at { walk.today.1 } else { self.calendar.day(mark.at) };
         self.lapse(walk, day);
         walk.alive = walk.alive.max(day);
@@ -213,7 +225,7 @@ impl Fold for Journey {
             Some(current) if current == mark.stage => return,
             Some(current) if self.stages.is_lapsed(current) => (true, 0),
             Some(current) if mark.stage > current => (false, mark.stage - current - 1),
-            Some(_) if mark.may_reverse => (true, 0),
+            Some(current) if i64::from(current - mark.stage) <= mark.steps_back => (true, 0),
             Some(_) => return,
         };
         let by = By::Rule(mark.rule);

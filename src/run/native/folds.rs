@@ -1,16 +1,18 @@
 //! One pass over the timeline for everything that follows from the order of a customer's events.
 //!
-//! Buckets are read, decoded and folded beside each other, one bucket's rows in memory a thread;
-//! what they give is put together in the order of the buckets.
+//! Buckets are read, decoded and folded beside each other, one large bucket or a group of small
+//! ones in memory a thread; what they give is put together in the order of the buckets.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
+use bytes::Bytes;
 use chrono::NaiveDate;
 use futures::{StreamExt, TryStreamExt};
 
 use super::Bench;
+use crate::catalog::Model;
 use crate::job::Period;
 use crate::measure::fold::calendar::day_number;
 use crate::measure::fold::purchases::Purchases;
@@ -24,6 +26,12 @@ use crate::run::{Context, RunError, model};
 use crate::storage::parquet;
 use crate::table::BUCKETS;
 use crate::table::dataset::{Dataset, FileRef};
+
+/// The view with the rules of stages.
+const RULES: &str = "stage_events";
+/// Small buckets are walked together until they have so many rows: a question to the engine costs
+/// as much as some hundred thousand rows.
+const GROUP_ROWS: u64 = 250_000;
 
 /// What is known of customers beside their events; both columns are all that is held of them.
 const COUNTRIES: &str = "select customer_id, country from golden_customers
@@ -92,14 +100,18 @@ pub async fn folds(bench: &Bench<'_>) -> Result<Vec<Dataset>, RunError> {
     let mut purchases = bench.sink("customer_purchases")?;
     let mut history = bench.sink("journey_stage_history")?;
     let known = Arc::new(Attributes::new(&bench.collect("golden_customers", COUNTRIES).await?)?);
-    let buckets = buckets(bench)?.into_iter();
-    let folded = buckets.map(|files| bucket(bench, Arc::clone(&folds), Arc::clone(&known), files));
+    let groups = groups(bench)?.into_iter();
+    let folded = groups.map(|files| group(bench, Arc::clone(&folds), Arc::clone(&known), files));
     let mut folded = futures::stream::iter(folded).buffered(bench.context.settings.threads.max(1));
-    while let Some(bucket) = folded.try_next().await? {
-        purchases.push(&bucket.purchases)?;
-        history.push(&bucket.history)?;
-        retained.merge(bucket.retained);
-        staged.merge(bucket.staged);
+    while let Some(group) = folded.try_next().await? {
+        for bought in &group.purchases {
+            purchases.push(bought)?;
+        }
+        for stays in &group.history {
+            history.push(stays)?;
+        }
+        retained.merge(group.retained);
+        staged.merge(group.staged);
     }
     let ((_, retention), journey) = folds.as_ref();
     let grains: Vec<_> = bench.context.job.metrics.periods.iter().copied().map(grain).collect();
@@ -121,68 +133,125 @@ async fn keep(bench: &Bench<'_>, table: &str, rows: &RecordBatch) -> Result<Data
     bench.keep(table, sink).await
 }
 
-/// The timeline's files by bucket; a bucket has several when it is large.
-fn buckets(bench: &Bench<'_>) -> Result<Vec<Dataset>, RunError> {
+/// The timeline's files by bucket, as many buckets together as one question of the rules is worth.
+///
+/// A bucket has several files when it is large, and is a group of its own then.
+fn groups(bench: &Bench<'_>) -> Result<Vec<Vec<Vec<FileRef>>>, RunError> {
     let timeline = bench.tables.get("timeline");
     let timeline = timeline.ok_or_else(|| RunError::NoTable("timeline".to_owned()))?;
     let mut buckets: BTreeMap<usize, Vec<FileRef>> = BTreeMap::new();
     for file in &timeline.files {
         buckets.entry(file.ordinal as usize % BUCKETS).or_default().push(file.clone());
     }
-    let dataset = |files| Dataset::new("timeline", timeline.fingerprint.clone(), files);
-    Ok(buckets.into_values().map(dataset).collect())
+    let mut groups: Vec<Vec<Vec<FileRef>>> = Vec::new();
+    let mut rows = GROUP_ROWS;
+    for files in buckets.into_values() {
+        if rows >= GROUP_ROWS {
+            groups.push(Vec::new());
+            rows = 0;
+        }
+        rows += files.iter().map(|file| file.rows).sum::<u64>();
+        if let Some(group) = groups.last_mut() {
+            group.push(files);
+        }
+    }
+    Ok(groups)
 }
 
-/// What all folds give for one bucket.
+/// What all folds give for one group of buckets.
+#[derive(Default)]
 struct Folded {
-    purchases: RecordBatch,
-    history: RecordBatch,
+    purchases: Vec<RecordBatch>,
+    history: Vec<RecordBatch>,
     retained: retention::Rows,
     staged: StageMetrics,
 }
 
-/// Reads one bucket and walks it.
-async fn bucket(
+/// Reads a group of buckets and walks each.
+async fn group(
     bench: &Bench<'_>,
     folds: Arc<All>,
     known: Arc<Attributes>,
-    timeline: Dataset,
+    buckets: Vec<Vec<FileRef>>,
 ) -> Result<Folded, RunError> {
-    let marks = marks(bench, &timeline).await?;
-    let mut bytes = Vec::with_capacity(timeline.files.len());
-    for file in timeline.files {
-        let content = bench.context.store.read_verified(&file.path, &file.file_hash).await?;
-        bytes.push((file.path, content));
-    }
-    let work = move || {
-        let ((purchases, _), journey) = folds.as_ref();
-        let marks = Marks::new(&marks, &journey.stages.names)?;
-        let mut rows = Vec::new();
-        for (path, bytes) in bytes {
-            rows.extend(parquet::decode(&path, bytes, Some(&event::COLUMNS))?);
+    let mut read = Vec::with_capacity(buckets.len());
+    for files in buckets {
+        let mut bytes = Vec::with_capacity(files.len());
+        for file in files {
+            let content = bench.context.store.read_verified(&file.path, &file.file_hash).await?;
+            bytes.push((file.path, content));
         }
-        let ((bought, retained), staged) = pass(folds.as_ref(), &rows, &marks, &known)?;
-        Ok(Folded {
-            purchases: bought.batch(&purchases.terms)?,
-            history: staged.history(journey, &marks.rules)?,
-            retained,
-            staged: staged.metrics,
-        })
+        read.push(bytes);
+    }
+    let columns = columns(bench)?;
+    let decode = move || -> Result<Vec<Vec<RecordBatch>>, RunError> {
+        let names: Vec<&str> = columns.iter().map(String::as_str).collect();
+        let bucket = |files: Vec<(String, Bytes)>| {
+            let mut rows = Vec::new();
+            for (path, bytes) in files {
+                rows.extend(parquet::decode(&path, bytes, Some(&names))?);
+            }
+            Ok(rows)
+        };
+        read.into_iter().map(bucket).collect()
     };
+    let rows = tokio::task::spawn_blocking(decode).await.map_err(RunError::Thread)??;
+    let fired = marks(bench, &rows).await?;
+    let work = move || walk(&folds, &known, &rows, &fired);
     tokio::task::spawn_blocking(work).await.map_err(RunError::Thread)?
 }
 
-/// The stage rules, asked of one bucket of the timeline: all of a customer's events lie in it.
-async fn marks(bench: &Bench<'_>, timeline: &Dataset) -> Result<Vec<RecordBatch>, RunError> {
+fn walk(
+    folds: &All,
+    known: &Attributes,
+    buckets: &[Vec<RecordBatch>],
+    fired: &[RecordBatch],
+) -> Result<Folded, RunError> {
+    let ((purchases, _), journey) = folds;
+    let marks = Marks::new(fired, &journey.stages.names)?;
+    let mut folded = Folded::default();
+    for rows in buckets {
+        let ((bought, retained), staged) = pass(folds, rows, &marks, known)?;
+        folded.purchases.push(bought.batch(&purchases.terms)?);
+        folded.history.push(staged.history(journey, &marks.rules)?);
+        folded.retained.merge(retained);
+        folded.staged.merge(staged.metrics);
+    }
+    Ok(folded)
+}
+
+fn rules<'a>(bench: &Bench<'a>) -> Result<&'a Model, RunError> {
+    let rules = bench.context.catalog.models.get(RULES);
+    rules.ok_or_else(|| RunError::NoTable(RULES.to_owned()))
+}
+
+/// Columns of the timeline that folds or rules read, in the contract's order.
+fn columns(bench: &Bench<'_>) -> Result<Vec<String>, RunError> {
+    let catalog = &bench.context.catalog;
+    let views = with_views(catalog, rules(bench)?);
+    // A name in a comment costs a column decoded in vain, and nothing else.
+    let is_read = |name: &str| {
+        event::COLUMNS.contains(&name) || views.iter().any(|view| view.sql.contains(name))
+    };
+    let contract = bench.context.contract("timeline");
+    let columns = contract.into_iter().flat_map(|contract| &contract.columns);
+    Ok(columns.map(|column| column.name.clone()).filter(|name| is_read(name)).collect())
+}
+
+/// The stage rules, asked of whole buckets.
+async fn marks(
+    bench: &Bench<'_>,
+    buckets: &[Vec<RecordBatch>],
+) -> Result<Vec<RecordBatch>, RunError> {
     let (context, plan) = (bench.context, bench.plan);
+    let rows: Vec<RecordBatch> = buckets.iter().flatten().cloned().collect();
+    let Some(first) = rows.first() else { return Ok(Vec::new()) };
     let session = context.engine.session();
-    let names = ["timeline".to_owned(), RUN_TABLE.to_owned()];
-    let tables = BTreeMap::from([("timeline".to_owned(), timeline.clone())]);
-    model::register(context, plan, &session, names.iter(), &tables).await?;
-    let none = || RunError::NoTable("stage_events".to_owned());
-    let rules = context.catalog.models.get("stage_events").ok_or_else(none)?;
-    for view in with_views(&context.catalog, rules) {
+    session.batches("timeline", first.schema(), rows)?;
+    let run = [RUN_TABLE.to_owned()];
+    model::register(context, plan, &session, run.iter(), &BTreeMap::new()).await?;
+    for view in with_views(&context.catalog, rules(bench)?) {
         session.view(&view.name, &view.sql).await?;
     }
-    Ok(session.collect("stage_events", "select * from stage_events").await?)
+    Ok(session.collect(RULES, "select * from stage_events").await?)
 }

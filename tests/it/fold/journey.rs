@@ -3,8 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, StringArray,
-    TimestampMicrosecondArray,
+    Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
 use arrow::datatypes::{Float64Type, Int64Type, TimestampMicrosecondType};
 use cxmart::measure::fold::stages::{Journey, Rows, Stages};
@@ -13,15 +12,22 @@ use proptest::prelude::*;
 
 use super::{DAY, Row, calendar, day, order, row, terms, timeline};
 
-const STAGES: [&str; 6] =
+pub const STAGES: [&str; 6] =
     ["awareness", "evaluation", "purchase", "post_purchase", "loyalty", "lapsed"];
 const HORIZON: i32 = 19_800;
 
 static CALENDAR: LazyLock<Arc<Calendar>> =
     LazyLock::new(|| calendar(HORIZON, &[Grain::Month, Grain::Quarter]));
 
-/// A rule that fired: customer, time, stage, whether it may bring back.
-type Fired = (&'static str, i64, &'static str, bool);
+/// A rule that fired: customer, time, stage, how many stages it may bring back.
+type Fired = (&'static str, i64, &'static str, i64);
+
+/// Rules of later stages come first.
+fn ranks(fired: &[Fired]) -> ArrayRef {
+    let place = |name: &str| STAGES.iter().rev().position(|stage| *stage == name);
+    let rank = |mark: &Fired| i64::try_from(place(mark.2).expect("a stage")).ok();
+    Arc::new(fired.iter().map(rank).collect::<Int64Array>())
+}
 
 fn marks(fired: &[Fired]) -> Marks {
     let text = |of: fn(&Fired) -> &str| {
@@ -34,13 +40,15 @@ fn marks(fired: &[Fired]) -> Marks {
         ("stage", text(|mark| mark.2)),
         ("stage_rule", text(|mark| mark.2)),
         ("rule_version", Arc::new(Int64Array::from(vec![1; fired.len()])) as ArrayRef),
-        ("may_reverse", Arc::new(fired.iter().map(|m| Some(m.3)).collect::<BooleanArray>())),
+        ("rule_rank", ranks(fired)),
+        ("min_purchases", Arc::new(Int64Array::from(vec![0; fired.len()])) as ArrayRef),
+        ("steps_back", Arc::new(Int64Array::from_iter_values(fired.iter().map(|mark| mark.3)))),
     ]);
     let names = STAGES.map(String::from);
     Marks::new(&[batch.expect("columns of one length")], &names).expect("known stages")
 }
 
-fn journey(terms: &Terms) -> Journey {
+pub fn journey(terms: &Terms) -> Journey {
     let stages = Stages::new(&STAGES.map(String::from));
     Journey { terms: terms.clone(), stages, calendar: Arc::clone(&CALENDAR) }
 }
@@ -83,12 +91,12 @@ fn stages_move_forward_skip_come_back_and_lapse() {
     let again = order("a", first + 30, 1);
     let rows = [rows.as_slice(), &[again]].concat();
     let fired = [
-        ("a", at(first, 0), "awareness", false),
-        ("a", at(first + 10, 12), "purchase", true),
+        ("a", at(first, 0), "awareness", 0),
+        ("a", at(first + 10, 12), "purchase", 1),
         // A look at a page does not undo a purchase.
-        ("a", at(first + 15, 1), "awareness", false),
-        ("a", at(first + 20, 3), "post_purchase", false),
-        ("a", at(first + 30, 12), "purchase", true),
+        ("a", at(first + 15, 1), "awareness", 0),
+        ("a", at(first + 20, 3), "post_purchase", 0),
+        ("a", at(first + 30, 12), "purchase", 1),
     ];
     let got: Vec<Stay> =
         history(&terms(HORIZON), &rows, &fired).into_iter().map(|(_, stay)| stay).collect();
@@ -111,7 +119,7 @@ fn stages_move_forward_skip_come_back_and_lapse() {
 #[test]
 fn nobody_lapses_before_the_silence_is_complete_or_while_access_is_paid() {
     let start = HORIZON - 200;
-    let fired = [("a", at(start, 0), "purchase", true)];
+    let fired = [("a", at(start, 0), "purchase", 1)];
     let stages = |horizon: i32, kind: &'static str, more: &[Row]| -> Vec<String> {
         let rows = [&[row("a", kind, start, 0)], more].concat();
         let found = history(&terms(horizon), &rows, &fired);
@@ -127,7 +135,7 @@ fn nobody_lapses_before_the_silence_is_complete_or_while_access_is_paid() {
 
 #[test]
 fn a_stage_the_job_does_not_have_is_an_error() {
-    let batch = marks(&[("a", 0, "purchase", true)]);
+    let batch = marks(&[("a", 0, "purchase", 1)]);
     assert_eq!(batch.rules.len(), 1);
     let fired = RecordBatch::try_from_iter(vec![
         ("customer_id", Arc::new(StringArray::from(vec!["a"])) as ArrayRef),
@@ -138,7 +146,9 @@ fn a_stage_the_job_does_not_have_is_an_error() {
         ("stage", Arc::new(StringArray::from(vec!["delight"])) as ArrayRef),
         ("stage_rule", Arc::new(StringArray::from(vec!["smile"])) as ArrayRef),
         ("rule_version", Arc::new(Int64Array::from(vec![1])) as ArrayRef),
-        ("may_reverse", Arc::new(BooleanArray::from(vec![true])) as ArrayRef),
+        ("rule_rank", Arc::new(Int64Array::from(vec![1])) as ArrayRef),
+        ("min_purchases", Arc::new(Int64Array::from(vec![0])) as ArrayRef),
+        ("steps_back", Arc::new(Int64Array::from(vec![0])) as ArrayRef),
     ]);
     let error = Marks::new(&[fired.expect("a batch")], &STAGES.map(String::from));
     let error = error.expect_err("refused").to_string();
@@ -153,11 +163,11 @@ fn metrics_of_a_stage_by_the_month_it_was_entered_in() {
     let names = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
     for (i, name) in names.into_iter().enumerate() {
         rows.push(row(name, "event", start, 1));
-        fired.push((name, at(start, 1), "awareness", false));
+        fired.push((name, at(start, 1), "awareness", 0));
         let bought = [10, 10, 20, 30, 60][..].get(i);
         if let Some(after) = bought {
             rows.push(row(name, "order", start + after, 1));
-            fired.push((name, at(start + after, 1), "purchase", true));
+            fired.push((name, at(start + after, 1), "purchase", 1));
         }
     }
     let answer = |hour: i64, score: i128| Row {
@@ -197,15 +207,15 @@ fn metrics_of_a_stage_by_the_month_it_was_entered_in() {
 
 prop_compose! {
     fn journeys()(events in prop::collection::vec(
-        (0..3_usize, 0..400_i32, 0..24_i64, 0..7_usize, any::<bool>()), 0..40,
+        (0..3_usize, 0..400_i32, 0..24_i64, 0..7_usize, 0..3_i64), 0..40,
     )) -> (Vec<Row>, Vec<Fired>) {
         let names = ["a", "b", "c"];
         let rows = events.iter().map(|(customer, offset, hour, _, _)| {
             row(names[*customer], "event", HORIZON - 400 + offset, *hour)
         });
         let fired = events.iter().filter(|event| event.3 < 5).map(|event| {
-            let (customer, offset, hour, stage, may_reverse) = *event;
-            (names[customer], at(HORIZON - 400 + offset, hour), STAGES[stage], may_reverse)
+            let (customer, offset, hour, stage, steps_back) = *event;
+            (names[customer], at(HORIZON - 400 + offset, hour), STAGES[stage], steps_back)
         });
         (rows.clone().collect(), fired.collect())
     }
