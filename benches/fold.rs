@@ -27,7 +27,7 @@ use cxmart::measure::fold::purchases::Purchases;
 use cxmart::measure::fold::retention::{self, Retention};
 use cxmart::measure::fold::stage_metrics::StageMetrics;
 use cxmart::measure::fold::stages::{Journey, Stages};
-use cxmart::measure::fold::{Attributes, Calendar, Grain, Marks, Terms, event, pass};
+use cxmart::measure::fold::{Attributes, Calendar, Grain, Marks, Terms, event, mark, pass};
 use cxmart::storage::{Store, parquet};
 use tokio::runtime::Runtime;
 
@@ -72,8 +72,9 @@ fn all() -> All {
 /// The stage rules over one bucket.
 async fn marks(engine: &Engine, rows: &[RecordBatch]) -> Vec<RecordBatch> {
     let session = engine.session();
+    let rows = mark::numbered(rows).expect("rows");
     let schema = rows.first().expect("rows").schema();
-    session.batches("timeline", schema, rows.to_vec()).expect("a table");
+    session.batches("timeline", schema, rows).expect("a table");
     let loyal = Arc::new(Int64Array::from(vec![3])) as ArrayRef;
     let run = RecordBatch::try_from_iter([("loyal_orders", loyal)]).expect("a row");
     session.batches("run", run.schema(), vec![run]).expect("a row");

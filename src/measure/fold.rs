@@ -14,6 +14,7 @@ pub mod cohorts;
 mod columns;
 pub mod dimensions;
 pub mod event;
+pub mod mark;
 pub mod membership;
 pub mod purchases;
 pub mod retention;
@@ -24,7 +25,8 @@ use std::cmp::Ordering;
 
 pub use self::calendar::{Calendar, Grain};
 use self::event::Columns;
-pub use self::event::{Event, Kind, Mark, Marks};
+pub use self::event::{Event, Kind};
+pub use self::mark::{Mark, Marks};
 use arrow::array::{Array, AsArray, RecordBatch, StringArray};
 use arrow::compute::concat;
 
@@ -95,7 +97,7 @@ pub trait Fold {
     fn step(&self, state: &mut Self::State, event: &Event<'_>);
 
     /// Takes a stage rule that fired, after all events of the same time.
-    fn mark(&self, _state: &mut Self::State, _mark: &Mark) {}
+    fn mark(&self, _state: &mut Self::State, _mark: &Mark<'_>) {}
 
     /// The life is over, as far as the horizon knows.
     fn emit(&self, state: Self::State, customer: Customer<'_>, rows: &mut Self::Rows);
@@ -115,7 +117,7 @@ impl<A: Fold, B: Fold> Fold for (A, B) {
         self.1.step(&mut state.1, event);
     }
 
-    fn mark(&self, state: &mut Self::State, mark: &Mark) {
+    fn mark(&self, state: &mut Self::State, mark: &Mark<'_>) {
         self.0.mark(&mut state.0, mark);
         self.1.mark(&mut state.1, mark);
     }
@@ -211,12 +213,14 @@ struct Life<'a, F: Fold> {
     id: &'a str,
     at: i64,
     state: F::State,
-    marks: &'a [Mark],
+    all: &'a Marks,
+    /// Of this customer, those still to come.
+    marks: &'a [(i64, u16)],
 }
 
 impl<'a, F: Fold> Life<'a, F> {
     fn new(fold: &F, id: &'a str, marks: &'a Marks) -> Self {
-        Self { id, at: i64::MIN, state: fold.init(), marks: marks.of(id) }
+        Self { id, at: i64::MIN, state: fold.init(), all: marks, marks: marks.of(id) }
     }
 
     fn step(&mut self, fold: &F, event: &Event<'_>) {
@@ -226,8 +230,10 @@ impl<'a, F: Fold> Life<'a, F> {
     }
 
     fn mark_before(&mut self, fold: &F, at: i64) {
-        while let Some((mark, later)) = self.marks.split_first().filter(|(mark, _)| mark.at < at) {
-            fold.mark(&mut self.state, mark);
+        while let Some((mark, later)) = self.marks.split_first().filter(|(mark, _)| mark.0 < at) {
+            if let Some(mark) = self.all.mark(*mark) {
+                fold.mark(&mut self.state, &mark);
+            }
             self.marks = later;
         }
     }

@@ -1,8 +1,7 @@
 //! Rows of the timeline as folds see them: enums and borrowed text, nothing allocated per event.
 
 use arrow::array::{Array, AsArray, Decimal128Array, PrimitiveArray, RecordBatch, StringArray};
-use arrow::datatypes::{Date32Type, Decimal128Type, Int64Type, TimestampMicrosecondType};
-use rustc_hash::FxHashMap;
+use arrow::datatypes::{Date32Type, Decimal128Type, TimestampMicrosecondType};
 
 use super::FoldError;
 
@@ -92,12 +91,15 @@ pub(super) struct Columns<'a> {
     scale_max: &'a Decimal128Array,
 }
 
-fn text<'a>(batch: &'a RecordBatch, column: &'static str) -> Result<&'a StringArray, FoldError> {
+pub(super) fn text<'a>(
+    batch: &'a RecordBatch,
+    column: &'static str,
+) -> Result<&'a StringArray, FoldError> {
     let found = batch.column_by_name(column).and_then(|array| array.as_string_opt::<i32>());
     found.ok_or(FoldError::Column { table: "the folds' input", column })
 }
 
-fn number<'a, T: arrow::datatypes::ArrowPrimitiveType>(
+pub(super) fn number<'a, T: arrow::datatypes::ArrowPrimitiveType>(
     batch: &'a RecordBatch,
     column: &'static str,
 ) -> Result<&'a PrimitiveArray<T>, FoldError> {
@@ -147,129 +149,5 @@ impl<'a> Columns<'a> {
             scale_max: value(self.scale_max, i),
         };
         Ok((self.customer.value(i), event))
-    }
-}
-
-/// A stage rule that fired.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Mark {
-    /// Microseconds since 1970, UTC.
-    pub at: i64,
-    /// Of the rules of one instant the least whose need is met counts.
-    pub rank: i64,
-    /// Orders and subscriptions started by then that the rule needs.
-    pub min_purchases: i64,
-    /// Place of the stage in the job's order.
-    pub stage: u8,
-    /// Place of the rule in [`Marks::rules`].
-    pub rule: u16,
-    /// How many stages the rule may bring a customer back.
-    pub steps_back: i64,
-}
-
-/// A rule by name, with the version of the set it belongs to.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Rule {
-    pub name: String,
-    pub version: i64,
-}
-
-/// All marks of the customers of one bucket.
-#[derive(Debug, Clone, Default)]
-pub struct Marks {
-    /// Sorted by name and version.
-    pub rules: Vec<Rule>,
-    marks: Vec<Mark>,
-    /// Where each customer's marks start and end; only ever asked, never walked.
-    ranges: FxHashMap<String, (usize, usize)>,
-}
-
-impl Marks {
-    /// Rows of the view `stage_events` in any order; `stages` is the job's order.
-    ///
-    /// # Errors
-    /// A column is missing, or a stage is not one of the job's.
-    pub fn new(batches: &[RecordBatch], stages: &[String]) -> Result<Self, FoldError> {
-        let mut rules: Vec<Rule> = Vec::new();
-        let mut customers: FxHashMap<&str, u32> = FxHashMap::default();
-        let mut found: Vec<(u32, Mark)> = Vec::new();
-        for batch in batches {
-            let columns = MarkColumns::new(batch)?;
-            for i in 0..batch.num_rows() {
-                let next = u32::try_from(customers.len()).unwrap_or(u32::MAX);
-                let customer = *customers.entry(columns.customer.value(i)).or_insert(next);
-                found.push((customer, columns.mark(i, stages, &mut rules)?));
-            }
-        }
-        let mut sorted = rules.clone();
-        sorted.sort();
-        let place = |rule| sorted.iter().position(|other| other == rule).unwrap_or_default();
-        let places: Vec<u16> =
-            rules.iter().map(|rule| u16::try_from(place(rule)).unwrap_or(u16::MAX)).collect();
-        for (_, mark) in &mut found {
-            mark.rule = places.get(usize::from(mark.rule)).copied().unwrap_or_default();
-        }
-        found.sort_unstable();
-        let mut spans = vec![(usize::MAX, 0); customers.len()];
-        for (i, (customer, _)) in found.iter().enumerate() {
-            if let Some(span) = spans.get_mut(*customer as usize) {
-                *span = (span.0.min(i), i + 1);
-            }
-        }
-        let span = |i: u32| spans.get(i as usize).copied().unwrap_or_default();
-        let ranges = customers.into_iter().map(|(id, i)| (id.to_owned(), span(i))).collect();
-        Ok(Self { rules: sorted, marks: found.into_iter().map(|(_, mark)| mark).collect(), ranges })
-    }
-
-    pub(super) fn of(&self, customer: &str) -> &[Mark] {
-        let range = self.ranges.get(customer).map(|(start, end)| *start..*end);
-        range.and_then(|range| self.marks.get(range)).unwrap_or_default()
-    }
-}
-
-/// Columns of one batch of stage events.
-struct MarkColumns<'a> {
-    customer: &'a StringArray,
-    at: &'a PrimitiveArray<TimestampMicrosecondType>,
-    stage: &'a StringArray,
-    rule: &'a StringArray,
-    version: &'a PrimitiveArray<Int64Type>,
-    rank: &'a PrimitiveArray<Int64Type>,
-    min_purchases: &'a PrimitiveArray<Int64Type>,
-    steps_back: &'a PrimitiveArray<Int64Type>,
-}
-
-impl<'a> MarkColumns<'a> {
-    fn new(batch: &'a RecordBatch) -> Result<Self, FoldError> {
-        Ok(Self {
-            customer: text(batch, "customer_id")?,
-            at: number(batch, "occurred_at")?,
-            stage: text(batch, "stage")?,
-            rule: text(batch, "stage_rule")?,
-            version: number(batch, "rule_version")?,
-            rank: number(batch, "rule_rank")?,
-            min_purchases: number(batch, "min_purchases")?,
-            steps_back: number(batch, "steps_back")?,
-        })
-    }
-
-    fn mark(&self, i: usize, stages: &[String], rules: &mut Vec<Rule>) -> Result<Mark, FoldError> {
-        let (stage, name) = (self.stage.value(i), self.rule.value(i));
-        let unknown = || FoldError::Stage { rule: name.to_owned(), stage: stage.to_owned() };
-        let known = stages.iter().position(|other| other == stage);
-        let version = self.version.value(i);
-        let same = |rule: &Rule| rule.version == version && rule.name == name;
-        let rule = rules.iter().position(same).unwrap_or_else(|| {
-            rules.push(Rule { name: name.to_owned(), version });
-            rules.len() - 1
-        });
-        Ok(Mark {
-            at: self.at.value(i),
-            rank: self.rank.value(i),
-            min_purchases: self.min_purchases.value(i),
-            stage: known.and_then(|at| u8::try_from(at).ok()).ok_or_else(unknown)?,
-            rule: u16::try_from(rule).unwrap_or(u16::MAX),
-            steps_back: self.steps_back.value(i),
-        })
     }
 }

@@ -97,26 +97,61 @@ struct Cell {
     /// Of `whole`, moved to a later stage within the window.
     converted: i64,
     /// By whole days: stays that ended, stays that go on.
-    days: BTreeMap<i64, (i64, i64)>,
+    days: Vec<(i64, i64)>,
+    answers: Answers,
+}
+
+/// One stay, as it counts.
+#[derive(Debug, Clone, Copy)]
+struct Counted {
+    day: i32,
+    stage: u8,
+    is_reversal: bool,
+    has_lapsed: bool,
+    is_whole: bool,
+    has_converted: bool,
+    /// Whole days.
+    length: usize,
+    has_ended: bool,
     answers: Answers,
 }
 
 impl Cell {
+    fn days_mut(&mut self, length: usize) -> Option<&mut (i64, i64)> {
+        if self.days.len() <= length {
+            self.days.resize(length + 1, (0, 0));
+        }
+        self.days.get_mut(length)
+    }
+
+    fn count(&mut self, stay: &Counted) {
+        self.entered += 1;
+        self.reversals += i64::from(stay.is_reversal);
+        self.lapsed += i64::from(stay.has_lapsed);
+        self.whole += i64::from(stay.is_whole);
+        self.converted += i64::from(stay.has_converted);
+        if let Some(day) = self.days_mut(stay.length) {
+            *(if stay.has_ended { &mut day.0 } else { &mut day.1 }) += 1;
+        }
+        self.answers.add(&stay.answers);
+    }
+
     fn add(&mut self, other: &Self) {
         self.entered += other.entered;
         self.reversals += other.reversals;
         self.lapsed += other.lapsed;
         self.whole += other.whole;
         self.converted += other.converted;
-        for (day, (ended, open)) in &other.days {
-            let known = self.days.entry(*day).or_default();
-            *known = (known.0 + ended, known.1 + open);
+        for (length, (ended, open)) in other.days.iter().enumerate() {
+            if let Some(known) = self.days_mut(length) {
+                *known = (known.0 + ended, known.1 + open);
+            }
         }
         self.answers.add(&other.answers);
     }
 
     fn left(&self) -> i64 {
-        self.days.values().map(|(ended, _)| ended).sum()
+        self.days.iter().map(|(ended, _)| ended).sum()
     }
 
     /// Days by which these shares of customers have left, open stays taken as not yet left.
@@ -129,8 +164,9 @@ impl Cell {
         let observed: Vec<_> = self
             .days
             .iter()
-            .flat_map(|(day, (ended, open))| {
-                [counted(true, *ended, *day), counted(false, *open, *day)]
+            .zip(0..)
+            .flat_map(|((ended, open), day)| {
+                [counted(true, *ended, day), counted(false, *open, day)]
             })
             .collect();
         let curve = kaplan_meier(&observed, confidence);
@@ -152,15 +188,15 @@ fn is_counted(grain: Grain) -> bool {
 
 impl StageMetrics {
     pub(super) fn add(&mut self, journey: &Journey, who: &Who<'_>, stays: &[Stay]) {
-        let cells: Vec<_> = (0..stays.len())
-            .filter_map(|i| stays.get(i..).and_then(|stays| cell(journey, stays)))
+        let stays: Vec<Counted> = (0..stays.len())
+            .filter_map(|i| stays.get(i..).and_then(|stays| counted(journey, stays)))
             .collect();
-        self.0.each(who, |counted| {
-            for (day, stage, cell) in &cells {
-                for (grain, periods) in journey.calendar.periods().iter().enumerate() {
-                    if is_counted(periods.grain) {
-                        counted.entry((grain, periods.of(*day), *stage)).or_default().add(cell);
-                    }
+        let grains = || journey.calendar.periods().iter().enumerate();
+        self.0.each(who, |cells| {
+            for stay in &stays {
+                for (grain, periods) in grains().filter(|(_, own)| is_counted(own.grain)) {
+                    let key = (grain, periods.of(stay.day), stay.stage);
+                    cells.entry(key).or_default().count(stay);
                 }
             }
         });
@@ -205,8 +241,8 @@ impl StageMetrics {
     }
 }
 
-/// The first of these stays, counted; the others follow it.
-fn cell(journey: &Journey, stays: &[Stay]) -> Option<(i32, u8, Cell)> {
+/// The first of these stays as it counts; the others follow it.
+fn counted(journey: &Journey, stays: &[Stay]) -> Option<Counted> {
     let (stay, later) = stays.split_first()?;
     let stages = &journey.stages;
     let end = journey.calendar.midnight(journey.terms.horizon_day + 1);
@@ -214,19 +250,18 @@ fn cell(journey: &Journey, stays: &[Stay]) -> Option<(i32, u8, Cell)> {
     let mut in_window = later.iter().take_while(|other| other.entered_at <= until);
     let forward = |other: &Stay| other.stage > stay.stage && !stages.is_lapsed(other.stage);
     let is_whole = stages.has_next(stay.stage) && until < end;
-    let converted = is_whole && in_window.any(forward);
     let length = (stay.left_at.unwrap_or(end) - stay.entered_at).max(0) / DAY_US;
-    let ended = i64::from(stay.left_at.is_some());
-    let cell = Cell {
-        entered: 1,
-        reversals: i64::from(stay.is_reversal),
-        lapsed: i64::from(later.first().is_some_and(|next| stages.is_lapsed(next.stage))),
-        whole: i64::from(is_whole),
-        converted: i64::from(converted),
-        days: BTreeMap::from([(length, (ended, 1 - ended))]),
+    Some(Counted {
+        day: stay.entered_day,
+        stage: stay.stage,
+        is_reversal: stay.is_reversal,
+        has_lapsed: later.first().is_some_and(|next| stages.is_lapsed(next.stage)),
+        is_whole,
+        has_converted: is_whole && in_window.any(forward),
+        length: usize::try_from(length).unwrap_or(0),
+        has_ended: stay.left_at.is_some(),
         answers: stay.answers,
-    };
-    Some((stay.entered_day, stay.stage, cell))
+    })
 }
 
 fn by_period(journey: &Journey, periods: &Periods, cells: &Cells) -> BTreeMap<(usize, u8), Cell> {

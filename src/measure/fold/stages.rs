@@ -12,7 +12,7 @@ use arrow::array::RecordBatch;
 use super::calendar::{Calendar, Grain};
 use super::columns::{batch, counts, days, flags, texts, times};
 use super::dimensions::Who;
-use super::event::{Mark, Rule};
+use super::mark::{Mark, Rule};
 use super::membership::is_activity;
 use super::stage_metrics::{Answers, StageMetrics};
 use super::{Customer, Event, Fold, FoldError, Kind, Terms};
@@ -212,8 +212,9 @@ impl Fold for Journey {
         }
     }
 
-    fn mark(&self, walk: &mut Walk, mark: &Mark) {
-        if walk.ruled_at == Some(mark.at) || walk.purchases < mark.min_purchases {
+    fn mark(&self, walk: &mut Walk, mark: &Mark<'_>) {
+        let rule = mark.rule;
+        if walk.ruled_at == Some(mark.at) || walk.purchases < rule.min_purchases {
             return;
         }
         walk.ruled_at = Some(mark.at);
@@ -221,15 +222,15 @@ impl Fold for Journey {
         self.lapse(walk, day);
         walk.alive = walk.alive.max(day);
         let (is_reversal, skipped) = match walk.stays.last().map(|stay| stay.stage) {
-            None => (false, mark.stage),
-            Some(current) if current == mark.stage => return,
+            None => (false, rule.stage),
+            Some(current) if current == rule.stage => return,
             Some(current) if self.stages.is_lapsed(current) => (true, 0),
-            Some(current) if mark.stage > current => (false, mark.stage - current - 1),
-            Some(current) if i64::from(current - mark.stage) <= mark.steps_back => (true, 0),
+            Some(current) if rule.stage > current => (false, rule.stage - current - 1),
+            Some(current) if i64::from(current - rule.stage) <= rule.steps_back => (true, 0),
             Some(_) => return,
         };
-        let by = By::Rule(mark.rule);
-        enter(walk, Stay { by, is_reversal, skipped, ..stay(mark.stage, mark.at, day) });
+        let by = By::Rule(mark.place);
+        enter(walk, Stay { by, is_reversal, skipped, ..stay(rule.stage, mark.at, day) });
     }
 
     fn emit(&self, mut walk: Walk, customer: Customer<'_>, rows: &mut Rows) {

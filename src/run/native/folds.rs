@@ -19,7 +19,7 @@ use crate::measure::fold::purchases::Purchases;
 use crate::measure::fold::retention::{self, Retention};
 use crate::measure::fold::stage_metrics::StageMetrics;
 use crate::measure::fold::stages::{Journey, Stages};
-use crate::measure::fold::{Attributes, Calendar, Grain, Marks, Terms, event, pass};
+use crate::measure::fold::{Attributes, Calendar, Grain, Marks, Terms, event, mark, pass};
 use crate::plan::graph::with_views;
 use crate::plan::{Plan, RUN_TABLE};
 use crate::run::{Context, RunError, model};
@@ -245,6 +245,7 @@ async fn marks(
 ) -> Result<Vec<RecordBatch>, RunError> {
     let (context, plan) = (bench.context, bench.plan);
     let rows: Vec<RecordBatch> = buckets.iter().flatten().cloned().collect();
+    let rows = mark::numbered(&rows)?;
     let Some(first) = rows.first() else { return Ok(Vec::new()) };
     let session = context.engine.session();
     session.batches("timeline", first.schema(), rows)?;

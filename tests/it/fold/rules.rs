@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch};
 use cxmart::catalog::Files;
 use cxmart::engine::{Engine, Limits};
-use cxmart::measure::fold::{Attributes, Marks, pass};
+use cxmart::measure::fold::{Attributes, Marks, mark, pass};
 use cxmart::storage::Store;
 
 use super::journey::{STAGES, journey};
@@ -21,8 +21,8 @@ async fn fired(rows: &[Row]) -> Vec<RecordBatch> {
     };
     let engine = Engine::new(&Store::on_disk(scratch.path()), &limits).expect("an engine");
     let session = engine.session();
-    let events = timeline(rows, rows.len()).remove(0);
-    session.batches("timeline", events.schema(), vec![events]).expect("a table");
+    let events = mark::numbered(&timeline(rows, 4)).expect("rows");
+    session.batches("timeline", events[0].schema(), events).expect("a table");
     let loyal = Arc::new(Int64Array::from(vec![3])) as ArrayRef;
     let run = RecordBatch::try_from_iter([("loyal_orders", loyal)]).expect("a row");
     session.batches("run", run.schema(), vec![run]).expect("a table");
