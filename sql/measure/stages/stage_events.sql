@@ -18,7 +18,6 @@ events as (
         score,
         scale_max
     from timeline
-    where kind not in ('refund', 'survey_asked')
 
 ),
 
