@@ -99,8 +99,17 @@ answered as (
         s.touchpoint,
         cast(null as decimal(18, 4)) as amount,
         cast(null as string) as currency,
-        s.score,
-        s.scale_max,
+        -- Higher is better in a life: an effort-worded scale is turned round.
+        case
+            when coalesce(s.is_effort, false)
+                then cast(s.scale_min + s.scale_max - s.score as decimal(18, 4))
+            else s.score
+        end as score,
+        -- Net promoter questions have one scale, by definition.
+        case
+            when s.metric in ('nps', 'enps') then coalesce(s.scale_max, cast(10 as decimal(18, 4)))
+            else s.scale_max
+        end as scale_max,
         s.feedback_id as reference,
         s.answered_date as occurred_date,
         s.dt
