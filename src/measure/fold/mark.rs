@@ -215,17 +215,15 @@ impl<'a> Columns<'a> {
                 && rule.name == name
                 && stages.get(usize::from(rule.stage)).is_some_and(|known| known == stage)
         };
-        let place = match rules.iter().position(same) {
-            Some(place) => place,
-            None => {
-                let known = stages.iter().position(|other| other == stage);
-                let known = known.and_then(|place| u8::try_from(place).ok());
-                let unknown =
-                    || FoldError::Stage { rule: name.to_owned(), stage: stage.to_owned() };
-                let (name, stage) = (name.to_owned(), known.ok_or_else(unknown)?);
-                rules.push(Rule { rank, name, version, stage, min_purchases, steps_back });
-                rules.len() - 1
-            }
+        let place = if let Some(place) = rules.iter().position(same) {
+            place
+        } else {
+            let known = stages.iter().position(|other| other == stage);
+            let known = known.and_then(|place| u8::try_from(place).ok());
+            let unknown = || FoldError::Stage { rule: name.to_owned(), stage: stage.to_owned() };
+            let (name, stage) = (name.to_owned(), known.ok_or_else(unknown)?);
+            rules.push(Rule { rank, name, version, stage, min_purchases, steps_back });
+            rules.len() - 1
         };
         Ok(u16::try_from(place).unwrap_or(u16::MAX))
     }
