@@ -19,6 +19,7 @@ pub mod sink;
 pub mod staging;
 pub mod stop;
 pub mod work;
+pub mod workers;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

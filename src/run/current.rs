@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::Arc;
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::filter_record_batch;
@@ -14,7 +14,7 @@ use arrow::datatypes::{Date32Type, Int64Type, TimestampMicrosecondType};
 
 use super::sink::{self, Sink, Spread, Written};
 use super::staging::Staged;
-use super::{Context, RunError, Tables};
+use super::{Context, RunError, Tables, workers};
 use crate::catalog::Canonical;
 use crate::current;
 use crate::plan::{self, Node};
@@ -193,44 +193,29 @@ impl Merge<'_> {
     /// Merges all staged files, or those rows of them that fall into `only` these buckets.
     async fn rebuild(&self, only: Option<&BTreeSet<u32>>) -> Result<Made, RunError> {
         let rows = self.read(self.staged.files.iter(), only).await?;
-        let made = Mutex::new(Made::default());
-        let threads = self.context.settings.threads.max(1);
-        // Sorting is the work here; reading a spilled bucket back is quick.
-        let (sender, receiver) = mpsc::sync_channel::<(u32, Vec<RecordBatch>)>(1);
-        let receiver = Mutex::new(receiver);
-        let work = || -> Result<(), RunError> {
-            loop {
-                let next = receiver.lock().ok().and_then(|queue| queue.recv().ok());
-                let Some((bucket, batches)) = next else { return Ok(()) };
-                let all = sink::together(&self.contract, &batches)?;
-                drop(batches);
-                let merged = merge(&self.contract, &all, 0)?;
-                drop(all);
-                let mut part = Made::default();
-                self.write(bucket, &merged, &mut part)?;
-                if let Ok(mut made) = made.lock() {
-                    made.versions.extend(part.versions);
-                    made.newest.extend(part.newest);
-                    made.latest_us = made.latest_us.max(part.latest_us);
-                }
-            }
+        let threads = self.context.settings.threads;
+        let work = |(bucket, batches): (u32, Vec<RecordBatch>)| {
+            let all = sink::together(&self.contract, &batches)?;
+            drop(batches);
+            let merged = merge(&self.contract, &all, 0)?;
+            drop(all);
+            let mut part = Made::default();
+            self.write(bucket, &merged, &mut part)?;
+            Ok(part)
         };
-        tokio::task::block_in_place(|| {
-            std::thread::scope(|scope| {
-                let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-                let sent = rows.into_buckets(|bucket, batches| {
-                    // Nobody receives any more only when all workers failed; they say why.
-                    let _ = sender.send((bucket, batches));
-                    Ok(())
-                });
-                drop(sender);
-                for worker in workers {
-                    worker.join().map_err(|_| RunError::Panicked("current"))??;
-                }
-                sent
+        // Sorting is the work here; reading a spilled bucket back is quick.
+        let parts = tokio::task::block_in_place(|| {
+            workers::share("current", threads, work, |hand_out| {
+                rows.into_buckets(|bucket, batches| hand_out((bucket, batches)))
             })
         })?;
-        made.into_inner().map_err(|_| RunError::Panicked("current"))
+        let mut made = Made::default();
+        for part in parts {
+            made.versions.extend(part.versions);
+            made.newest.extend(part.newest);
+            made.latest_us = made.latest_us.max(part.latest_us);
+        }
+        Ok(made)
     }
 
     /// Staged rows that count, spread over buckets.

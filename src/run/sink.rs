@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufReader, BufWriter};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, mpsc};
 
 use arrow::array::{Array, AsArray, RecordBatch, UInt32Array};
 use arrow::compute::{concat_batches, take_record_batch};
@@ -16,7 +15,7 @@ use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
-use super::RunError;
+use super::{RunError, workers};
 use crate::storage::StorageError;
 use crate::storage::parquet::{FileWriter, Finished, Layout};
 use crate::table::hash::Hash;
@@ -262,41 +261,16 @@ impl Sink {
             scratch: self.scratch.clone(),
             cuts_apart: if many { BUCKETS } else { 1 },
         };
-        let (sender, receiver) = mpsc::sync_channel::<(Key, Vec<RecordBatch>)>(1);
-        let receiver = Mutex::new(receiver);
-        let written = Mutex::new(Vec::new());
-        let work = || -> Result<(), RunError> {
-            loop {
-                let next = receiver.lock().ok().and_then(|queue| queue.recv().ok());
-                let Some((key, batches)) = next else { return Ok(()) };
-                let files = writer.write(&key, batches)?;
-                if let Ok(mut written) = written.lock() {
-                    written.extend(files);
-                }
-            }
-        };
-        std::thread::scope(|scope| {
-            let count = threads.clamp(1, groups.len().max(1));
-            let workers: Vec<_> = (0..count).map(|_| scope.spawn(work)).collect();
-            let mut sent = Ok(());
+        let count = threads.clamp(1, groups.len().max(1));
+        let work = |(key, rows): (Key, Vec<RecordBatch>)| writer.write(&key, rows);
+        let files = workers::share("sink", count, work, |hand_out| {
             for (key, members) in groups {
                 let rows: Result<Vec<_>, _> = members.iter().map(|key| self.take(key)).collect();
-                match rows {
-                    // Nobody receives any more only when all workers failed; they say why.
-                    Ok(rows) => drop(sender.send((key, rows.concat()))),
-                    Err(error) => {
-                        sent = Err(error);
-                        break;
-                    }
-                }
+                hand_out((key, rows?.concat()))?;
             }
-            drop(sender);
-            for worker in workers {
-                worker.join().map_err(|_| RunError::Panicked("sink"))??;
-            }
-            sent
+            Ok(())
         })?;
-        let mut written = written.into_inner().map_err(|_| RunError::Panicked("sink"))?;
+        let mut written: Vec<Written> = files.into_iter().flatten().collect();
         written.sort_by(|a, b| (&a.partition, a.ordinal).cmp(&(&b.partition, b.ordinal)));
         Ok(written)
     }

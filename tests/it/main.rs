@@ -38,6 +38,7 @@ mod project;
 mod publish;
 mod resolve;
 mod scores;
+mod sink;
 mod skeleton;
 mod stage;
 mod storage;
