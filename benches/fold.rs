@@ -22,13 +22,13 @@ use std::time::Instant;
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use cxmart::catalog::Files;
 use cxmart::engine::{Engine, Limits};
-use cxmart::measure::fold::calendar::day_number;
 use cxmart::measure::fold::purchases::Purchases;
 use cxmart::measure::fold::retention::{self, Retention};
 use cxmart::measure::fold::stage_metrics::StageMetrics;
 use cxmart::measure::fold::stages::{Journey, Stages};
 use cxmart::measure::fold::{Attributes, Calendar, Grain, Marks, Terms, event, mark, pass};
 use cxmart::storage::{Store, parquet};
+use cxmart::table::day::day_number;
 use tokio::runtime::Runtime;
 
 type All = ((Purchases, Retention), Journey);

@@ -9,6 +9,7 @@ pub mod value;
 
 use std::collections::BTreeMap;
 
+use chrono_tz::Tz;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -70,6 +71,13 @@ pub struct Job {
     pub limits: Limits,
     #[serde(default)]
     pub publish: Publish,
+}
+
+impl Job {
+    /// The job's time zone; a parsed job names one that exists.
+    pub fn zone(&self) -> Tz {
+        self.time_zone.parse().unwrap_or(Tz::UTC)
+    }
 }
 
 fn default_currency() -> String {

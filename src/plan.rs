@@ -156,7 +156,7 @@ pub fn plan(
     let due: Vec<_> = listing.into_iter().filter(|(_, dt)| *dt <= as_of).collect();
     let batches = batches(job, catalog, &specs, snapshot, &due);
     let graph = Graph::new(job, catalog).map_err(PlanError::Problems)?;
-    let horizon_end_us = end_of(as_of, &job.time_zone);
+    let horizon_end_us = end_of(as_of, job.zone());
     let values = RunValues { run: run_hash(job, as_of), horizon_end_us };
     let steps = steps(&graph, snapshot, &batches, catalog, &values);
     Ok(Plan { as_of, horizon: as_of, horizon_end_us, batches, steps, left_out })
@@ -303,8 +303,7 @@ fn cut(mut objects: Vec<Found>, job: &Job) -> Vec<Vec<Found>> {
 }
 
 /// First instant after `day` in `zone`, in microseconds since 1970, UTC.
-pub fn end_of(day: NaiveDate, zone: &str) -> i64 {
-    let zone: Tz = zone.parse().unwrap_or(Tz::UTC);
+pub fn end_of(day: NaiveDate, zone: Tz) -> i64 {
     let next = day.checked_add_days(Days::new(1)).unwrap_or(day).and_time(NaiveTime::MIN);
     // Where midnight does not exist (a DST gap), the day begins an hour later.
     let local = next.and_local_timezone(zone).earliest();

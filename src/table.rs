@@ -5,6 +5,7 @@
 //! meets the table (writer, checks, docs, Delta metadata) reads the same one.
 
 pub mod dataset;
+pub mod day;
 pub mod hash;
 pub mod id;
 pub mod order;

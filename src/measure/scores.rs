@@ -11,9 +11,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use self::reading::{DEFINITIONS, Definition, Reading, Scale};
 pub use self::rows::{answers, batch};
-use super::fold::calendar::{Grain, date, day_number};
+use super::fold::calendar::Grain;
 use super::kernel::change::{Difference, holm};
 use super::kernel::interval::Interval;
+use crate::table::day::{date, day_number};
 use reading::Statistic;
 
 /// What can be wrong with the rows that scores are computed from.

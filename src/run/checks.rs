@@ -14,10 +14,10 @@ use crate::job::schema::nearest;
 use crate::job::{Job, Problem};
 use crate::plan::graph::{is_view, with_views};
 use crate::plan::{self, Plan};
-use crate::stage::finish::day_number;
 use crate::state::{StateError, StateReader};
 use crate::table::TableError;
 use crate::table::dataset::Dataset;
+use crate::table::day::day_number;
 use crate::table::hash::Hasher;
 
 /// What checks found, as a table; written after them and itself unchecked.
@@ -162,7 +162,7 @@ pub async fn recheck(context: &Context) -> Result<Vec<Finding>, RunError> {
     let plan = Plan {
         as_of: release.as_of,
         horizon: release.horizon,
-        horizon_end_us: plan::end_of(release.horizon, &context.job.time_zone),
+        horizon_end_us: plan::end_of(release.horizon, context.job.zone()),
         batches: Vec::new(),
         steps: Vec::new(),
         left_out: Vec::new(),

@@ -187,7 +187,7 @@ impl Merge<'_> {
                 models.iter().any(|model| model.header.canonical.as_ref() == target)
             })
         };
-        objects.iter().filter(feeds).map(|entry| crate::stage::finish::day_number(entry.dt)).max()
+        objects.iter().filter(feeds).map(|entry| crate::table::day::day_number(entry.dt)).max()
     }
 
     /// Merges all staged files, or those rows of them that fall into `only` these buckets.

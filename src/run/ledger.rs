@@ -10,9 +10,9 @@ use super::{Context, RunError};
 use crate::plan::Batch;
 pub use crate::plan::graph::{OBJECTS, REJECTS};
 use crate::stage::Origin;
-use crate::stage::finish::day_number;
 use crate::state::ObjectEntry;
 use crate::table::dataset::Dataset;
+use crate::table::day::day_number;
 use crate::table::hash::{Hash, Hasher};
 use crate::table::{Column, Contract, Kind, TableError};
 

@@ -13,8 +13,8 @@ use super::{Context, RunError, Tables};
 use crate::engine::{FileInput, Session};
 use crate::plan::graph::{is_view, with_views};
 use crate::plan::{Node, Plan, RUN_TABLE};
-use crate::stage::finish::day_number;
 use crate::table::dataset::Dataset;
+use crate::table::day::day_number;
 use crate::table::hash::Hash;
 
 /// The one row of the `run` table.

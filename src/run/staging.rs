@@ -296,7 +296,7 @@ async fn decode_and_map(
 
 /// What staging must know of the job and of one of its sources.
 fn staging_context(context: &Context, source: usize) -> stage::Context {
-    let zone = context.job.time_zone.parse().unwrap_or(chrono_tz::UTC);
+    let zone = context.job.zone();
     let source = context.job.sources.get(source);
     let mut options = source.map(|source| source.options.clone()).unwrap_or_default();
     if let Some(source) = source {

@@ -15,6 +15,7 @@ use chrono_tz::Tz;
 
 use super::{Context, RECORD_BITS, StageError};
 use crate::catalog::{Canonical, Table};
+use crate::table::day::day_number;
 use crate::table::id;
 
 /// The object a batch's records come from, by its place in the batch.
@@ -26,11 +27,6 @@ pub struct Origin {
     pub version: i64,
     pub dt: NaiveDate,
     pub extracted_at: Option<DateTime<chrono::Utc>>,
-}
-
-/// Days from 1970-01-01, as Arrow's `Date32` counts.
-pub fn day_number(date: NaiveDate) -> i32 {
-    date.num_days_from_ce() - 719_163
 }
 
 /// Completes the rows of a staging model to rows of the canonical `table`.

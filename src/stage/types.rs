@@ -18,7 +18,6 @@ use arrow::datatypes::{
 use arrow::error::ArrowError;
 use chrono_tz::Tz;
 
-use super::finish::day_number;
 use super::frame::{Cast, Frame};
 use super::sum::Path;
 use super::time::{self, Clock};
@@ -26,6 +25,7 @@ use super::{Context, RECORD_BITS, StageError, number, text};
 use crate::catalog::SourceSpec;
 use crate::catalog::spec::{SpecColumn, SpecKind};
 use crate::extract::{RawChunk, Reject};
+use crate::table::day::day_number;
 use crate::table::{DECIMAL, Kind};
 
 /// A column whose `from` starts so is not in the export: the job's source says its value.

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use arrow::array::{
     ArrayRef, Date32Array, Decimal128Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
-use cxmart::measure::fold::calendar::{date, day_number};
 use cxmart::measure::fold::{Attributes, Calendar, Fold, Grain, Marks, Terms, pass};
+use cxmart::table::day::{date, day_number};
 
 pub const DAY: i64 = 86_400_000_000;
 

@@ -3,6 +3,8 @@
 use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime};
 use chrono_tz::Tz;
 
+use crate::table::day::{date, day_number};
+
 /// Length of a period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Grain {
@@ -54,16 +56,6 @@ impl Grain {
 
 /// 1900-01-01; earlier days count as this one.
 const FIRST_DAY: i32 = -25_567;
-
-/// Days since 1970-01-01, as Arrow's `Date32` counts.
-pub fn day_number(date: NaiveDate) -> i32 {
-    date.num_days_from_ce() - 719_163
-}
-
-/// The date of a day number.
-pub fn date(day: i32) -> NaiveDate {
-    NaiveDate::from_num_days_from_ce_opt(day.saturating_add(719_163)).unwrap_or_default()
-}
 
 /// Periods of one grain, numbered from the one of 1900-01-01.
 #[derive(Debug, Clone)]

@@ -121,11 +121,6 @@ impl Membership {
         self.changes.push(Change { day, subscriptions: sign, mrr: mrr * i128::from(sign) });
     }
 
-    /// Day of the last activity; none for somebody who never became a customer.
-    pub fn last_activity(&self) -> Option<i32> {
-        self.current.map(|(_, last)| last)
-    }
-
     pub fn who<'a>(&'a self, customer: Customer<'a>) -> Who<'a> {
         let relationship = match (self.has_subscription, self.current.is_some()) {
             (true, _) => "contractual",

@@ -4,9 +4,9 @@ use futures::TryStreamExt;
 
 use super::Bench;
 use crate::measure::clv::{Terms, lifetime_value};
-use crate::measure::fold::calendar::day_number;
 use crate::run::RunError;
 use crate::table::dataset::Dataset;
+use crate::table::day::day_number;
 
 const VALUES: &str = "customer_lifetime_value";
 const PARAMETERS: &str = "clv_model_parameters";

@@ -14,7 +14,6 @@ use futures::{StreamExt, TryStreamExt};
 use super::Bench;
 use crate::catalog::Model;
 use crate::job::Period;
-use crate::measure::fold::calendar::day_number;
 use crate::measure::fold::purchases::Purchases;
 use crate::measure::fold::retention::{self, Retention};
 use crate::measure::fold::stage_metrics::StageMetrics;
@@ -26,6 +25,7 @@ use crate::run::{Context, RunError, model};
 use crate::storage::parquet;
 use crate::table::BUCKETS;
 use crate::table::dataset::{Dataset, FileRef};
+use crate::table::day::day_number;
 
 /// The view with the rules of stages.
 const RULES: &str = "stage_events";
@@ -67,7 +67,7 @@ fn grain(period: Period) -> Grain {
 
 /// Days up to the horizon in the job's zone, with periods of these lengths.
 fn calendar(context: &Context, terms: &Terms, periods: &[Period]) -> Arc<Calendar> {
-    let zone = context.job.time_zone.parse().unwrap_or(chrono_tz::Tz::UTC);
+    let zone = context.job.zone();
     let grains: Vec<_> = periods.iter().copied().map(grain).collect();
     Arc::new(Calendar::new(zone, terms.horizon_day, &grains))
 }

@@ -20,8 +20,8 @@ use crate::profile::{FIELDS, Field, Origin, Policy, Record};
 use crate::resolve::normalise::{Blocked, Normaliser};
 use crate::run::RunError;
 use crate::run::sink::Sink;
-use crate::stage::finish::day_number;
 use crate::table::dataset::Dataset;
+use crate::table::day::day_number;
 
 /// Makes `golden_customers`, `customer_field_provenance` and `customer_history`.
 ///
@@ -147,7 +147,7 @@ impl Reader {
                 identity.gmail_dots,
                 &identity.block,
             ),
-            zone: job.time_zone.parse().unwrap_or(Tz::UTC),
+            zone: job.zone(),
         }
     }
 
