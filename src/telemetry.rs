@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tracing::level_filters::LevelFilter;
+use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::settings::LogFormat;
@@ -34,8 +35,12 @@ pub fn start(format: LogFormat, loudness: Loudness) -> Progress {
         Loudness::Verbose => LevelFilter::DEBUG,
     };
     let bars = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
+    // The engines below tell every token they parse; of them only what goes wrong is of use.
+    let told = EnvFilter::default()
+        .add_directive(level.min(LevelFilter::WARN).into())
+        .add_directive(format!("cxmart={level}").parse().unwrap_or_else(|_| level.into()));
     let logs = tracing_subscriber::fmt()
-        .with_max_level(level)
+        .with_env_filter(told)
         .with_target(false)
         .with_ansi(false)
         .with_writer(AboveBars(bars.clone()));

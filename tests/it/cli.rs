@@ -448,3 +448,14 @@ fn a_signal_stops_a_run_with_its_own_code_and_the_next_one_goes_on() {
     assert_eq!(last_line(&stdout)["release"], 1);
     assert_eq!(last_line(&stdout)["objects"], 29);
 }
+
+/// Goal: `--verbose` tells of every step of ours, and not of every token the engines below parse.
+#[test]
+fn verbose_tells_the_steps_and_not_the_engines() {
+    let project = Project::new();
+    let (code, _, stderr) = project.cxmart(&["run", "night", "--verbose"]);
+    assert_eq!(code, 0, "{stderr}");
+    assert!(stderr.lines().any(|line| line.contains("step done")), "{stderr}");
+    assert!(!stderr.contains("parsing expr") && !stderr.contains("Optimized"), "{stderr}");
+    assert!(stderr.lines().count() < 200, "{} lines", stderr.lines().count());
+}
