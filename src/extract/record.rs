@@ -9,6 +9,8 @@ use crate::catalog::SourceSpec;
 
 /// Ranks of one `from`: its ways to read the dots lie in between.
 const FROM_STEP: usize = 64;
+/// A path whose steps are one name, joined by two underscores, counts after its other readings.
+const FLATTENED: u32 = 60;
 /// A header that differs in case or blanks counts after every header that does not.
 const INEXACT: u32 = 1 << 16;
 /// What the envelope itself says counts after what it holds.
@@ -70,7 +72,9 @@ impl Lookup {
         }
         if let Some(envelope) = &spec.format.envelope {
             lookup.has_envelope = true;
-            lookup.add(lookup.envelope(), 0, envelope, false);
+            for (i, envelope) in envelope.split('|').enumerate() {
+                lookup.add(lookup.envelope(), rank(i), envelope, false);
+            }
             lookup.record.insert("type", lookup.message(), 0);
         }
         lookup
@@ -81,10 +85,18 @@ impl Lookup {
             Some("index") => self.places.push((slot, rank)),
             Some(path) => self.element.insert(path.trim_start_matches('.'), slot, rank),
             None => {
-                self.record.insert(from, slot, rank);
-                self.paths.push((slot, rank, from.to_owned()));
+                self.look_for(from, slot, rank);
+                // Singer and dlt flatten so.
+                if from.contains('.') && !from.contains('[') {
+                    self.look_for(&from.replace('.', "__"), slot, rank + FLATTENED);
+                }
             }
         }
+    }
+
+    fn look_for(&mut self, path: &str, slot: usize, rank: u32) {
+        self.record.insert(path, slot, rank);
+        self.paths.push((slot, rank, path.to_owned()));
     }
 
     fn each(&self) -> usize {
@@ -308,7 +320,7 @@ impl Cells {
         if let Some(place) = header.iter().position(|name| fold(name) == folded) {
             return self.direct.push((slot, rank + INEXACT, place));
         }
-        let Some((head, tail)) = path.split_once('.') else { return };
+        let Some((head, tail)) = json::step(path) else { return };
         if let Some(place) = header.iter().position(|name| name == head) {
             let tree = if let Some(at) = self.inside.iter().position(|(at, _)| *at == place) {
                 self.inside.get_mut(at)
