@@ -92,6 +92,29 @@ pub async fn stage(
     Ok(Staged { tables, objects, before, new_objects, counts })
 }
 
+/// What was staged of the objects that were known by the end of a day; nothing is staged for it.
+///
+/// # Errors
+/// A full disk.
+pub async fn known_by(
+    context: &Arc<Context>,
+    day: NaiveDate,
+    parent: &Release,
+    mut objects: Vec<ObjectEntry>,
+) -> Result<Staged, RunError> {
+    objects.retain(|entry| entry.dt <= day);
+    let mut tables = Tables::new();
+    let canonical = context.catalog.canonical().map(|(table, _)| staged(&table.contract.name));
+    for name in canonical.chain([ledger::REJECTS.to_owned()]) {
+        let parts = parent.state.get(&name).into_iter().cloned().collect();
+        tables.insert(name.clone(), union(&name, parts, &objects));
+    }
+    let ledger = ledger::write(context, &objects).await?;
+    tables.insert(ledger.name.clone(), ledger);
+    let (before, counts) = (objects.clone(), Counts::default());
+    Ok(Staged { tables, objects, before, new_objects: 0, counts })
+}
+
 /// Files of several batches as one dataset; files of batches that no object rests on any more
 /// (their objects were staged again) are left out.
 fn union(name: &str, parts: Vec<Dataset>, objects: &[ObjectEntry]) -> Dataset {
