@@ -3,6 +3,8 @@
 //! A batch streams: one thread decodes and types chunks, every staging model of the spec gets each
 //! chunk and runs beside the others, so memory does not grow with the size of an object.
 
+mod tally;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
@@ -13,6 +15,7 @@ use futures::{StreamExt, TryStreamExt};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
+use self::tally::Tally;
 use super::current::retired;
 use super::sink::{Sink, Spread, Written};
 use super::{Context, RunError, Tables, ledger, listing};
@@ -210,48 +213,6 @@ async fn fetch(
         ready.push(Ready { found: found.clone(), fetched, version, dt });
     }
     Ok(ready)
-}
-
-/// Which records gave at least one row, and what the decoder counted, by object.
-#[derive(Debug, Default)]
-struct Tally {
-    read: u64,
-    duplicate: u64,
-    skipped: u64,
-    rejected: Bits,
-    used: Bits,
-}
-
-/// A set of record numbers.
-#[derive(Debug, Default)]
-struct Bits {
-    words: Vec<u64>,
-}
-
-impl Bits {
-    fn insert(&mut self, number: u64) {
-        let (word, bit) = ((number / 64) as usize, number % 64);
-        if word >= self.words.len() {
-            self.words.resize(word + 1, 0);
-        }
-        if let Some(word) = self.words.get_mut(word) {
-            *word |= 1 << bit;
-        }
-    }
-
-    fn count(&self) -> u64 {
-        self.words.iter().map(|word| u64::from(word.count_ones())).sum()
-    }
-
-    /// How many are in this set and not in the other.
-    fn count_without(&self, other: &Self) -> u64 {
-        let others = other.words.iter().copied().chain(std::iter::repeat(0));
-        self.words
-            .iter()
-            .zip(others)
-            .map(|(word, other)| u64::from((word & !other).count_ones()))
-            .sum()
-    }
 }
 
 async fn decode_and_map(
