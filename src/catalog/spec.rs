@@ -146,6 +146,16 @@ pub struct SpecColumn {
     /// `&#39;` and `&amp;` are turned back into characters.
     #[serde(default)]
     pub html_unescape: bool,
+    /// Markup (HTML) becomes the words it shows.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub strip_tags: bool,
+    /// Numbers: `12.5 %` is 12.5.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub percent: bool,
+    /// Times as numbers of a `unit` may lie ahead (due dates, ends of periods); others that lie
+    /// more than two days after the object's day reject the record (but not `extracted_at`).
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub future: bool,
     /// A value that cannot be read becomes null, with a row in the rejects, and the record stays.
     #[serde(default)]
     pub lenient: bool,
@@ -153,6 +163,11 @@ pub struct SpecColumn {
 
 fn text() -> SpecKind {
     SpecKind::Text
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

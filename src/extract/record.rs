@@ -97,7 +97,7 @@ impl Lookup {
         if let Some(envelope) = &spec.format.envelope {
             lookup.has_envelope = true;
             for (i, envelope) in envelope.split('|').enumerate() {
-                lookup.look_for(lookup.envelope(), rank(i), envelope);
+                lookup.add(lookup.envelope(), rank(i), envelope);
             }
             lookup.record.insert("type", lookup.message(), 0);
         }
@@ -132,14 +132,14 @@ impl Lookup {
     }
 
     fn add(&mut self, slot: usize, rank: u32, from: &str) {
-        self.look_for(slot, rank, from);
+        self.look_for(from, slot, rank);
         // Singer and dlt flatten so.
         if from.contains('.') && !from.contains('[') {
-            self.look_for(slot, rank + FLATTENED, &from.replace('.', "__"));
+            self.look_for(&from.replace('.', "__"), slot, rank + FLATTENED);
         }
     }
 
-    fn look_for(&mut self, slot: usize, rank: u32, path: &str) {
+    fn look_for(&mut self, path: &str, slot: usize, rank: u32) {
         self.record.insert(path, slot, rank);
         self.paths.push((slot, rank, path.to_owned()));
     }
