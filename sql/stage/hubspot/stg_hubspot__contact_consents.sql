@@ -1,4 +1,4 @@
--- One row per contact that has opted out of all mail; the property has no date.
+-- One row per contact that has opted out of all mail, or no longer does; the property has no date.
 -- grain: source_id
 -- canonical: consents
 with
@@ -21,11 +21,12 @@ mapped as (
         email,
         'email_marketing' as purpose,
         'email' as channel,
-        'withdrawn' as state,
+        -- No longer refusing is not agreeing.
+        case when is_opted_out then 'withdrawn' else 'unknown' end as state,
         legal_basis,
         true as is_snapshot
     from raw
-    where is_opted_out
+    where is_opted_out is not null
 
 )
 

@@ -1,4 +1,4 @@
--- One row per contact of an export by hand that has opted out of all mail.
+-- One row per contact of an export by hand that has opted out of all mail, or no longer does.
 -- grain: source_id
 -- canonical: consents
 with
@@ -19,10 +19,11 @@ mapped as (
         email,
         'email_marketing' as purpose,
         'email' as channel,
-        'withdrawn' as state,
+        -- No longer refusing is not agreeing.
+        case when is_opted_out then 'withdrawn' else 'unknown' end as state,
         true as is_snapshot
     from raw
-    where is_opted_out
+    where is_opted_out is not null
 
 )
 

@@ -16,7 +16,11 @@ mapped as (
         contact_id as source_id,
         contact_id as customer_source_id,
         updated_at as source_updated_at,
-        extracted_at,
+        -- A record that lost fields on its way is no newer than one that did not.
+        case
+            when lost_changes like '%NULLED%' or lost_changes like '%TRUNCATED%' then null
+            else extracted_at
+        end as extracted_at,
         coalesce(is_archived, false) or deleted_at is not null as is_deleted,
         email,
         -- HubSpot has put the country code before this one.

@@ -26,6 +26,10 @@ stated as (
             -- having unsubscribed counts before having agreed
             when purposes.purpose = 'sms' and raw.unsubscribed_from_sms then 'withdrawn'
             when purposes.purpose = 'sms' and raw.sms_consent then 'granted'
+            -- no longer refusing is not agreeing
+            when purposes.purpose = 'email_marketing' and raw.unsubscribed_from_emails is not null
+                then 'unknown'
+            when purposes.purpose = 'sms' and raw.unsubscribed_from_sms is not null then 'unknown'
         end as state
     from raw
     cross join purposes

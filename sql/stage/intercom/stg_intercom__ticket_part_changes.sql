@@ -22,7 +22,7 @@ mapped as (
             when new_state = 'resolved' then 'resolved'
             when previous_state = 'resolved' then 'reopened'
             when new_state = 'waiting_on_customer' then 'pending'
-            else 'opened'
+            when new_state = 'submitted' or previous_state = 'waiting_on_customer' then 'opened'
         end as kind,
         coalesce(new_state, assigned_to) as value_text,
         case
@@ -34,7 +34,10 @@ mapped as (
         end as author_kind,
         sent_at as changed_at
     from raw
-    where new_state is not null or part_type like '%assign%'
+    where
+        part_type like '%assign%'
+        or new_state in ('resolved', 'waiting_on_customer', 'submitted')
+        or previous_state in ('resolved', 'waiting_on_customer')
 
 )
 

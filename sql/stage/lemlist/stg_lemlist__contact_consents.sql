@@ -1,4 +1,4 @@
--- One row per contact that has unsubscribed, which the list tells without a date.
+-- One row per contact that has unsubscribed or no longer has, which the list tells without a date.
 -- grain: source_id
 -- canonical: consents
 with
@@ -19,10 +19,11 @@ mapped as (
         case when email like '%@%' then email end as email,
         'email_marketing' as purpose,
         'email' as channel,
-        'withdrawn' as state,
+        -- No longer refusing is not agreeing.
+        case when is_unsubscribed then 'withdrawn' else 'unknown' end as state,
         true as is_snapshot
     from raw
-    where is_unsubscribed
+    where is_unsubscribed is not null
 
 )
 
