@@ -26,7 +26,11 @@ mapped as (
         coalesce(amplitude_id, device_id) || ':' || session_id as session_source_id,
         case
             when event_type in ('[Amplitude] Page Viewed', 'Page Viewed') then 'page_view'
-            else replace(replace(replace(replace(lower(event_type), '[amplitude] ', ''), '$', ''), ' ', '_'), '-', '_')
+            else
+                replace(
+                    replace(replace(replace(lower(event_type), '[amplitude] ', ''), '$', ''), ' ', '_'),
+                    '-', '_'
+                )
         end as name,
         case
             when lower(platform) = 'web' then 'web'

@@ -34,7 +34,9 @@ mapped as (
         event_type as touchpoint,
         case when score is null then 'unanswered' else 'answered' end as status,
         event_time as answered_at,
-        case when score < survey_scale_min or score > survey_scale_max then 'off_scale' end as reject_rule,
+        case
+            when score < survey_scale_min or score > survey_scale_max then 'off_scale'
+        end as reject_rule,
         'score' as reject_column,
         cast(score as string) as reject_text
     from raw

@@ -47,7 +47,12 @@ mapped as (
     from raw
     where
         event_time is not null
-        and (utm_source is not null or utm_medium is not null or utm_campaign is not null or gclid is not null)
+        and (
+            utm_source is not null
+            or utm_medium is not null
+            or utm_campaign is not null
+            or gclid is not null
+        )
 
 )
 

@@ -19,7 +19,8 @@ mapped as (
         email,
         survey_template as survey_name,
         case
-            when lower(delivery_method) in ('email', 'web', 'sms', 'chat') then lower(delivery_method)
+            when lower(delivery_method) in ('email', 'web', 'sms', 'chat')
+                then lower(delivery_method)
             when delivery_method is not null then 'other'
         end as channel,
         coalesce(segment, survey_template) as touchpoint,

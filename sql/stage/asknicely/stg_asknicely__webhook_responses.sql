@@ -60,7 +60,8 @@ mapped as (
         answer as score,
         comment as comment_text,
         case
-            when lower(delivery_method) in ('email', 'web', 'sms', 'chat') then lower(delivery_method)
+            when lower(delivery_method) in ('email', 'web', 'sms', 'chat')
+                then lower(delivery_method)
             when delivery_method is not null then 'other'
         end as channel,
         coalesce(segment, survey_template) as touchpoint,

@@ -20,7 +20,9 @@ mapped as (
         phone,
         full_name
     from raw
-    where coalesce(answer_place, 1) = 1 and (customer_id is not null or email is not null or phone is not null)
+    where
+        coalesce(answer_place, 1) = 1
+        and (customer_id is not null or email is not null or phone is not null)
 
 )
 

@@ -89,7 +89,10 @@ mapped as (
 
     select
         record_id,
-        case when metric is null then feedback_id else feedback_id || ':' || question_id end as source_id,
+        case
+            when metric is null then feedback_id
+            else feedback_id || ':' || question_id
+        end as source_id,
         feedback_id as response_group_id,
         customer_id as external_id,
         email,
@@ -122,7 +125,10 @@ mapped as (
             when metric is not null and answer is not null and score is null then 'not_a_number'
             when score < scale_min or score > scale_max then 'off_scale'
         end as reject_rule,
-        case when metric is not null and question_id is null then 'question_id' else 'answer' end as reject_column,
+        case
+            when metric is not null and question_id is null then 'question_id'
+            else 'answer'
+        end as reject_column,
         answer as reject_text
     from scored
 

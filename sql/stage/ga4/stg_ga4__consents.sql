@@ -24,15 +24,24 @@ told as (
         raw.event_date,
         raw.event_time,
         purposes.purpose,
-        case
-            when lower(case purposes.purpose when 'ads' then raw.ads_storage else raw.analytics_storage end)
-                in ('yes', 'true', '1') then 'granted'
-            when lower(case purposes.purpose when 'ads' then raw.ads_storage else raw.analytics_storage end)
-                in ('no', 'false', '0') then 'denied'
-        end as state
+        lower(
+            case purposes.purpose when 'ads' then raw.ads_storage else raw.analytics_storage end
+        ) as answer
     from raw
     cross join purposes
     where raw.user_pseudo_id is not null
+
+),
+
+stated as (
+
+    select
+        *,
+        case
+            when answer in ('yes', 'true', '1') then 'granted'
+            when answer in ('no', 'false', '0') then 'denied'
+        end as state
+    from told
 
 ),
 
@@ -47,7 +56,7 @@ gathered as (
         min(record_id) as record_id,
         max(user_id) as user_id,
         min(event_time) as effective_at
-    from told
+    from stated
     where state is not null
     group by user_pseudo_id, purpose, state, event_date, record_id - record_id % 1099511627776
 

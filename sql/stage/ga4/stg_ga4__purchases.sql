@@ -30,7 +30,10 @@ mapped as (
 
     select
         record_id,
-        case when event_name = 'refund' then transaction_id || ':refund' else transaction_id end as source_id,
+        case
+            when event_name = 'refund' then transaction_id || ':refund'
+            else transaction_id
+        end as source_id,
         is_test,
         external_id,
         transaction_id as order_number,

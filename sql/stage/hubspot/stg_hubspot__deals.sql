@@ -29,7 +29,9 @@ mapped as (
         amount as total,
         upper(coalesce(currency, default_currency)) as currency,
         coalesce(
-            case when is_won or is_closed or stage in ('closedwon', 'closedlost') then closed_at end,
+            case
+                when is_won or is_closed or stage in ('closedwon', 'closedlost') then closed_at
+            end,
             created_at
         ) as placed_at,
         company_id as account_source_id,

@@ -26,7 +26,7 @@ mapped as (
         false as is_snapshot,
         coalesce(changed_at, recorded_at) as effective_at
     from raw
-    where change is not null and upper(coalesce(change_source, '')) <> 'SOURCE_BOUNCE' and upper(change) <> 'BOUNCED'
+    where change is not null and upper(change) <> 'BOUNCED'
 
 )
 

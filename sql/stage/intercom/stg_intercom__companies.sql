@@ -27,7 +27,9 @@ mapped as (
             ''
         ) as domain,
         -- Intercom makes up an id where it has none.
-        case when external_id not like '%-qualification-company' then external_id end as external_id,
+        case
+            when external_id not like '%-qualification-company' then external_id
+        end as external_id,
         industry,
         size as employees,
         plan as segment,

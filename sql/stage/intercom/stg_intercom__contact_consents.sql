@@ -21,7 +21,8 @@ stated as (
         raw.*,
         purposes.purpose,
         case
-            when purposes.purpose = 'email_marketing' and raw.unsubscribed_from_emails then 'withdrawn'
+            when purposes.purpose = 'email_marketing' and raw.unsubscribed_from_emails
+                then 'withdrawn'
             when purposes.purpose = 'email_marketing' and raw.marked_email_as_spam then 'withdrawn'
             -- having unsubscribed counts before having agreed
             when purposes.purpose = 'sms' and raw.unsubscribed_from_sms then 'withdrawn'

@@ -31,7 +31,9 @@ mapped as (
         city,
         region,
         case when role = 'lead' then 'lead' end as lifecycle_stage,
-        case when unsubscribed_from_emails or marked_email_as_spam then 'withdrawn' end as email_consent,
+        case
+            when unsubscribed_from_emails or marked_email_as_spam then 'withdrawn'
+        end as email_consent,
         company_id as account_source_id,
         plan,
         created_at,

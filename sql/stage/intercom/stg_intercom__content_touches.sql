@@ -11,7 +11,14 @@ raw as (
 
 actions (action) as (
 
-    values ('sent'), ('opened'), ('clicked'), ('replied'), ('converted'), ('unsubscribed'), ('bounced')
+    values
+    ('sent'),
+    ('opened'),
+    ('clicked'),
+    ('replied'),
+    ('converted'),
+    ('unsubscribed'),
+    ('bounced')
 
 ),
 

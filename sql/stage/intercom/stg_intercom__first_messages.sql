@@ -17,7 +17,9 @@ mapped as (
         updated_at as source_updated_at,
         extracted_at,
         is_deleted,
-        case when author_type in ('user', 'lead', 'contact') then author_id end as customer_source_id,
+        case
+            when author_type in ('user', 'lead', 'contact') then author_id
+        end as customer_source_id,
         case when author_type in ('user', 'lead', 'contact') then author_email end as email,
         conversation_id as conversation_source_id,
         'conversations' as conversation_entity,
@@ -29,8 +31,13 @@ mapped as (
             when author_type = 'bot' then 'bot'
             else 'system'
         end as author_kind,
-        case when author_type not in ('user', 'lead', 'contact') then author_id end as author,
-        case when author_type in ('user', 'lead', 'contact') then 'in' else 'out' end as direction,
+        case
+            when author_type not in ('user', 'lead', 'contact') then author_id
+        end as author,
+        case
+            when author_type in ('user', 'lead', 'contact') then 'in'
+            else 'out'
+        end as direction,
         true as is_public,
         'comment' as kind,
         case

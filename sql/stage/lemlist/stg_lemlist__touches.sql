@@ -21,8 +21,8 @@ named as (
             else 'other'
         end as channel,
         case
-            when type in ('emailsSent', 'linkedinSent', 'linkedinInviteDone', 'linkedinVoiceNoteDone', 'smsSent')
-                then 'sent'
+            when type in ('emailsSent', 'linkedinSent', 'linkedinInviteDone', 'smsSent') then 'sent'
+            when type = 'linkedinVoiceNoteDone' then 'sent'
             when type = 'smsDelivered' then 'delivered'
             when type in ('emailsOpened', 'linkedinOpened') then 'opened'
             when type in ('emailsClicked', 'smsClicked') then 'clicked'

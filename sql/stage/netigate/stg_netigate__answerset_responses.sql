@@ -103,7 +103,10 @@ mapped as (
 
     select
         record_id,
-        case when metric is null then answerset_id else answerset_id || ':' || question_id end as source_id,
+        case
+            when metric is null then answerset_id
+            else answerset_id || ':' || question_id
+        end as source_id,
         updated_at as source_updated_at,
         answerset_id as response_group_id,
         respondent_id as customer_source_id,
