@@ -24,7 +24,9 @@ mapped as (
         product_review as body_text,
         page_url,
         lower(substr(locale, 1, 2)) as language,
-        product_rating as rating,
+        case
+            when product_rating between coalesce(product_min, star_scale_min) and coalesce(product_max, star_scale_max) then product_rating
+        end as rating,
         coalesce(product_max, star_scale_max) as rating_max,
         merchant as brand_profile,
         order_id as order_source_id,

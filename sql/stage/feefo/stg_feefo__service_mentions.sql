@@ -24,7 +24,9 @@ mapped as (
         coalesce(service_title || '. ' || service_review, service_review, service_title) as body_text,
         page_url,
         lower(substr(locale, 1, 2)) as language,
-        service_rating as rating,
+        case
+            when service_rating between coalesce(service_min, star_scale_min) and coalesce(service_max, star_scale_max) then service_rating
+        end as rating,
         coalesce(service_max, star_scale_max) as rating_max,
         merchant as brand_profile,
         order_id as order_source_id,

@@ -21,7 +21,9 @@ mapped as (
         consumer_name as author_name,
         coalesce(title || '. ' || body, body, title) as body_text,
         lower(substr(language, 1, 2)) as language,
-        stars as rating,
+        case
+            when stars between cast(1 as decimal(18, 4)) and cast(5 as decimal(18, 4)) then stars
+        end as rating,
         cast(5 as decimal(18, 4)) as rating_max,
         domain as brand_profile,
         order_id as order_source_id,
