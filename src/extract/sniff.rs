@@ -128,7 +128,7 @@ fn delimiter(spec: &SourceSpec, header: &str) -> u8 {
             names.iter().any(|header| header.eq_ignore_ascii_case(name))
         };
         let known = spec.columns.iter().filter(|column| column.from.iter().any(named)).count();
-        let width = exported(spec).count();
+        let width = exported(spec).filter(|column| !column.named_only).count();
         let fits = if headless { usize::from(names.len() == width) } else { known };
         (fits, names.len())
     };
