@@ -4,6 +4,7 @@
 //! `work/<fingerprint>/` with a receipt, so a killed run goes on where it stopped; a release is
 //! visible only after the one create in [`crate::state`].
 
+pub mod backfill;
 pub mod checks;
 pub mod current;
 pub mod headline;
@@ -45,6 +46,7 @@ use crate::table::dataset::Dataset;
 use crate::table::hash::{Hash, Hasher};
 use crate::table::{Contract, TableError};
 use crate::upkeep::UpkeepError;
+use crate::upkeep::verify::Fault;
 
 /// How often a lost commit is planned again before giving up.
 const COMMIT_TRIES: usize = 3;
@@ -89,6 +91,10 @@ pub enum RunError {
     Upkeep(#[from] UpkeepError),
     #[error("another run published first, {COMMIT_TRIES} times")]
     CommitLost,
+    #[error("`{path}` of release {number} is {fault}")]
+    Unusable { number: u64, path: String, fault: Fault },
+    #[error("{day} lies after {horizon}, the last day of the newest release")]
+    Ahead { day: NaiveDate, horizon: NaiveDate },
     #[error("a worker thread ended early")]
     Thread(#[source] tokio::task::JoinError),
     #[error("`{writer}` is running on this warehouse; its lease holds for another {for_s} s")]
@@ -159,25 +165,20 @@ pub struct Outcome {
 /// # Errors
 /// Anything that kept the release from being made; the last one stays in place.
 pub async fn run(context: Arc<Context>, as_of: Option<NaiveDate>) -> Result<Outcome, RunError> {
-    run_for(context, &Asked { as_of, ..Asked::default() }).await
+    let asked = &Asked { as_of, ..Asked::default() };
+    let result = leased(&context, asked).await;
+    context.record.finish(&context, &result).await;
+    result
 }
 
 /// What a run is asked for.
 #[derive(Debug, Clone, Default)]
 pub struct Asked {
     pub as_of: Option<NaiveDate>,
-    /// Daily tables, of a day before the horizon; default all of them.
+    /// Daily tables, of a day that is restated; default all of them.
     pub tables: Option<BTreeSet<String>>,
-}
-
-/// As [`run`], also for some daily tables of a former day.
-///
-/// # Errors
-/// As [`run`].
-pub async fn run_for(context: Arc<Context>, asked: &Asked) -> Result<Outcome, RunError> {
-    let result = leased(&context, asked).await;
-    context.record.finish(&context, &result).await;
-    result
+    /// The day is one that the newest release shows already, and is made again.
+    pub restates: bool,
 }
 
 async fn leased(context: &Arc<Context>, asked: &Asked) -> Result<Outcome, RunError> {
@@ -204,9 +205,10 @@ async fn plan_and_do(context: &Arc<Context>, asked: &Asked) -> Result<Outcome, R
         };
         let listing = listing::list(&context.job, &context.settings).await?;
         let snapshot = Snapshot { release: parent.as_ref(), objects: &objects };
-        let plan = match (&asked.tables, &parent, asked.as_of) {
-            (Some(wanted), Some(parent), Some(day)) if day < parent.horizon => {
-                plan::past(&context.job, &context.catalog, parent, &objects, day, Some(wanted))?
+        let plan = match (&parent, asked.as_of) {
+            (Some(parent), Some(day)) if asked.restates && day <= parent.horizon => {
+                let wanted = asked.tables.as_ref();
+                plan::past(&context.job, &context.catalog, parent, &objects, day, wanted)?
             }
             _ => plan::plan(&context.job, &context.catalog, snapshot, &listing, asked.as_of)?,
         };
