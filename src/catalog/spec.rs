@@ -113,7 +113,7 @@ pub struct SpecColumn {
     #[serde(default)]
     pub required_header: bool,
     /// CSV with `header_rows = 0`: not in the order of columns; read only where a header names it.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "is_false")]
     pub named_only: bool,
     /// Texts that mean null, besides the empty one.
     #[serde(default)]

@@ -14,16 +14,6 @@ named as (
     select
         *,
         case
-            when first_type = 'customer' then first_id
-            when second_type = 'customer' then second_id
-            when third_type = 'customer' then third_id
-        end as customer_id,
-        case
-            when first_type = 'customer' then first_email
-            when second_type = 'customer' then second_email
-            when third_type = 'customer' then third_email
-        end as email,
-        case
             when event_id is null then null
             when event_type = 'system_message' or author_id is null then 'system'
             when ';' || bot_ids || ';' like '%;' || author_id || ';%' then 'bot'
