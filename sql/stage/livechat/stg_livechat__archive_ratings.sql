@@ -53,6 +53,7 @@ mapped as (
         record_id,
         thread_id as source_id,
         thread_id as response_group_id,
+        last_event_at as source_updated_at,
         customer_id as customer_source_id,
         email,
         'rating' as question_id,

@@ -52,6 +52,7 @@ mapped as (
     select
         record_id,
         thread_id as source_id,
+        last_event_at as source_updated_at,
         customer_id as customer_source_id,
         email,
         'chat' as kind,
