@@ -243,7 +243,11 @@ fn with_lineage(canonical: &Canonical, own: Vec<Column>) -> Vec<Column> {
             columns.push(column(&format!("{event}_{part}"), Kind::Date, &words));
         }
     }
+    let mut attributes =
+        column(spec::ATTRIBUTES, Kind::Text, "What the export says beyond these columns, as JSON.");
+    attributes.pii = true;
     columns.extend([
+        attributes,
         column("object_url", Kind::Text, "Raw object the row was read from."),
         column("object_version", Kind::Int64, "Which version of that object."),
         column("record_number", Kind::Int64, "Which record of that object, from 1."),

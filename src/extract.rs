@@ -16,7 +16,9 @@ mod parquet;
 mod record;
 mod rows;
 mod sniff;
+mod survey;
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -36,6 +38,8 @@ use self::ndjson::Ndjson;
 use self::parquet::Parquet;
 use self::record::Lookup;
 use self::rows::Rows;
+use self::survey::Survey;
+pub use self::survey::{KINDS, Seen};
 use crate::catalog::SourceSpec;
 use crate::catalog::spec::{FormatKind, SpecColumn};
 use crate::job::Limits;
@@ -101,8 +105,12 @@ pub struct RawChunk {
     /// One number a row; a record that holds a list may give several rows.
     pub numbers: Vec<u64>,
     pub columns: Vec<StringArray>,
+    /// A row each: what no column reads, as the text of a JSON object; none if it is not wanted.
+    pub attributes: Option<StringArray>,
     /// The rows of each of the spec's parts.
     pub parts: Vec<RawPart>,
+    /// Headers or members that were met since the chunk before.
+    pub seen: BTreeMap<String, Seen>,
     pub rejects: Vec<Reject>,
     pub warnings: Vec<Warning>,
     pub read: u64,
@@ -229,8 +237,11 @@ pub fn records_by(
         },
         encoding,
     };
+    let keeps = usize::try_from(limits.attributes_bytes_max).unwrap_or(usize::MAX);
+    let keeps = (spec.keeps_attributes() && keeps > 0).then_some(keeps);
+    let survey = Survey::new(task.limits.columns, keeps);
     let mut chunks = Chunks {
-        rows: Rows::new(spec, chunk_records),
+        rows: Rows::new(spec, survey, chunk_records),
         task,
         file: file.to_owned(),
         ratio: limits.expansion_ratio_max,
@@ -444,6 +455,6 @@ impl Iterator for Chunks {
             return Some(Err(error));
         }
         self.is_first = false;
-        (chunk.read > 0).then_some(Ok(chunk))
+        (chunk.read > 0 || !chunk.seen.is_empty()).then_some(Ok(chunk))
     }
 }

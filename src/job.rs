@@ -296,6 +296,8 @@ pub struct Limits {
     pub expansion_ratio_max: u64,
     pub record_bytes_max: u64,
     pub columns_max: u32,
+    /// What is kept of a record's members that no column reads.
+    pub attributes_bytes_max: u64,
     /// Objects staged together in one file.
     pub batch_objects: u32,
     /// Raw bytes staged together in one file.
@@ -312,6 +314,7 @@ impl Default for Limits {
             expansion_ratio_max: 200,
             record_bytes_max: 16 << 20,
             columns_max: 2_000,
+            attributes_bytes_max: 16 << 10,
             batch_objects: 1_000,
             batch_bytes: 1 << 30,
             spill_bytes_max: 500 << 30,

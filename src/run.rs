@@ -35,7 +35,7 @@ use crate::check::{CheckError, Finding};
 use crate::engine::{Engine, EngineError};
 use crate::extract::ExtractError;
 use crate::job::Job;
-use crate::plan::{self, NodeKind, Plan, PlanError, RUN_TABLE, Reason, Snapshot};
+use crate::plan::{self, Node, NodeKind, Plan, PlanError, RUN_TABLE, Reason, Snapshot};
 use crate::publish::PublishError;
 use crate::resolve::ResolveError;
 use crate::settings::Settings;
@@ -137,6 +137,7 @@ impl Context {
         match name {
             ledger::REJECTS => Some(&ledger::REJECTS_CONTRACT),
             ledger::WARNINGS => Some(&ledger::WARNINGS_CONTRACT),
+            ledger::SEEN => Some(&ledger::SEEN_CONTRACT),
             ledger::OBJECTS => Some(&ledger::OBJECTS_CONTRACT),
             _ => canonical.or_else(|| self.catalog.tables.get(name)).map(|table| &table.contract),
         }
@@ -182,15 +183,19 @@ pub struct Asked {
 }
 
 async fn leased(context: &Arc<Context>, asked: &Asked) -> Result<Outcome, RunError> {
-    if context.settings.without_lease {
-        return plan_and_do(context, asked).await;
-    }
-    let lease = lease::Lease::take(&context.store, &context.settings.run_id).await?;
+    let lease = lease::Lease::of(context).await?;
     let done = plan_and_do(context, asked).await;
-    if let Err(error) = lease.give_back().await {
+    give_back(lease).await;
+    done
+}
+
+/// Gives a lease back, if there is one.
+async fn give_back(lease: Option<lease::Lease>) {
+    if let Some(lease) = lease
+        && let Err(error) = lease.give_back().await
+    {
         tracing::warn!(%error, "the lease was not given back; it ends by itself");
     }
-    done
 }
 
 async fn plan_and_do(context: &Arc<Context>, asked: &Asked) -> Result<Outcome, RunError> {
@@ -226,7 +231,8 @@ async fn plan_and_do(context: &Arc<Context>, asked: &Asked) -> Result<Outcome, R
             });
         }
         context.record.planned(&plan);
-        if let Some(outcome) = attempt(context, &plan, parent.as_ref(), objects).await? {
+        let attempt = Box::pin(attempt(context, &plan, parent.as_ref(), objects));
+        if let Some(outcome) = attempt.await? {
             return Ok(outcome);
         }
     }
@@ -282,17 +288,7 @@ async fn attempt(
             done
         } else {
             steps_run += 1;
-            let made = match node.kind {
-                NodeKind::Current => {
-                    let until = plan.is_past.then_some(plan.as_of);
-                    current::current(context, node, &fingerprint, &tables, parent, &staged, until)
-                        .await?
-                }
-                NodeKind::Model => model::run(context, plan, node, &fingerprint, &tables).await?,
-                NodeKind::Native(native) => {
-                    native::run(context, plan, node, native, &fingerprint, &tables, parent).await?
-                }
-            };
+            let made = make(context, plan, node, &fingerprint, &tables, parent, &staged).await?;
             context.work.finish(&fingerprint, &made).await?;
             made
         };
@@ -313,6 +309,28 @@ async fn attempt(
         tables: rows(&release),
         warnings: context.record.warnings(),
     }))
+}
+
+/// Runs a step; gives one dataset for each of its outputs.
+async fn make(
+    context: &Arc<Context>,
+    plan: &Plan,
+    node: &Node,
+    fingerprint: &Hash,
+    tables: &Tables,
+    parent: Option<&Release>,
+    staged: &staging::Staged,
+) -> Result<Vec<Dataset>, RunError> {
+    match node.kind {
+        NodeKind::Current => {
+            let until = plan.is_past.then_some(plan.as_of);
+            current::current(context, node, fingerprint, tables, parent, staged, until).await
+        }
+        NodeKind::Model => model::run(context, plan, node, fingerprint, tables).await,
+        NodeKind::Native(native) => {
+            native::run(context, plan, node, native, fingerprint, tables, parent).await
+        }
+    }
 }
 
 /// Hash of the rows of an input that a step of the plan sees.

@@ -186,7 +186,7 @@ fn against_the_flow(
     if model.layer == Layer::Check {
         return None;
     }
-    let told = matches!(name, "staged_rejects" | "staged_warnings");
+    let told = matches!(name, "staged_rejects" | "staged_seen_columns" | "staged_warnings");
     let staged = name.strip_prefix("staged_").is_some() && !told;
     if raw.is_some() || staged {
         let hint = "read `current_<table>`, the newest version of each record";

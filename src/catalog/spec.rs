@@ -9,6 +9,9 @@ use super::files::stem;
 use crate::job::Problem;
 use crate::table::hash::{Hash, Hasher};
 
+/// The column of a raw table that holds what no other column reads.
+pub const ATTRIBUTES: &str = "attributes";
+
 /// The spec of one export.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -77,6 +80,10 @@ pub struct Format {
     /// (`_airbyte_data`). Paths read what is inside first, then what stands around it; a record
     /// that is not wrapped is read as it is. `_airbyte_data|record` names two, whichever is there.
     pub envelope: Option<String>,
+    /// Members and columns of a record that no column reads are the column `attributes` of the raw
+    /// table, the text of a JSON object; `false` leaves it null.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attributes: Option<bool>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -269,6 +276,15 @@ impl SourceSpec {
         let parts: Vec<_> =
             self.parts.iter().map(|part| format!("{records}__{}", part.name)).collect();
         std::iter::once(records).chain(parts).collect()
+    }
+
+    /// Its raw table has what no column reads; a column of that name takes the place.
+    pub fn keeps_attributes(&self) -> bool {
+        self.format.attributes != Some(false) && !self.has_column(ATTRIBUTES)
+    }
+
+    pub fn has_column(&self, name: &str) -> bool {
+        self.columns.iter().any(|column| column.name == name)
     }
 
     /// The columns of its records, then those of each of its parts.

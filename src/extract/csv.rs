@@ -193,6 +193,7 @@ impl Csv {
 
     fn settle_header(&mut self, names: &[String], rows: &mut Rows) {
         let cells = Cells::new(&self.task.lookup, names);
+        cells.tell(names, |_| "text", rows);
         for column in 0..self.task.spec.all_columns().count() {
             if cells.has(column) {
                 rows.meet(column);
@@ -262,6 +263,8 @@ impl Csv {
             return Ok(());
         }
         let outcome = if let Some(plain) = &header.plain {
+            let cell = |place: usize| self.cells.get(place).map(|cell| cell.text(&text));
+            header.cells.keep(cell, rows);
             plain_row(plain, &self.cells, &text, &mut self.unquoted, rows);
             Ok(())
         } else {

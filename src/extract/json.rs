@@ -309,8 +309,12 @@ impl Tree {
         next
     }
 
-    /// Walks a value that was checked and tells what lies at the paths.
-    pub(super) fn walk<'a>(&self, value: LazyValue<'a>, hit: Hit<'_, 'a>) -> Result<(), Malformed> {
+    /// Walks a value that was checked and tells what lies at the paths; true if there was more.
+    pub(super) fn walk<'a>(
+        &self,
+        value: LazyValue<'a>,
+        hit: Hit<'_, 'a>,
+    ) -> Result<bool, Malformed> {
         self.walk_from(0, value, hit)
     }
 
@@ -319,32 +323,33 @@ impl Tree {
         at: usize,
         value: LazyValue<'a>,
         hit: Hit<'_, 'a>,
-    ) -> Result<(), Malformed> {
-        let Some(node) = self.nodes.get(at) else { return Ok(()) };
+    ) -> Result<bool, Malformed> {
+        let Some(node) = self.nodes.get(at) else { return Ok(true) };
         for (slot, rank) in &node.hits {
             hit(*slot, *rank, value.as_raw_cow());
         }
         if node.keys.is_empty() && node.picks.is_empty() {
-            return Ok(());
+            return Ok(false);
         }
+        let mut unread = false;
         match value.as_raw_str().as_bytes().first() {
             Some(b'{') => {
                 for member in value.into_object_iter().into_iter().flatten() {
                     let (key, value) = member.map_err(|_| Malformed)?;
-                    if let Some(child) = node.keys.get(key.as_ref()) {
-                        self.walk_from(*child, value, hit)?;
+                    match node.keys.get(key.as_ref()) {
+                        Some(child) => unread |= self.walk_from(*child, value, hit)?,
+                        None => unread = true,
                     }
                 }
             }
             Some(b'[') => self.walk_list(node, value, hit)?,
-            Some(b'"') => {
-                if let Some(inner) = unwrap(value.as_raw_str()) {
-                    self.walk_inside(at, &inner, hit)?;
-                }
-            }
-            _ => {}
+            Some(b'"') => match unwrap(value.as_raw_str()) {
+                Some(inner) => unread = self.walk_inside(at, &inner, hit)?,
+                None => unread = true,
+            },
+            _ => unread = true,
         }
-        Ok(())
+        Ok(unread && node.hits.is_empty())
     }
 
     fn walk_list<'a>(
@@ -370,14 +375,61 @@ impl Tree {
     }
 
     /// Walks the object or list that a text holds; a text that is no JSON holds nothing.
-    fn walk_inside(&self, at: usize, text: &str, hit: Hit<'_, '_>) -> Result<(), Malformed> {
-        let Some(value) = parse(text) else { return Ok(()) };
+    fn walk_inside(&self, at: usize, text: &str, hit: Hit<'_, '_>) -> Result<bool, Malformed> {
+        let Some(value) = parse(text) else { return Ok(true) };
         let own = self.nodes.get(at).map_or(&[][..], |node| &node.hits);
         self.walk_from(at, value, &mut |slot, rank, raw| {
             if !own.contains(&(slot, rank)) {
                 hit(slot, rank, Cow::Owned(raw.into_owned()));
             }
         })
+    }
+
+    /// Tells every member by its path and whether it is read, down to where paths lead.
+    pub(super) fn survey<'a>(
+        &self,
+        value: LazyValue<'a>,
+        tell: &mut dyn FnMut(&str, Cow<'a, str>, bool),
+    ) -> Result<(), Malformed> {
+        self.survey_from(0, value, &mut String::new(), tell)
+    }
+
+    fn survey_from<'a>(
+        &self,
+        at: usize,
+        value: LazyValue<'a>,
+        path: &mut String,
+        tell: &mut dyn FnMut(&str, Cow<'a, str>, bool),
+    ) -> Result<(), Malformed> {
+        let Some(node) = self.nodes.get(at) else { return Ok(()) };
+        let is_read = !node.hits.is_empty();
+        let leads_on = !node.keys.is_empty() || !node.picks.is_empty();
+        let first = value.as_raw_str().as_bytes().first().copied();
+        if is_read || !leads_on || first != Some(b'{') {
+            // A list or a text that holds more is read in part, which counts as read.
+            let raw = value.as_raw_cow();
+            let parted = match first {
+                Some(b'[') => leads_on,
+                Some(b'"') => leads_on && unwrap(&raw).is_some(),
+                _ => false,
+            };
+            tell(path, raw, is_read || parted);
+            return Ok(());
+        }
+        let outer = path.len();
+        for member in value.into_object_iter().into_iter().flatten() {
+            let (key, value) = member.map_err(|_| Malformed)?;
+            if outer > 0 {
+                path.push('.');
+            }
+            path.push_str(&key);
+            match node.keys.get(key.as_ref()) {
+                Some(child) => self.survey_from(*child, value, path, tell)?,
+                None => tell(path, value.as_raw_cow(), false),
+            }
+            path.truncate(outer);
+        }
+        Ok(())
     }
 }
 

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use sonic_rs::LazyValue;
+use unicode_normalization::UnicodeNormalization;
 
 use super::encoding::Charset;
 use super::json::{self, Malformed, Tree};
@@ -179,9 +180,12 @@ impl Lookup {
         }
         let outside = if self.has_envelope { OUTSIDE } else { 0 };
         let mut slots = self.slots();
-        self.record.walk(value, &mut |slot, rank, raw| {
+        let unread = self.record.walk(value.clone(), &mut |slot, rank, raw| {
             offer(&mut slots, slot, rank + outside, raw, rows);
         })?;
+        if !self.has_envelope {
+            rows.survey(&self.record, value, unread)?;
+        }
         self.unwrapped(slots, rows)
     }
 
@@ -194,6 +198,9 @@ impl Lookup {
     ) -> Result<(), &'static str> {
         let outside = if self.has_envelope { OUTSIDE } else { 0 };
         let mut slots = self.slots();
+        if !self.has_envelope {
+            plan.keep(&cell, rows);
+        }
         for &(slot, rank, place) in &plan.direct {
             let Some(text) = cell(place) else { continue };
             let rank = rank + outside + if text.is_empty() { EMPTY } else { 0 };
@@ -231,9 +238,10 @@ impl Lookup {
             return Err("not_an_object");
         }
         let mut slots: Vec<Slot<'_>> = slots;
-        self.record.walk(value, &mut |slot, rank, raw| {
+        let unread = self.record.walk(value.clone(), &mut |slot, rank, raw| {
             offer(&mut slots, slot, rank, Cow::Owned(raw.into_owned()), rows);
         })?;
+        rows.survey(&self.record, value, unread)?;
         self.spread(&slots, rows)?;
         Ok(Fate::Kept)
     }
@@ -365,6 +373,8 @@ pub(super) struct Cells {
     direct: Vec<(usize, u32, usize)>,
     /// Cells that hold JSON into which paths lead.
     inside: Vec<(usize, Tree)>,
+    /// Cells that no column reads, by name.
+    unread: Vec<(String, usize)>,
 }
 
 impl Cells {
@@ -373,7 +383,40 @@ impl Cells {
         for (slot, rank, path) in &lookup.paths {
             cells.find(header, *slot, *rank, path);
         }
+        let read = cells.places();
+        let named = header.iter().enumerate().filter(|(_, name)| !name.trim().is_empty());
+        let unread = named.filter(|(place, _)| read.binary_search(place).is_err());
+        cells.unread = unread.map(|(place, name)| (name.trim().to_owned(), place)).collect();
+        cells.unread.sort();
         cells
+    }
+
+    /// Tells the names of a header, each with the kind of its values.
+    pub(super) fn tell(
+        &self,
+        header: &[String],
+        kind: impl Fn(usize) -> &'static str,
+        rows: &mut Rows,
+    ) {
+        for (place, name) in header.iter().enumerate().filter(|(_, name)| !name.trim().is_empty()) {
+            let is_read = !self.unread.iter().any(|(_, unread)| *unread == place);
+            rows.see(name.trim(), is_read, kind(place));
+        }
+    }
+
+    /// Keeps the cells that no column reads.
+    pub(super) fn keep<'a>(&self, cell: impl Fn(usize) -> Option<Cow<'a, str>>, rows: &mut Rows) {
+        if self.unread.is_empty() || !rows.keeps_attributes() {
+            return;
+        }
+        let filled =
+            self.unread.iter().filter_map(|(name, place)| Some((name.as_str(), cell(*place)?)));
+        rows.keep_cells(filled.filter(|(_, text)| !text.trim().is_empty()));
+    }
+
+    /// Places of the cells that no column reads.
+    pub(super) fn unread(&self) -> impl Iterator<Item = usize> {
+        self.unread.iter().map(|(_, place)| *place)
     }
 
     fn find(&mut self, header: &[String], slot: usize, rank: u32, path: &str) {
@@ -438,5 +481,5 @@ impl Cells {
 
 /// A header name without what exports disagree on.
 fn fold(name: &str) -> String {
-    name.trim().to_lowercase()
+    name.trim().nfc().collect::<String>().to_lowercase()
 }

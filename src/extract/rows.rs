@@ -3,6 +3,7 @@
 //! A record is begun, gives rows, and ends as one of four things: kept, refused, a duplicate, or
 //! skipped. Rows of a record never part over two chunks.
 
+use std::borrow::Cow;
 use std::hash::{BuildHasher, Hasher};
 use std::ops::Range;
 
@@ -10,9 +11,11 @@ use arrow::array::{NullBufferBuilder, StringArray};
 use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer};
 use foldhash::quality::FixedState;
 use rustc_hash::FxHashSet;
+use sonic_rs::LazyValue;
 
-use super::json::{self, Malformed};
+use super::json::{self, Malformed, Tree};
 use super::mask::mask;
+use super::survey::Survey;
 use super::{RawChunk, RawPart, Reject};
 use crate::catalog::SourceSpec;
 
@@ -102,6 +105,9 @@ pub(super) struct Rows {
     hashed: Vec<u8>,
     /// By column: a header or member was there, be it empty.
     met: Vec<bool>,
+    survey: Survey,
+    /// What no column reads, a text a row of the records' table.
+    attributes: TextColumn,
 }
 
 /// One of the tables that records give rows to.
@@ -114,7 +120,7 @@ struct Table {
 }
 
 impl Rows {
-    pub(super) fn new(spec: &SourceSpec, chunk_records: usize) -> Self {
+    pub(super) fn new(spec: &SourceSpec, survey: Survey, chunk_records: usize) -> Self {
         let mut columns = 0;
         let widths = spec.parts.iter().map(|part| part.columns.len());
         let tables = std::iter::once(spec.columns.len()).chain(widths).map(|width| {
@@ -133,7 +139,35 @@ impl Rows {
             seen: (!spec.key.is_empty()).then(Seen::default),
             hashed: Vec::new(),
             met: vec![false; columns],
+            survey,
+            attributes: TextColumn::new(),
         }
+    }
+
+    /// Looks at what a record has beside the columns.
+    pub(super) fn survey(
+        &mut self,
+        tree: &Tree,
+        record: LazyValue<'_>,
+        unread: bool,
+    ) -> Result<(), Malformed> {
+        self.survey.record(self.number, tree, record, unread)
+    }
+
+    pub(super) fn see(&mut self, name: &str, is_read: bool, kind: &str) {
+        self.survey.see_kind(name, is_read, kind);
+    }
+
+    pub(super) fn keeps_attributes(&self) -> bool {
+        self.survey.keeps()
+    }
+
+    /// Keeps cells that no column reads, in the order of their names.
+    pub(super) fn keep_cells<'a>(&mut self, cells: impl Iterator<Item = (&'a str, Cow<'a, str>)>) {
+        for (name, text) in cells {
+            self.survey.cell(name, &text);
+        }
+        self.survey.close();
     }
 
     pub(super) fn meet(&mut self, column: usize) {
@@ -150,6 +184,7 @@ impl Rows {
     pub(super) fn begin(&mut self) {
         self.number += 1;
         self.chunk.read += 1;
+        self.survey.begin();
         for table in &mut self.tables {
             table.rows_before = table.numbers.len();
         }
@@ -183,6 +218,12 @@ impl Rows {
 
     /// All columns of a row of the table were pushed.
     pub(super) fn end_row(&mut self, table: usize) {
+        if table == 0 && self.survey.keeps() {
+            let text = self.survey.text();
+            self.attributes.text.push_str(text);
+            self.attributes.close(!text.is_empty());
+            self.bytes += text.len();
+        }
         if let Some(table) = self.tables.get_mut(table) {
             table.numbers.push(self.number);
         }
@@ -224,6 +265,9 @@ impl Rows {
     }
 
     fn drop_record(&mut self) {
+        if self.survey.keeps() {
+            self.attributes.truncate(self.tables.first().map_or(0, |table| table.rows_before));
+        }
         for table in &mut self.tables {
             table.numbers.truncate(table.rows_before);
             for column in self.columns.get_mut(table.columns.clone()).unwrap_or_default() {
@@ -277,6 +321,8 @@ impl Rows {
         self.rejects_before = 0;
         (self.bytes, self.bytes_before) = (0, 0);
         let RawPart { numbers, columns } = records;
-        RawChunk { numbers, columns, parts, ..std::mem::take(&mut self.chunk) }
+        let attributes = self.survey.keeps().then(|| self.attributes.finish());
+        let seen = self.survey.take();
+        RawChunk { numbers, columns, attributes, parts, seen, ..std::mem::take(&mut self.chunk) }
     }
 }

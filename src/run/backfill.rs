@@ -8,7 +8,7 @@ use chrono::NaiveDate;
 use tokio::runtime::Handle;
 
 use super::lease::Lease;
-use super::{Asked, Context, Outcome, RunError, plan_and_do, release};
+use super::{Asked, Context, Outcome, RunError, give_back, plan_and_do, release};
 use crate::plan::days::is_kept;
 use crate::state::{StateError, StateReader};
 
@@ -62,10 +62,7 @@ pub async fn backfill(
     tables: Option<&BTreeSet<String>>,
 ) -> Result<Vec<Day>, RunError> {
     let Some(first) = contexts.first() else { return Ok(Vec::new()) };
-    let lease = match first.settings.without_lease {
-        true => None,
-        false => Some(Lease::take(&first.store, &first.settings.run_id).await?),
-    };
+    let lease = Lease::of(first).await?;
     // A run that died after its commit left this to the next one.
     release::project(first).await?;
     let waiting = Arc::new(Mutex::new(days.iter().copied().collect::<VecDeque<_>>()));
@@ -91,11 +88,7 @@ pub async fn backfill(
     for worker in workers.collect::<Vec<_>>() {
         done.extend(worker.await.map_err(RunError::Thread)?);
     }
-    if let Some(lease) = lease
-        && let Err(error) = lease.give_back().await
-    {
-        tracing::warn!(%error, "the lease was not given back; it ends by itself");
-    }
+    give_back(lease).await;
     done.sort_by_key(|day| day.day);
     Ok(done)
 }

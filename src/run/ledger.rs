@@ -5,10 +5,10 @@ use std::sync::{Arc, LazyLock};
 use arrow::array::{ArrayRef, Date32Array, Int64Array, RecordBatch, StringArray};
 
 use super::sink::{Sink, Spread, Written};
-use super::staging::{PlacedReject, Warnings};
+use super::staging::{PlacedReject, SeenColumns, Warnings};
 use super::{Context, RunError};
 use crate::plan::Batch;
-pub use crate::plan::graph::{OBJECTS, REJECTS, WARNINGS};
+pub use crate::plan::graph::{OBJECTS, REJECTS, SEEN, WARNINGS};
 use crate::stage::Origin;
 use crate::state::ObjectEntry;
 use crate::table::dataset::Dataset;
@@ -53,6 +53,29 @@ pub static REJECTS_CONTRACT: LazyLock<Contract> = LazyLock::new(|| {
             ("source_account", Kind::Text, "Account."),
             ("is_value_only", Kind::Int64, "1: the record was used without this value."),
             ("raw_text", Kind::Text, "What stood there, cut and masked."),
+        ],
+    )
+});
+
+/// What every batch writes beside its canonical rows.
+pub const OF_BATCHES: [&str; 3] = [REJECTS, WARNINGS, SEEN];
+
+/// Contract of [`SEEN`].
+pub static SEEN_CONTRACT: LazyLock<Contract> = LazyLock::new(|| {
+    contract(
+        SEEN,
+        "One row per header or member of an object.",
+        &["object_url", "object_version", "column_name"],
+        &[
+            ("object_url", Kind::Text, "Raw object."),
+            ("object_version", Kind::Int64, "Which version of it."),
+            ("column_name", Kind::Text, "Header, or path of a member."),
+            ("source", Kind::Text, "System."),
+            ("entity", Kind::Text, "Export."),
+            ("source_account", Kind::Text, "Account."),
+            ("dt", Kind::Date, "Batch date of the object."),
+            ("column_kinds", Kind::Text, "What its values are, such as `number|text`."),
+            ("is_read", Kind::Int64, "1: a column of the spec reads it."),
         ],
     )
 });
@@ -228,6 +251,45 @@ pub fn write_warnings(
     let rows = batch(&WARNINGS_CONTRACT, columns)?;
     let scratch = context.work.folder(fingerprint).join("warnings");
     let mut sink = Sink::new(&WARNINGS_CONTRACT, Spread::Contract, &scratch);
+    sink.push(&rows)?;
+    sink.finish(1)
+}
+
+/// Writes the headers and members of a batch's objects.
+///
+/// # Errors
+/// A full disk.
+pub fn write_seen(
+    context: &Context,
+    of: &Batch,
+    origins: &[Origin],
+    seen: &SeenColumns,
+    fingerprint: &Hash,
+) -> Result<Vec<Written>, RunError> {
+    let text = |value: &dyn Fn(&(usize, String)) -> String| -> ArrayRef {
+        Arc::new(StringArray::from_iter_values(seen.keys().map(value)))
+    };
+    let account = context.job.sources.get(of.source).map_or("", |source| source.account.as_str());
+    let (source, entity) = of.spec.split_once('/').unwrap_or((of.spec.as_str(), ""));
+    let of_object = |(object, _): &(usize, String)| origins.get(*object);
+    let versions = seen.keys().map(|key| of_object(key).map_or(0, |origin| origin.version));
+    let dts = seen.keys().map(|key| of_object(key).map(|origin| day_number(origin.dt)));
+    let kinds = seen.values().map(|seen| seen.kinds());
+    let read = seen.values().map(|seen| i64::from(seen.is_read));
+    let columns: Vec<ArrayRef> = vec![
+        text(&|key| of_object(key).map(|origin| origin.url.clone()).unwrap_or_default()),
+        Arc::new(Int64Array::from_iter_values(versions)),
+        text(&|(_, name)| name.clone()),
+        text(&|_| source.to_owned()),
+        text(&|_| entity.to_owned()),
+        text(&|_| account.to_owned()),
+        Arc::new(dts.collect::<Date32Array>()),
+        Arc::new(StringArray::from_iter_values(kinds)),
+        Arc::new(Int64Array::from_iter_values(read)),
+    ];
+    let rows = batch(&SEEN_CONTRACT, columns)?;
+    let scratch = context.work.folder(fingerprint).join("seen");
+    let mut sink = Sink::new(&SEEN_CONTRACT, Spread::Contract, &scratch);
     sink.push(&rows)?;
     sink.finish(1)
 }

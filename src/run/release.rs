@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::lease::Lease;
-use super::{Context, RunError, Tables, checks};
+use super::{Context, RunError, Tables, checks, give_back};
 use crate::catalog::Catalog;
 use crate::plan::{AS_OF, Graph, Plan, PlanError, days};
 use crate::publish::{self, Shown};
@@ -204,10 +204,7 @@ fn shown(catalog: &Catalog, release: Release) -> Shown {
 /// # Errors
 /// There is no such release, a file of it is gone, another run holds the lease or published first.
 pub async fn roll_back(context: &Context, number: u64) -> Result<Release, RunError> {
-    let lease = match context.settings.without_lease {
-        true => None,
-        false => Some(Lease::take(&context.store, &context.settings.run_id).await?),
-    };
+    let lease = Lease::of(context).await?;
     let reader = StateReader::new(context.store.clone());
     let newest = reader.latest().await?.ok_or(StateError::NoRelease)?;
     let target = reader.release(number).await?;
@@ -227,9 +224,7 @@ pub async fn roll_back(context: &Context, number: u64) -> Result<Release, RunErr
         return Err(RunError::CommitLost);
     }
     project(context).await?;
-    if let Some(lease) = lease {
-        lease.give_back().await?;
-    }
+    give_back(lease).await;
     Ok(release)
 }
 

@@ -18,10 +18,11 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use self::tally::Tally;
 use self::told::Told;
-pub use self::told::{PlacedReject, Warnings};
+pub use self::told::{PlacedReject, SeenColumns, Warnings};
 use super::current::retired;
 use super::sink::{Sink, Spread, Written};
 use super::{Context, RunError, Tables, ledger, listing};
+use crate::catalog::spec::ATTRIBUTES;
 use crate::catalog::{Canonical, Model, SourceSpec, Table};
 use crate::engine::EngineError;
 use crate::extract::{self, ExtractError, Fetched};
@@ -86,7 +87,7 @@ pub async fn stage(
     let objects: Vec<_> = ledger.into_values().flat_map(BTreeMap::into_values).collect();
     let mut tables = Tables::new();
     let canonical = context.catalog.canonical().map(|(table, _)| staged(&table.contract.name));
-    for name in canonical.chain([ledger::REJECTS, ledger::WARNINGS].map(str::to_owned)) {
+    for name in canonical.chain(ledger::OF_BATCHES.map(str::to_owned)) {
         let mut parts = files.remove(&name).unwrap_or_default();
         if let Some(before) = parent.and_then(|release| release.state.get(&name)) {
             parts.insert(0, before.clone());
@@ -111,7 +112,7 @@ pub async fn known_by(
     objects.retain(|entry| entry.dt <= day);
     let mut tables = Tables::new();
     let canonical = context.catalog.canonical().map(|(table, _)| staged(&table.contract.name));
-    for name in canonical.chain([ledger::REJECTS, ledger::WARNINGS].map(str::to_owned)) {
+    for name in canonical.chain(ledger::OF_BATCHES.map(str::to_owned)) {
         let parts = parent.state.get(&name).into_iter().cloned().collect();
         tables.insert(name.clone(), union(&name, parts, &objects));
     }
@@ -229,6 +230,7 @@ async fn decode_and_map(
 ) -> Result<Done, RunError> {
     let typing = Typing::new(spec, &staging_context(context, batch.source))?;
     let models = context.catalog.staging_models(spec);
+    let models_keep_attributes = models.iter().any(|model| model.names(ATTRIBUTES));
     let (mut senders, mut tasks) = (Vec::new(), Vec::new());
     let tallies: Arc<Mutex<Vec<Tally>>> =
         Arc::new(Mutex::new(ready.iter().map(|_| Tally::default()).collect()));
@@ -241,9 +243,13 @@ async fn decode_and_map(
         senders.push((mapping.table_read(), sender));
         tasks.push(tokio::spawn(mapping.run(receiver, fingerprint.clone())));
     }
+    let mut spec = spec.clone();
+    if !models_keep_attributes {
+        spec.format.attributes = Some(false);
+    }
     let decoder = Decoder {
         context: Arc::clone(context),
-        spec: spec.clone(),
+        spec,
         optional: context.job.sources.get(batch.source).is_some_and(|source| source.optional),
         typing,
         tallies: Arc::clone(&tallies),
@@ -266,7 +272,7 @@ async fn decode_and_map(
     if let Some(error) = failed {
         return Err(error);
     }
-    let Told { mut rejects, warnings, left_out } = told;
+    let Told { mut rejects, warnings, seen, left_out } = told;
     rejects.extend(refused);
     rejects.sort();
     rejects.dedup_by(|a, b| a.subject() == b.subject());
@@ -274,6 +280,8 @@ async fn decode_and_map(
     datasets.push((ledger::REJECTS.to_owned(), rejects));
     let warnings = ledger::write_warnings(context, batch, &origins, &warnings, fingerprint)?;
     datasets.push((ledger::WARNINGS.to_owned(), warnings));
+    let seen = ledger::write_seen(context, batch, &origins, &seen, fingerprint)?;
+    datasets.push((ledger::SEEN.to_owned(), seen));
     let mut kept = Vec::new();
     for (name, mut written) in datasets {
         for file in &mut written {
@@ -411,6 +419,7 @@ impl Decoder {
         for chunk in records {
             self.context.stop.check()?;
             let chunk = chunk?;
+            told.see(i, &chunk.seen);
             let stage::Typed { tables, rejects: refused, warnings } =
                 self.typing.tables(i, Some(object.dt), &chunk)?;
             told.warn(i, warnings);

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array,
-    RecordBatch, StringArray, TimestampMicrosecondArray,
+    RecordBatch, StringArray, TimestampMicrosecondArray, new_null_array,
 };
 use arrow::datatypes::{
     DataType, Decimal128Type, Field, Float64Type, Int64Type, Schema, SchemaRef,
@@ -25,7 +25,7 @@ use super::time::{self, Clock, Placed};
 use super::warnings::Notes;
 use super::{Context, RECORD_BITS, StageError, number, text};
 use crate::catalog::SourceSpec;
-use crate::catalog::spec::{SpecColumn, SpecKind};
+use crate::catalog::spec::{ATTRIBUTES, SpecColumn, SpecKind};
 use crate::extract::{RawChunk, Reject, Warning};
 use crate::table::day::day_number;
 use crate::table::{DECIMAL, Kind};
@@ -46,9 +46,13 @@ pub fn kind(spec: SpecKind) -> Kind {
     }
 }
 
-/// Schema of `raw_<source>__<entity>`: `record_id`, then the spec's columns.
+/// Schema of `raw_<source>__<entity>`: `record_id`, then the spec's columns, then `attributes`.
 pub fn raw_schema(spec: &SourceSpec) -> SchemaRef {
-    schema_of(&spec.columns)
+    let mut fields = fields_of(&spec.columns);
+    if !spec.has_column(ATTRIBUTES) {
+        fields.push(Field::new(ATTRIBUTES, DataType::Utf8, true));
+    }
+    Arc::new(Schema::new(fields))
 }
 
 /// Schemas of the spec's raw tables, in their order.
@@ -58,9 +62,13 @@ pub fn raw_schemas(spec: &SourceSpec) -> Vec<SchemaRef> {
 }
 
 fn schema_of(columns: &[SpecColumn]) -> SchemaRef {
+    Arc::new(Schema::new(fields_of(columns)))
+}
+
+fn fields_of(columns: &[SpecColumn]) -> Vec<Field> {
     let mut fields = vec![Field::new("record_id", DataType::Int64, false)];
     fields.extend(columns.iter().map(|c| Field::new(&c.name, kind(c.kind).arrow(), true)));
-    Arc::new(Schema::new(fields))
+    fields
 }
 
 /// Types one chunk; a [`Typing`] made for the occasion.
@@ -82,6 +90,8 @@ pub struct Typing {
     spec: String,
     records: Columns,
     parts: Vec<Columns>,
+    /// Of the records' table.
+    schema: SchemaRef,
 }
 
 /// One raw table made ready.
@@ -131,7 +141,7 @@ impl Typing {
         let parts = parts.collect::<Result<_, _>>()?;
         let table = Table { spec: spec.key(), columns: &spec.columns, key: &spec.key };
         let records = Columns::new(&table, context, String::new())?;
-        Ok(Self { spec: spec.key(), records, parts })
+        Ok(Self { spec: spec.key(), records, parts, schema: raw_schema(spec) })
     }
 
     /// The records of [`Typing::tables`], without their parts.
@@ -167,7 +177,9 @@ impl Typing {
 
     fn typed(&self, place: Place, chunk: &RawChunk) -> Result<Typed, ArrowError> {
         let mut notes = Notes::new(&chunk.warnings);
-        let records = self.records.typed(place, &chunk.numbers, &chunk.columns, &mut notes)?;
+        let (records, found) =
+            self.records.typed(place, &chunk.numbers, &chunk.columns, &mut notes)?;
+        let records = (self.with_attributes(&records, chunk.attributes.as_ref())?, found);
         let mut tables = vec![(&chunk.numbers, records)];
         for (columns, part) in self.parts.iter().zip(&chunk.parts) {
             let typed = columns.typed(place, &part.numbers, &part.columns, &mut notes)?;
@@ -181,6 +193,21 @@ impl Typing {
             batches.push(found.apply(&left, batch, numbers, &mut rejects)?);
         }
         Ok(Typed { tables: batches, rejects, warnings: notes.into_warnings() })
+    }
+
+    fn with_attributes(
+        &self,
+        records: &RecordBatch,
+        attributes: Option<&StringArray>,
+    ) -> Result<RecordBatch, ArrowError> {
+        let mut columns = records.columns().to_vec();
+        if self.schema.fields().len() > columns.len() {
+            columns.push(match attributes {
+                Some(attributes) => Arc::new(attributes.clone()),
+                None => new_null_array(&DataType::Utf8, records.num_rows()),
+            });
+        }
+        RecordBatch::try_new(Arc::clone(&self.schema), columns)
     }
 }
 

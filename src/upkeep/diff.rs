@@ -60,12 +60,11 @@ pub async fn diff<'a>(
         let rows = |dataset: Option<&Dataset>| dataset.map_or(0, |dataset| dataset.rows);
         let mut found =
             TableDiff { rows_before: rows(old), rows_after: rows(new), ..TableDiff::default() };
-        match contract(name) {
-            Some(contract) => compare(engine, store, contract, (old, new), &mut found).await?,
-            None => {
-                found.added = found.rows_after.saturating_sub(found.rows_before);
-                found.removed = found.rows_before.saturating_sub(found.rows_after);
-            }
+        if let Some(contract) = contract(name) {
+            compare(engine, store, contract, (old, new), &mut found).await?;
+        } else {
+            found.added = found.rows_after.saturating_sub(found.rows_before);
+            found.removed = found.rows_before.saturating_sub(found.rows_after);
         }
         if !found.is_same() {
             all.insert(name.clone(), found);

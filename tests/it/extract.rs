@@ -7,6 +7,7 @@ mod lines;
 mod parquet;
 mod parts;
 mod shapes;
+mod survey;
 
 use std::fmt::Write as _;
 use std::io::Write as _;

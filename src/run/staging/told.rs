@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::extract::{ExtractError, Reject, Warning};
+use crate::extract::{ExtractError, Reject, Seen, Warning};
 
 /// Told by the decoder, object by object.
 #[derive(Debug, Default)]
@@ -10,6 +10,8 @@ pub(super) struct Told {
     pub(super) rejects: Vec<PlacedReject>,
     /// By object, rule and column: records, and a sample.
     pub(super) warnings: Warnings,
+    /// Headers and members of the objects.
+    pub(super) seen: SeenColumns,
     /// Objects of an optional source that lack a column.
     pub(super) left_out: u64,
 }
@@ -17,7 +19,16 @@ pub(super) struct Told {
 /// By object, rule and column: records, and a sample.
 pub type Warnings = BTreeMap<(usize, String, String), (u64, String)>;
 
+/// By object and name.
+pub type SeenColumns = BTreeMap<(usize, String), Seen>;
+
 impl Told {
+    pub(super) fn see(&mut self, object: usize, seen: &BTreeMap<String, Seen>) {
+        for (name, seen) in seen {
+            self.seen.entry((object, name.clone())).or_default().merge(*seen);
+        }
+    }
+
     pub(super) fn reject(&mut self, object: usize, rejects: Vec<Reject>) {
         self.rejects.extend(rejects.into_iter().map(|reject| PlacedReject::new(object, reject)));
     }

@@ -508,7 +508,7 @@ fn an_option_of_the_source_is_a_column_or_a_zone() {
         let rows = typing.chunk(0, &chunk(vec![vec![None], vec![Some("2024-05-28 12:00")]]));
         let rows = rows.map_err(|error| error.to_string())?.0;
         let format = FormatOptions::default();
-        let cells = rows.columns().iter().skip(1).map(|column| {
+        let cells = rows.columns().iter().skip(1).take(2).map(|column| {
             ArrayFormatter::try_new(column, &format).expect("a formatter").value(0).to_string()
         });
         Ok::<_, String>(cells.collect::<Vec<_>>().join(" "))
