@@ -80,10 +80,20 @@ pub struct RawChunk {
     /// One number a row; a record that holds a list may give several rows.
     pub numbers: Vec<u64>,
     pub columns: Vec<StringArray>,
+    /// The rows of each of the spec's parts.
+    pub parts: Vec<RawPart>,
     pub rejects: Vec<Reject>,
     pub read: u64,
     pub duplicate: u64,
     pub skipped: u64,
+}
+
+/// The rows of a part: elements of a list inside the records.
+#[derive(Debug, Clone, Default)]
+pub struct RawPart {
+    /// The record of each row.
+    pub numbers: Vec<u64>,
+    pub columns: Vec<StringArray>,
 }
 
 /// An object on local disk.
@@ -198,7 +208,7 @@ pub fn records_by(
         encoding,
     };
     let mut chunks = Chunks {
-        rows: Rows::new(spec.columns.len(), !spec.key.is_empty(), chunk_records),
+        rows: Rows::new(spec, chunk_records),
         task,
         file: file.to_owned(),
         ratio: limits.expansion_ratio_max,
@@ -246,10 +256,10 @@ impl Task {
     /// A column that must be there and was not met. Elements are no part of this: there may be
     /// none for a long time.
     fn missing(&self, met: &[bool]) -> Option<&str> {
-        let each = self.spec.format.each.is_some();
+        let each = self.spec.format.each.is_some() || !self.spec.parts.is_empty();
         let of_element =
             |column: &SpecColumn| each && column.from.iter().any(|f| f.starts_with('@'));
-        let columns = self.spec.columns.iter().zip(met);
+        let columns = self.spec.all_columns().zip(met);
         let missing = columns.filter(|(column, met)| column.required_header && !**met);
         let mut missing = missing.map(|(column, _)| column).filter(|c| is_exported(c));
         missing.find(|column| !of_element(column)).map(|column| column.name.as_str())

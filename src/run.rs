@@ -21,7 +21,7 @@ pub mod stop;
 pub mod work;
 pub mod workers;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::NaiveDate;
@@ -42,7 +42,7 @@ use crate::stage::StageError;
 use crate::state::{Counts, ObjectEntry, Release, StateError, StateReader};
 use crate::storage::{StorageError, Store};
 use crate::table::dataset::Dataset;
-use crate::table::hash::Hash;
+use crate::table::hash::{Hash, Hasher};
 use crate::table::{Contract, TableError};
 use crate::upkeep::UpkeepError;
 
@@ -158,27 +158,40 @@ pub struct Outcome {
 /// # Errors
 /// Anything that kept the release from being made; the last one stays in place.
 pub async fn run(context: Arc<Context>, as_of: Option<NaiveDate>) -> Result<Outcome, RunError> {
-    let result = leased(&context, as_of).await;
+    run_for(context, &Asked { as_of, ..Asked::default() }).await
+}
+
+/// What a run is asked for.
+#[derive(Debug, Clone, Default)]
+pub struct Asked {
+    pub as_of: Option<NaiveDate>,
+    /// Daily tables, of a day before the horizon; default all of them.
+    pub tables: Option<BTreeSet<String>>,
+}
+
+/// As [`run`], also for some daily tables of a former day.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_for(context: Arc<Context>, asked: &Asked) -> Result<Outcome, RunError> {
+    let result = leased(&context, asked).await;
     context.record.finish(&context, &result).await;
     result
 }
 
-async fn leased(context: &Arc<Context>, as_of: Option<NaiveDate>) -> Result<Outcome, RunError> {
+async fn leased(context: &Arc<Context>, asked: &Asked) -> Result<Outcome, RunError> {
     if context.settings.without_lease {
-        return plan_and_do(context, as_of).await;
+        return plan_and_do(context, asked).await;
     }
     let lease = lease::Lease::take(&context.store, &context.settings.run_id).await?;
-    let done = plan_and_do(context, as_of).await;
+    let done = plan_and_do(context, asked).await;
     if let Err(error) = lease.give_back().await {
         tracing::warn!(%error, "the lease was not given back; it ends by itself");
     }
     done
 }
 
-async fn plan_and_do(
-    context: &Arc<Context>,
-    as_of: Option<NaiveDate>,
-) -> Result<Outcome, RunError> {
+async fn plan_and_do(context: &Arc<Context>, asked: &Asked) -> Result<Outcome, RunError> {
     // A run that died after its commit left this to the next one.
     release::project(context).await?;
     for _ in 0..COMMIT_TRIES {
@@ -190,7 +203,12 @@ async fn plan_and_do(
         };
         let listing = listing::list(&context.job, &context.settings).await?;
         let snapshot = Snapshot { release: parent.as_ref(), objects: &objects };
-        let plan = plan::plan(&context.job, &context.catalog, snapshot, &listing, as_of)?;
+        let plan = match (&asked.tables, &parent, asked.as_of) {
+            (Some(wanted), Some(parent), Some(day)) if day < parent.horizon => {
+                plan::past(&context.job, &context.catalog, parent, &objects, day, Some(wanted))?
+            }
+            _ => plan::plan(&context.job, &context.catalog, snapshot, &listing, asked.as_of)?,
+        };
         if let (false, Some(parent)) = (plan.has_changes(), &parent) {
             return Ok(Outcome {
                 as_of: plan.as_of,
@@ -223,7 +241,10 @@ async fn attempt(
     objects: Vec<ObjectEntry>,
 ) -> Result<Option<Outcome>, RunError> {
     let mut tables = Tables::new();
-    let mut staged = staging::stage(context, plan, parent, objects).await?;
+    let mut staged = match parent.filter(|_| plan.is_past) {
+        Some(release) => staging::known_by(context, plan.as_of, release, objects).await?,
+        None => staging::stage(context, plan, parent, objects).await?,
+    };
     tables.append(&mut staged.tables);
     context.record.staged(staged.new_objects, staged.counts, plan.steps.len());
     let (mut steps_run, mut steps_reused) = (0, 0);
@@ -237,7 +258,7 @@ async fn attempt(
             RUN_TABLE => Ok(run_hash.clone()),
             name => tables
                 .get(name)
-                .map(|dataset| dataset.input_hash_until(plan.horizon_end_us))
+                .map(|dataset| slice_hash(plan, name, dataset))
                 .ok_or_else(|| RunError::NoTable(name.to_owned())),
         };
         let inputs: Vec<(&str, Hash)> = node
@@ -260,7 +281,9 @@ async fn attempt(
             steps_run += 1;
             let made = match node.kind {
                 NodeKind::Current => {
-                    current::current(context, node, &fingerprint, &tables, parent, &staged).await?
+                    let until = plan.is_past.then_some(plan.as_of);
+                    current::current(context, node, &fingerprint, &tables, parent, &staged, until)
+                        .await?
                 }
                 NodeKind::Model => model::run(context, plan, node, &fingerprint, &tables).await?,
                 NodeKind::Native(native) => {
@@ -287,6 +310,16 @@ async fn attempt(
         tables: rows(&release),
         warnings: context.record.warnings(),
     }))
+}
+
+/// Hash of the rows of an input that a step of the plan sees.
+fn slice_hash(plan: &Plan, name: &str, dataset: &Dataset) -> Hash {
+    let hash = dataset.input_hash_until(plan.horizon_end_us);
+    if !(plan.is_past && name.starts_with(plan::graph::STAGED)) {
+        return hash;
+    }
+    let mut hasher = Hasher::new("known by");
+    hasher.part(hash.as_str()).part(plan.as_of.to_string()).finish()
 }
 
 /// Rows by published table.

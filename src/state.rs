@@ -68,6 +68,9 @@ pub struct Release {
     pub state: BTreeMap<String, Dataset>,
     /// The object ledger.
     pub objects: Option<Pointer>,
+    /// What each day of the daily tables was made from.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub days: BTreeMap<NaiveDate, Hash>,
     /// Headline numbers and balances of the run, for people.
     #[serde(default)]
     pub summary: BTreeMap<String, serde_json::Value>,

@@ -31,6 +31,21 @@ pub struct SourceSpec {
     pub key: Vec<String>,
     #[serde(rename = "column")]
     pub columns: Vec<SpecColumn>,
+    /// Further raw tables out of the same records: the messages of a conversation.
+    #[serde(default, rename = "part", skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Part>,
+}
+
+/// A list inside a record as a raw table of its own, `raw_<source>__<entity>__<name>`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Part {
+    pub name: String,
+    /// The list, as `format.each`, but a record without elements gives no row here. A list inside
+    /// of lists (`threads.events`) gives the elements of all of them.
+    pub each: String,
+    #[serde(rename = "column")]
+    pub columns: Vec<SpecColumn>,
 }
 
 /// How bytes are cut into records. What is not said is found from the bytes.
@@ -43,7 +58,8 @@ pub struct Format {
     pub list: Option<String>,
     /// The list (a path) of which each element gives a row of its own. In `from`, `@.sku` then reads
     /// the element, `@` is the element itself, `@index` its place from 1; other paths read the
-    /// record. A record without elements gives one row, whose element columns are null.
+    /// record. A record without elements gives one row, whose element columns are null. A list
+    /// inside of lists (`threads.events`) gives the elements of all of them.
     pub each: Option<String>,
     /// CSV: one character, or `whitespace` for runs of blanks; default found among `,` `;` tab `|` and U+0001 (which knows no quotes).
     pub delimiter: Option<String>,
@@ -176,13 +192,14 @@ impl SourceSpec {
         };
         source.clone_into(&mut spec.source);
         stem(path).clone_into(&mut spec.entity);
-        for column in &mut spec.columns {
+        let of_parts = spec.parts.iter_mut().flat_map(|part| &mut part.columns);
+        for column in spec.columns.iter_mut().chain(of_parts) {
             if column.from.is_empty() {
                 column.from.push(column.name.clone());
             }
         }
         let unknown = |name: &&String| !spec.columns.iter().any(|column| column.name == **name);
-        let problems: Vec<_> = spec
+        let mut problems: Vec<_> = spec
             .key
             .iter()
             .filter(unknown)
@@ -193,7 +210,27 @@ impl SourceSpec {
                 )
             })
             .collect();
+        problems.extend(spec.check_parts(path));
         if problems.is_empty() { Ok(spec) } else { Err(problems) }
+    }
+
+    fn check_parts(&self, path: &str) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        for (i, part) in self.parts.iter().enumerate() {
+            let at = format!("{path}: part.{}", part.name);
+            let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+            if part.name.is_empty() || !part.name.chars().all(plain) || part.name.contains("__") {
+                let message = "a part's name is lower-case letters, digits and single `_`";
+                problems.push(Problem::new(&at, message));
+            }
+            if self.parts.iter().take(i).any(|other| other.name == part.name) {
+                problems.push(Problem::new(&at, "stands twice"));
+            }
+            if part.each.is_empty() {
+                problems.push(Problem::new(format!("{at}: each"), "is the path of a list"));
+            }
+        }
+        problems
     }
 
     /// `<source>/<entity>`: how jobs and the catalogue name it.
@@ -201,9 +238,22 @@ impl SourceSpec {
         format!("{}/{}", self.source, self.entity)
     }
 
-    /// The table its staging models read.
+    /// The table of its records.
     pub fn raw_table(&self) -> String {
         format!("raw_{}__{}", self.source, self.entity)
+    }
+
+    /// The tables its staging models read: of its records, then of each of its parts.
+    pub fn raw_tables(&self) -> Vec<String> {
+        let records = self.raw_table();
+        let parts: Vec<_> =
+            self.parts.iter().map(|part| format!("{records}__{}", part.name)).collect();
+        std::iter::once(records).chain(parts).collect()
+    }
+
+    /// The columns of its records, then those of each of its parts.
+    pub fn all_columns(&self) -> impl Iterator<Item = &SpecColumn> {
+        self.columns.iter().chain(self.parts.iter().flat_map(|part| &part.columns))
     }
 
     /// The entity of the natural key.

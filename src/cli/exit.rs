@@ -191,7 +191,12 @@ impl Failure {
             RunError::Plan(PlanError::NoObjects { .. } | PlanError::NoDate) => {
                 "check the `url` and `--project`; a source that may be empty says `optional = true`"
             }
-            RunError::Plan(PlanError::Past { .. }) => "leave --as-of out to run for the newest day",
+            RunError::Plan(PlanError::NotKept { .. }) => {
+                "kept are the last 35 days and the last days of months"
+            }
+            RunError::Plan(PlanError::NotDaily { daily, .. }) => {
+                return Some(format!("daily tables are {}", daily.join(", ")));
+            }
             RunError::Rejects { .. } => {
                 "`cxmart rejects JOB` lists those of the newest release; `limits.rejects_max` \
                  raises the limit"
@@ -248,7 +253,7 @@ fn of_run(error: &RunError) -> Exit {
         RunError::Plan(error) => match error {
             PlanError::Problems(_) => Exit::Config,
             PlanError::NoObjects { .. } | PlanError::NoDate => Exit::NoInput,
-            PlanError::Past { .. } => Exit::Usage,
+            PlanError::NotKept { .. } | PlanError::NotDaily { .. } => Exit::Usage,
         },
         RunError::Storage(error) => of_storage(error),
         RunError::State(error) => of_state(error),

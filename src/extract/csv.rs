@@ -193,7 +193,7 @@ impl Csv {
 
     fn settle_header(&mut self, names: &[String], rows: &mut Rows) {
         let cells = Cells::new(&self.task.lookup, names);
-        for column in 0..self.task.spec.columns.len() {
+        for column in 0..self.task.spec.all_columns().count() {
             if cells.has(column) {
                 rows.meet(column);
             }
@@ -351,7 +351,7 @@ fn plain_row(
             }
         }
     }
-    rows.end_row();
+    rows.end_row(0);
 }
 
 impl Cell {

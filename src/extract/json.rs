@@ -169,6 +169,42 @@ pub(super) fn unwrap(raw: &str) -> Option<String> {
     None
 }
 
+/// The elements of the list at `path`, of all lists there where lists lie on the way; what is no
+/// list there is an element itself.
+pub(super) fn elements(
+    value: LazyValue<'_>,
+    path: &str,
+    each: &mut dyn FnMut(LazyValue<'_>) -> Result<(), Malformed>,
+) -> Result<(), Malformed> {
+    match value.as_raw_str().as_bytes().first() {
+        Some(b'[') => {
+            for element in value.into_array_iter().into_iter().flatten() {
+                let element = element.map_err(|_| Malformed)?;
+                if path.is_empty() { each(element)? } else { elements(element, path, each)? }
+            }
+            Ok(())
+        }
+        Some(b'{') if path.is_empty() => each(value),
+        Some(b'{') => {
+            let (head, rest) = path.split_once('.').unwrap_or((path, ""));
+            for member in value.into_object_iter().into_iter().flatten() {
+                let (key, value) = member.map_err(|_| Malformed)?;
+                if key.as_ref() == path {
+                    return elements(value, "", each);
+                } else if key.as_ref() == head {
+                    return elements(value, rest, each);
+                }
+            }
+            Ok(())
+        }
+        Some(b'"') => match unwrap(value.as_raw_str()) {
+            Some(inner) => elements(parse(&inner).ok_or(Malformed)?, path, each),
+            None => Ok(()),
+        },
+        _ => Ok(()),
+    }
+}
+
 /// Paths to look for, as one tree: a record is walked once, whatever the number of its columns.
 #[derive(Debug, Default)]
 pub(super) struct Tree {

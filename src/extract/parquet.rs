@@ -50,7 +50,7 @@ impl Parquet {
         if count > 0 && cells.is_empty() {
             return Err(Break::Machine(task.unknown_header()));
         }
-        for column in 0..task.spec.columns.len() {
+        for column in 0..task.spec.all_columns().count() {
             if cells.has(column) {
                 rows.meet(column);
             }

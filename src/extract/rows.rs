@@ -4,6 +4,7 @@
 //! skipped. Rows of a record never part over two chunks.
 
 use std::hash::{BuildHasher, Hasher};
+use std::ops::Range;
 
 use arrow::array::{NullBufferBuilder, StringArray};
 use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer};
@@ -12,7 +13,8 @@ use rustc_hash::FxHashSet;
 
 use super::json::{self, Malformed};
 use super::mask::mask;
-use super::{RawChunk, Reject};
+use super::{RawChunk, RawPart, Reject};
+use crate::catalog::SourceSpec;
 
 /// Text of a chunk: bounds memory where records are large.
 const CHUNK_BYTES: usize = 64 << 20;
@@ -84,12 +86,14 @@ impl Seen {
 /// The rows of the chunk at hand, and what goes on from chunk to chunk.
 #[derive(Debug)]
 pub(super) struct Rows {
+    /// Of all tables, one after another.
     columns: Vec<TextColumn>,
+    /// The records', then one a part.
+    tables: Vec<Table>,
     chunk: RawChunk,
     chunk_records: usize,
     /// Of the record at hand, from 1.
     number: u64,
-    rows_before: usize,
     rejects_before: usize,
     /// Bytes of text in all columns, and what they were when the record began.
     bytes: usize,
@@ -100,18 +104,33 @@ pub(super) struct Rows {
     met: Vec<bool>,
 }
 
+/// One of the tables that records give rows to.
+#[derive(Debug)]
+struct Table {
+    columns: Range<usize>,
+    /// The record of each row.
+    numbers: Vec<u64>,
+    rows_before: usize,
+}
+
 impl Rows {
-    pub(super) fn new(columns: usize, keyed: bool, chunk_records: usize) -> Self {
+    pub(super) fn new(spec: &SourceSpec, chunk_records: usize) -> Self {
+        let mut columns = 0;
+        let widths = spec.parts.iter().map(|part| part.columns.len());
+        let tables = std::iter::once(spec.columns.len()).chain(widths).map(|width| {
+            columns += width;
+            Table { columns: columns - width..columns, numbers: Vec::new(), rows_before: 0 }
+        });
         Self {
+            tables: tables.collect(),
             columns: (0..columns).map(|_| TextColumn::new()).collect(),
             chunk: RawChunk::default(),
             chunk_records,
             number: 0,
-            rows_before: 0,
             rejects_before: 0,
             bytes: 0,
             bytes_before: 0,
-            seen: keyed.then(Seen::default),
+            seen: (!spec.key.is_empty()).then(Seen::default),
             hashed: Vec::new(),
             met: vec![false; columns],
         }
@@ -131,7 +150,9 @@ impl Rows {
     pub(super) fn begin(&mut self) {
         self.number += 1;
         self.chunk.read += 1;
-        self.rows_before = self.chunk.numbers.len();
+        for table in &mut self.tables {
+            table.rows_before = table.numbers.len();
+        }
         self.rejects_before = self.chunk.rejects.len();
         self.bytes_before = self.bytes;
     }
@@ -160,9 +181,11 @@ impl Rows {
         replaced
     }
 
-    /// All columns of a row were pushed.
-    pub(super) fn end_row(&mut self) {
-        self.chunk.numbers.push(self.number);
+    /// All columns of a row of the table were pushed.
+    pub(super) fn end_row(&mut self, table: usize) {
+        if let Some(table) = self.tables.get_mut(table) {
+            table.numbers.push(self.number);
+        }
     }
 
     /// The record is whole: its rows stay, unless they are those of an earlier record.
@@ -201,10 +224,12 @@ impl Rows {
     }
 
     fn drop_record(&mut self) {
-        for column in &mut self.columns {
-            column.truncate(self.rows_before);
+        for table in &mut self.tables {
+            table.numbers.truncate(table.rows_before);
+            for column in self.columns.get_mut(table.columns.clone()).unwrap_or_default() {
+                column.truncate(table.rows_before);
+            }
         }
-        self.chunk.numbers.truncate(self.rows_before);
         self.chunk.rejects.truncate(self.rejects_before);
         self.bytes = self.bytes_before;
     }
@@ -212,13 +237,16 @@ impl Rows {
     /// Two hashes of 64 bits: of a billion records no two different ones are taken for the same.
     fn hash(&mut self) -> u128 {
         self.hashed.clear();
-        for row in self.rows_before..self.chunk.numbers.len() {
-            for column in &self.columns {
-                let text = column.cell(row).unwrap_or_default();
-                let valid = column.valid.is_valid(row);
-                let length = text.len() as u64 * 2 + u64::from(valid);
-                self.hashed.extend_from_slice(&length.to_le_bytes());
-                self.hashed.extend_from_slice(text.as_bytes());
+        for (i, table) in self.tables.iter().enumerate() {
+            for row in table.rows_before..table.numbers.len() {
+                self.hashed.push(i as u8);
+                for column in self.columns.get(table.columns.clone()).unwrap_or_default() {
+                    let text = column.cell(row).unwrap_or_default();
+                    let valid = column.valid.is_valid(row);
+                    let length = text.len() as u64 * 2 + u64::from(valid);
+                    self.hashed.extend_from_slice(&length.to_le_bytes());
+                    self.hashed.extend_from_slice(text.as_bytes());
+                }
             }
         }
         let half = |seed: u64| {
@@ -232,15 +260,23 @@ impl Rows {
     /// Enough for a chunk.
     pub(super) fn is_full(&self) -> bool {
         self.chunk.read >= self.chunk_records as u64
-            || self.chunk.numbers.len() >= self.chunk_records
+            || self.tables.iter().any(|table| table.numbers.len() >= self.chunk_records)
             || self.bytes >= CHUNK_BYTES
     }
 
     /// The chunk so far; the next one begins.
     pub(super) fn take(&mut self) -> RawChunk {
-        let columns = self.columns.iter_mut().map(TextColumn::finish).collect();
-        (self.rows_before, self.rejects_before) = (0, 0);
+        let mut columns = self.columns.iter_mut().map(TextColumn::finish);
+        let mut tables = self.tables.iter_mut().map(|table| {
+            table.rows_before = 0;
+            let columns = columns.by_ref().take(table.columns.len()).collect();
+            RawPart { numbers: std::mem::take(&mut table.numbers), columns }
+        });
+        let records = tables.next().unwrap_or_default();
+        let parts = tables.collect();
+        self.rejects_before = 0;
         (self.bytes, self.bytes_before) = (0, 0);
-        RawChunk { columns, ..std::mem::take(&mut self.chunk) }
+        let RawPart { numbers, columns } = records;
+        RawChunk { numbers, columns, parts, ..std::mem::take(&mut self.chunk) }
     }
 }

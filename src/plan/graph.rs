@@ -35,9 +35,12 @@ pub struct Graph {
     pub nodes: Vec<Node>,
 }
 
+/// What names of staged rows begin with.
+pub const STAGED: &str = "staged_";
+
 /// Name of the staged rows of a canonical table.
 pub fn staged(table: &str) -> String {
-    format!("staged_{table}")
+    format!("{STAGED}{table}")
 }
 
 /// Rejects of all objects; staging makes it.

@@ -92,6 +92,29 @@ pub async fn stage(
     Ok(Staged { tables, objects, before, new_objects, counts })
 }
 
+/// What was staged of the objects that were known by the end of a day; nothing is staged for it.
+///
+/// # Errors
+/// A full disk.
+pub async fn known_by(
+    context: &Arc<Context>,
+    day: NaiveDate,
+    parent: &Release,
+    mut objects: Vec<ObjectEntry>,
+) -> Result<Staged, RunError> {
+    objects.retain(|entry| entry.dt <= day);
+    let mut tables = Tables::new();
+    let canonical = context.catalog.canonical().map(|(table, _)| staged(&table.contract.name));
+    for name in canonical.chain([ledger::REJECTS.to_owned()]) {
+        let parts = parent.state.get(&name).into_iter().cloned().collect();
+        tables.insert(name.clone(), union(&name, parts, &objects));
+    }
+    let ledger = ledger::write(context, &objects).await?;
+    tables.insert(ledger.name.clone(), ledger);
+    let (before, counts) = (objects.clone(), Counts::default());
+    Ok(Staged { tables, objects, before, new_objects: 0, counts })
+}
+
 /// Files of several batches as one dataset; files of batches that no object rests on any more
 /// (their objects were staged again) are left out.
 fn union(name: &str, parts: Vec<Dataset>, objects: &[ObjectEntry]) -> Dataset {
@@ -250,7 +273,7 @@ async fn decode_and_map(
             continue;
         };
         let (sender, receiver) = mpsc::channel(CHUNKS_WAITING);
-        senders.push(sender);
+        senders.push((mapping.table_read(), sender));
         tasks.push(tokio::spawn(mapping.run(receiver, fingerprint.clone())));
     }
     let decoder = Decoder {
@@ -383,7 +406,8 @@ struct Decoder {
     spec: SourceSpec,
     typing: Typing,
     tallies: Arc<Mutex<Vec<Tally>>>,
-    senders: Vec<mpsc::Sender<Result<RecordBatch, EngineError>>>,
+    /// With the place of the raw table that they take.
+    senders: Vec<(usize, mpsc::Sender<Result<RecordBatch, EngineError>>)>,
 }
 
 /// A reject with its object's place in the batch.
@@ -436,7 +460,7 @@ impl Decoder {
         for chunk in records {
             self.context.stop.check()?;
             let chunk = chunk?;
-            let (rows, refused) = self.typing.chunk(i, &chunk)?;
+            let (tables, refused) = self.typing.tables(i, &chunk)?;
             if let Ok(mut tallies) = self.tallies.lock()
                 && let Some(tally) = tallies.get_mut(i)
             {
@@ -448,7 +472,8 @@ impl Decoder {
                 }
             }
             rejects.extend(refused.into_iter().map(|reject| PlacedReject::new(i, reject)));
-            for sender in &self.senders {
+            for (table, sender) in &self.senders {
+                let Some(rows) = tables.get(*table) else { continue };
                 // A closed channel is a model that failed; its own error is the one to tell.
                 if sender.blocking_send(Ok(rows.clone())).is_err() {
                     return Ok(());
@@ -514,6 +539,12 @@ impl Mapping {
         })
     }
 
+    /// Place of the raw table that the model reads; the lint sees to it that there is one.
+    fn table_read(&self) -> usize {
+        let tables = self.spec.raw_tables();
+        tables.iter().position(|name| self.model.references.contains(name)).unwrap_or_default()
+    }
+
     async fn run(
         self,
         receiver: mpsc::Receiver<Result<RecordBatch, EngineError>>,
@@ -521,7 +552,11 @@ impl Mapping {
     ) -> Result<Mapped, RunError> {
         let session = self.context.engine.session();
         let rows = ReceiverStream::new(receiver).boxed();
-        session.stream(&self.spec.raw_table(), stage::types::raw_schema(&self.spec), rows)?;
+        let read = self.table_read();
+        let tables = self.spec.raw_tables().into_iter().zip(stage::types::raw_schemas(&self.spec));
+        if let Some((name, schema)) = tables.into_iter().nth(read) {
+            session.stream(&name, schema, rows)?;
+        }
         let mut answer = session.query(&self.model.name, &self.model.sql).await?;
         let name = staged(&self.table.contract.name);
         let scratch = self.context.work.folder(&fingerprint).join(&self.model.name);

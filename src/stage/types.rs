@@ -46,8 +46,18 @@ pub fn kind(spec: SpecKind) -> Kind {
 
 /// Schema of `raw_<source>__<entity>`: `record_id`, then the spec's columns.
 pub fn raw_schema(spec: &SourceSpec) -> SchemaRef {
+    schema_of(&spec.columns)
+}
+
+/// Schemas of the spec's raw tables, in their order.
+pub fn raw_schemas(spec: &SourceSpec) -> Vec<SchemaRef> {
+    let parts = spec.parts.iter().map(|part| schema_of(&part.columns));
+    std::iter::once(raw_schema(spec)).chain(parts).collect()
+}
+
+fn schema_of(columns: &[SpecColumn]) -> SchemaRef {
     let mut fields = vec![Field::new("record_id", DataType::Int64, false)];
-    fields.extend(spec.columns.iter().map(|c| Field::new(&c.name, kind(c.kind).arrow(), true)));
+    fields.extend(columns.iter().map(|c| Field::new(&c.name, kind(c.kind).arrow(), true)));
     Arc::new(Schema::new(fields))
 }
 
@@ -68,6 +78,15 @@ pub fn type_chunk(
 #[derive(Debug, Clone)]
 pub struct Typing {
     spec: String,
+    records: Columns,
+    parts: Vec<Columns>,
+}
+
+/// One raw table made ready.
+#[derive(Debug, Clone)]
+struct Columns {
+    /// Stands before the names of its columns in rejects.
+    prefix: String,
     schema: SchemaRef,
     columns: Vec<Reader>,
     frame: Frame,
@@ -106,25 +125,41 @@ impl Typing {
     /// # Errors
     /// A zone, format, option or column that the spec names does not exist.
     pub fn new(spec: &SourceSpec, context: &Context) -> Result<Self, StageError> {
-        let columns = spec.columns.iter().map(|column| Reader::new(spec, context, column));
-        let columns: Vec<Reader> = columns.collect::<Result<_, _>>()?;
-        let framed = columns.iter().enumerate().filter_map(|(i, c)| Some((i, c.cast()?)));
-        let (framed, casts): (Vec<usize>, Vec<Cast>) = framed.unzip();
-        let (spec, schema) = (spec.key(), raw_schema(spec));
-        Ok(Self { spec, schema, columns, frame: Frame::new(&casts), framed })
+        let parts = spec.parts.iter().map(|part| {
+            let table = Table { spec: spec.key(), columns: &part.columns, key: &[] };
+            Columns::new(&table, context, format!("{}.", part.name))
+        });
+        let parts = parts.collect::<Result<_, _>>()?;
+        let table = Table { spec: spec.key(), columns: &spec.columns, key: &spec.key };
+        let records = Columns::new(&table, context, String::new())?;
+        Ok(Self { spec: spec.key(), records, parts })
     }
 
-    /// Types the columns of a chunk; rows with a reject that is not `value_only` are left out.
-    ///
-    /// `object` is the place of the chunk's object in its batch.
+    /// The records of [`Typing::tables`], without their parts.
     ///
     /// # Errors
-    /// The engine that casts fails; no text makes it.
+    /// As [`Typing::tables`].
     pub fn chunk(
         &self,
         object: usize,
         chunk: &RawChunk,
     ) -> Result<(RecordBatch, Vec<Reject>), StageError> {
+        let (mut tables, rejects) = self.tables(object, chunk)?;
+        Ok((tables.swap_remove(0), rejects))
+    }
+
+    /// Types the columns of a chunk, in the order of the spec's raw tables; records with a reject
+    /// that is not `value_only` are left out of all of them.
+    ///
+    /// `object` is the place of the chunk's object in its batch.
+    ///
+    /// # Errors
+    /// The engine that casts fails; no text makes it.
+    pub fn tables(
+        &self,
+        object: usize,
+        chunk: &RawChunk,
+    ) -> Result<(Vec<RecordBatch>, Vec<Reject>), StageError> {
         self.typed(object, chunk)
             .map_err(|source| StageError::Frame { spec: self.spec.clone(), source: source.into() })
     }
@@ -133,18 +168,57 @@ impl Typing {
         &self,
         object: usize,
         chunk: &RawChunk,
-    ) -> Result<(RecordBatch, Vec<Reject>), ArrowError> {
-        let rows = chunk.numbers.len();
-        let given = |i: usize| chunk.columns.get(i);
+    ) -> Result<(Vec<RecordBatch>, Vec<Reject>), ArrowError> {
+        let records = self.records.typed(object, &chunk.numbers, &chunk.columns)?;
+        let mut tables = vec![(&chunk.numbers, records)];
+        for (columns, part) in self.parts.iter().zip(&chunk.parts) {
+            tables.push((&part.numbers, columns.typed(object, &part.numbers, &part.columns)?));
+        }
+        // A record leaves with all its rows: sums over the ones that were left would be wrong.
+        let left = tables.iter().flat_map(|(numbers, (_, found))| found.left(numbers)).collect();
+        let mut rejects = chunk.rejects.clone();
+        let mut batches = Vec::with_capacity(tables.len());
+        for (numbers, (batch, found)) in tables {
+            batches.push(found.apply(&left, batch, numbers, &mut rejects)?);
+        }
+        Ok((batches, rejects))
+    }
+}
+
+/// The columns of one raw table of a spec.
+struct Table<'a> {
+    spec: String,
+    columns: &'a [SpecColumn],
+    key: &'a [String],
+}
+
+impl Columns {
+    fn new(table: &Table<'_>, context: &Context, prefix: String) -> Result<Self, StageError> {
+        let columns = table.columns.iter().map(|column| Reader::new(table, context, column));
+        let columns: Vec<Reader> = columns.collect::<Result<_, _>>()?;
+        let framed = columns.iter().enumerate().filter_map(|(i, c)| Some((i, c.cast()?)));
+        let (framed, casts): (Vec<usize>, Vec<Cast>) = framed.unzip();
+        let schema = schema_of(table.columns);
+        Ok(Self { prefix, schema, columns, frame: Frame::new(&casts), framed })
+    }
+
+    fn typed(
+        &self,
+        object: usize,
+        numbers: &[u64],
+        given: &[StringArray],
+    ) -> Result<(RecordBatch, Findings), ArrowError> {
+        let rows = numbers.len();
+        let given = |i: usize| given.get(i);
         let texts = self.columns.iter().enumerate().map(|(i, c)| c.text(given(i), rows));
         let texts: Vec<StringArray> = texts.collect();
         let of_frame: Vec<StringArray> =
             self.framed.iter().filter_map(|i| texts.get(*i).map(text::trimmed)).collect();
         let mut framed = self.frame.read(&of_frame)?.into_iter();
 
-        let ids = chunk.numbers.iter().map(|n| ((object as i64) << RECORD_BITS) | *n as i64);
+        let ids = numbers.iter().map(|n| ((object as i64) << RECORD_BITS) | *n as i64);
         let mut arrays: Vec<ArrayRef> = vec![Arc::new(Int64Array::from_iter_values(ids))];
-        let mut findings = Findings::new(rows);
+        let mut findings = Findings::new(rows, self.prefix.clone());
         for (reader, text) in self.columns.iter().zip(&texts) {
             let read = reader.cast().and_then(|_| framed.next());
             let (array, mut found) = match read {
@@ -154,8 +228,7 @@ impl Typing {
             reader.check(text, &array, &mut found);
             arrays.push(findings.add(reader, text, array, found)?);
         }
-        let batch = RecordBatch::try_new(Arc::clone(&self.schema), arrays)?;
-        findings.apply(&batch, chunk)
+        Ok((RecordBatch::try_new(Arc::clone(&self.schema), arrays)?, findings))
     }
 }
 
@@ -165,9 +238,9 @@ fn all(mask: &BooleanArray, rule: &'static str) -> Vec<Finding> {
 }
 
 impl Reader {
-    fn new(spec: &SourceSpec, context: &Context, column: &SpecColumn) -> Result<Self, StageError> {
+    fn new(table: &Table<'_>, context: &Context, column: &SpecColumn) -> Result<Self, StageError> {
         let fail = |message: String| StageError::Column {
-            spec: spec.key(),
+            spec: table.spec.clone(),
             column: column.name.clone(),
             message,
         };
@@ -176,7 +249,7 @@ impl Reader {
         }
         let currency = match &column.minor_units_of {
             Some(name) => {
-                let at = spec.columns.iter().position(|other| other.name == *name);
+                let at = table.columns.iter().position(|other| other.name == *name);
                 Some(at.ok_or_else(|| fail(format!("there is no column `{name}`")))?)
             }
             None => None,
@@ -201,7 +274,7 @@ impl Reader {
         });
         Ok(Self {
             constant,
-            is_key: spec.key.contains(&column.name),
+            is_key: table.key.contains(&column.name),
             clock: Clock { unit: column.unit, formats: column.formats.clone(), zone },
             mark,
             currency,
@@ -364,14 +437,15 @@ impl Bound {
 
 /// What was found in a chunk, and which rows leave because of it.
 struct Findings {
+    prefix: String,
     leaves: Vec<bool>,
     /// Row and reject, column by column.
     rejects: Vec<(usize, Reject)>,
 }
 
 impl Findings {
-    fn new(rows: usize) -> Self {
-        Self { leaves: vec![false; rows], rejects: Vec::new() }
+    fn new(rows: usize, prefix: String) -> Self {
+        Self { prefix, leaves: vec![false; rows], rejects: Vec::new() }
     }
 
     /// Notes the findings of a column and gives the column as it stays.
@@ -417,42 +491,41 @@ impl Findings {
         if let (false, Some(leaves)) = (value_only, self.leaves.get_mut(row)) {
             *leaves = true;
         }
-        let column = Some(column.name.clone());
+        let column = Some(format!("{}{}", self.prefix, column.name));
         self.rejects.push((row, Reject { record_number: 0, rule, column, text, value_only }));
     }
 
-    /// A record leaves with all its rows: sums over the ones that were left would be wrong.
-    fn whole_records(&mut self, numbers: &[u64]) {
+    /// The records that leave.
+    fn left<'a>(&'a self, numbers: &'a [u64]) -> impl Iterator<Item = u64> + 'a {
         let left = self.leaves.iter().zip(numbers).filter(|(leaves, _)| **leaves);
-        let left: BTreeSet<u64> = left.map(|(_, number)| *number).collect();
-        if left.is_empty() {
-            return;
-        }
-        for (leaves, number) in self.leaves.iter_mut().zip(numbers) {
-            *leaves |= left.contains(number);
-        }
+        left.map(|(_, number)| *number)
     }
 
-    /// Takes the rows out and gives the chunk's rejects, with what extraction had found first.
+    /// Takes the rows of records that leave out of a table, and tells its rejects.
     fn apply(
         mut self,
-        batch: &RecordBatch,
-        chunk: &RawChunk,
-    ) -> Result<(RecordBatch, Vec<Reject>), ArrowError> {
-        let mut rejects = chunk.rejects.clone();
-        self.whole_records(&chunk.numbers);
+        left: &BTreeSet<u64>,
+        batch: RecordBatch,
+        numbers: &[u64],
+        rejects: &mut Vec<Reject>,
+    ) -> Result<RecordBatch, ArrowError> {
+        if !left.is_empty() {
+            for (leaves, number) in self.leaves.iter_mut().zip(numbers) {
+                *leaves |= left.contains(number);
+            }
+        }
         for (row, mut reject) in std::mem::take(&mut self.rejects) {
             // A lost value of a row that leaves is no news of its own.
             if reject.value_only && self.leaves.get(row) == Some(&true) {
                 continue;
             }
-            reject.record_number = chunk.numbers.get(row).copied().unwrap_or_default();
+            reject.record_number = numbers.get(row).copied().unwrap_or_default();
             rejects.push(reject);
         }
         if !self.leaves.contains(&true) {
-            return Ok((batch.clone(), rejects));
+            return Ok(batch);
         }
         let stays = self.leaves.iter().map(|leaves| !leaves).collect::<Vec<bool>>();
-        Ok((filter_record_batch(batch, &BooleanArray::from(stays))?, rejects))
+        filter_record_batch(&batch, &BooleanArray::from(stays))
     }
 }
