@@ -170,8 +170,7 @@ pub(super) fn unwrap(raw: &str) -> Option<String> {
 }
 
 /// Takes an element and that of the list around it, where there is one.
-type Each<'e> =
-    &'e mut dyn FnMut(LazyValue<'_>, Option<&LazyValue<'_>>) -> Result<(), Malformed>;
+type Each<'e> = &'e mut dyn FnMut(LazyValue<'_>, Option<&LazyValue<'_>>) -> Result<(), Malformed>;
 
 /// The elements of the list at `path`, of all lists there where lists lie on the way; what is no
 /// list there is an element itself.

@@ -449,7 +449,12 @@ impl Cells {
     }
 
     /// Tells of the cells that no column names, if a table wants them.
-    pub(super) fn with_others(mut self, lookup: &Lookup, header: &[String], below: &[String]) -> Self {
+    pub(super) fn with_others(
+        mut self,
+        lookup: &Lookup,
+        header: &[String],
+        below: &[String],
+    ) -> Self {
         if lookup.tables.iter().all(|table| table.rest.is_none()) {
             return self;
         }
