@@ -53,12 +53,21 @@ pub enum ExtractError {
     TooLarge { object: String, limit: u64 },
     #[error("object `{object}` cannot be decoded: {message}")]
     Undecodable { object: String, message: String },
+    #[error("object `{object}` cannot be decoded: its header has no column that the spec names")]
+    UnknownHeader { object: String },
     #[error("object `{object}` lacks the header or member `{column}` that its spec requires")]
     MissingColumn { object: String, column: String },
     #[error("object `{object}` passes the limit `{limit}` of {value}")]
     Limit { object: String, limit: &'static str, value: u64 },
     #[error("`{encoding}` is not an encoding that is known")]
     Encoding { encoding: String },
+}
+
+impl ExtractError {
+    /// The object is whole, but its header or members are not those of its spec.
+    pub fn is_of_header(&self) -> bool {
+        matches!(self, Self::MissingColumn { .. } | Self::UnknownHeader { .. })
+    }
 }
 
 /// A record that could not be used, or a value that had to be left out.
@@ -74,6 +83,18 @@ pub struct Reject {
     pub value_only: bool,
 }
 
+/// What the reader of an object should know though its records were used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warning {
+    pub rule: &'static str,
+    /// Of the spec or, where it knows none, of the object.
+    pub column: String,
+    /// Records it is true of; 0 where it is about the object.
+    pub records: u64,
+    /// A sample, cut short and with personal data masked.
+    pub text: String,
+}
+
 /// Some records of one object, as columns of text in the order of the spec's columns.
 #[derive(Debug, Clone, Default)]
 pub struct RawChunk {
@@ -83,6 +104,7 @@ pub struct RawChunk {
     /// The rows of each of the spec's parts.
     pub parts: Vec<RawPart>,
     pub rejects: Vec<Reject>,
+    pub warnings: Vec<Warning>,
     pub read: u64,
     pub duplicate: u64,
     pub skipped: u64,
@@ -247,10 +269,7 @@ impl Task {
     }
 
     fn unknown_header(&self) -> ExtractError {
-        ExtractError::Undecodable {
-            object: self.object.clone(),
-            message: "its header has no column that the spec names".into(),
-        }
+        ExtractError::UnknownHeader { object: self.object.clone() }
     }
 
     /// A column that must be there and was not met. Elements are no part of this: there may be

@@ -130,6 +130,7 @@ impl Context {
             .find_map(|kind| self.catalog.canonical_tables.get(name.strip_prefix(kind)?));
         match name {
             ledger::REJECTS => Some(&ledger::REJECTS_CONTRACT),
+            ledger::WARNINGS => Some(&ledger::WARNINGS_CONTRACT),
             ledger::OBJECTS => Some(&ledger::OBJECTS_CONTRACT),
             _ => canonical.or_else(|| self.catalog.tables.get(name)).map(|table| &table.contract),
         }

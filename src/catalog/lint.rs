@@ -186,13 +186,14 @@ fn against_the_flow(
     if model.layer == Layer::Check {
         return None;
     }
-    let staged = name.strip_prefix("staged_").is_some() && name != "staged_rejects";
+    let told = matches!(name, "staged_rejects" | "staged_warnings");
+    let staged = name.strip_prefix("staged_").is_some() && !told;
     if raw.is_some() || staged {
         let hint = "read `current_<table>`, the newest version of each record";
         return Some((format!("reads `{name}`, which is not resolved yet"), hint));
     }
-    if name == "staged_rejects" && model.layer != Layer::Assemble {
-        return Some((format!("reads `{name}`"), "only assemble publishes rejects"));
+    if told && model.layer != Layer::Assemble {
+        return Some((format!("reads `{name}`"), "only assemble publishes rejects and warnings"));
     }
     let above = catalog.tables.get(name).filter(|table| table.canonical.is_none());
     let above = above.map(|table| table.layer);

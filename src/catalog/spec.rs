@@ -82,7 +82,7 @@ pub struct Format {
     pub encoding: Option<String>,
     /// A member (or CSV column) that wraps the record, as an object or as its JSON text
     /// (`_airbyte_data`). Paths read what is inside first, then what stands around it; a record
-    /// that is not wrapped is read as it is.
+    /// that is not wrapped is read as it is. `_airbyte_data|record` names two, whichever is there.
     pub envelope: Option<String>,
 }
 
@@ -104,7 +104,8 @@ pub struct SpecColumn {
     pub name: String,
     /// Header names or JSON paths (`customer.email`, `line_items.0.sku`); the first that is there
     /// and not null (in CSV: not empty) wins. A key that holds dots itself is found, too, and a
-    /// path that goes on into a text reads it as JSON. Headers match exactly, else without case
+    /// path that goes on into a text reads it as JSON. `params[key=page].value` reads the elements
+    /// of a list whose `key` is `page`; `customer__email` is read as `customer.email`. Headers match exactly, else without case
     /// and outer blanks; the same header again is `name__2`. Default: the column's own name.
     /// `option:scale_max=5` is not in the export: the option `scale_max` of the job's source, or 5,
     /// in every row; `option:account` is the source's account. `field:score_field=Q1` is the header
@@ -153,6 +154,16 @@ pub struct SpecColumn {
     /// `&#39;` and `&amp;` are turned back into characters.
     #[serde(default)]
     pub html_unescape: bool,
+    /// Markup (HTML) becomes the words it shows.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub strip_tags: bool,
+    /// Numbers: `12.5 %` is 12.5.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub percent: bool,
+    /// Times as numbers of a `unit` may lie ahead (due dates, ends of periods); others that lie
+    /// more than two days after the object's day reject the record (but not `extracted_at`).
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub future: bool,
     /// A value that cannot be read becomes null, with a row in the rejects, and the record stays.
     #[serde(default)]
     pub lenient: bool,
@@ -160,6 +171,11 @@ pub struct SpecColumn {
 
 fn text() -> SpecKind {
     SpecKind::Text
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

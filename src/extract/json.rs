@@ -224,7 +224,26 @@ struct Node {
     keys: FxHashMap<Box<str>, usize>,
     /// Keys that are numbers, for lists.
     places: Vec<(usize, usize)>,
+    /// Elements of a list by what one of their members says: `[key=plan]`.
+    picks: Vec<(Box<str>, FxHashMap<Box<str>, usize>)>,
     hits: Vec<(usize, u32)>,
+}
+
+/// The condition that a path opens with, and what follows it.
+fn pick(path: &str) -> Option<(&str, &str, &str)> {
+    let (condition, rest) = path.strip_prefix('[')?.split_once(']')?;
+    let (member, wanted) = condition.split_once('=')?;
+    Some((member, wanted, rest.strip_prefix('.').unwrap_or(rest)))
+}
+
+/// The first name of a path and what follows it; a condition stays with what follows.
+pub(super) fn step(path: &str) -> Option<(&str, &str)> {
+    let at = path.find(['.', '['])?;
+    let (head, rest) = path.split_at_checked(at)?;
+    match rest.strip_prefix('.') {
+        Some(tail) => Some((head, tail)),
+        None => pick(rest).map(|_| (head, rest)),
+    }
 }
 
 /// Takes (slot, rank, raw value); the value of the least rank counts.
@@ -246,12 +265,36 @@ impl Tree {
             return;
         }
         loop {
+            if let Some((member, wanted, tail)) = pick(rest) {
+                node = self.picked(node, member, wanted);
+                if tail.is_empty() {
+                    return self.hit(node, slot, rank);
+                }
+                (rest, rank) = (tail, rank + 1);
+                continue;
+            }
             let whole = self.child(node, rest);
             self.hit(whole, slot, rank);
-            let Some((head, tail)) = rest.split_once('.') else { return };
+            let Some((head, tail)) = step(rest) else { return };
             node = self.child(node, head);
             (rest, rank) = (tail, rank + 1);
         }
+    }
+
+    fn picked(&mut self, node: usize, member: &str, wanted: &str) -> usize {
+        let next = self.nodes.len();
+        let Some(parent) = self.nodes.get_mut(node) else { return node };
+        let at = parent.picks.iter().position(|(name, _)| **name == *member);
+        let at = at.unwrap_or_else(|| {
+            parent.picks.push((member.into(), FxHashMap::default()));
+            parent.picks.len() - 1
+        });
+        let Some((_, wishes)) = parent.picks.get_mut(at) else { return node };
+        let child = *wishes.entry(wanted.into()).or_insert(next);
+        if child == next {
+            self.nodes.push(Node::default());
+        }
+        child
     }
 
     fn hit(&mut self, node: usize, slot: usize, rank: u32) {
@@ -289,7 +332,7 @@ impl Tree {
         for (slot, rank) in &node.hits {
             hit(*slot, *rank, value.as_raw_cow());
         }
-        if node.keys.is_empty() {
+        if node.keys.is_empty() && node.picks.is_empty() {
             return Ok(());
         }
         match value.as_raw_str().as_bytes().first() {
@@ -301,24 +344,35 @@ impl Tree {
                     }
                 }
             }
-            Some(b'[') => {
-                let Some(last) = node.places.iter().map(|(place, _)| *place).max() else {
-                    return Ok(());
-                };
-                let elements = value.into_array_iter().into_iter().flatten();
-                for (i, element) in elements.enumerate().take(last.saturating_add(1)) {
-                    let element = element.map_err(|_| Malformed)?;
-                    for (_, child) in node.places.iter().filter(|(place, _)| *place == i) {
-                        self.walk_from(*child, element.clone(), hit)?;
-                    }
-                }
-            }
+            Some(b'[') => self.walk_list(node, value, hit)?,
             Some(b'"') => {
                 if let Some(inner) = unwrap(value.as_raw_str()) {
                     self.walk_inside(at, &inner, hit)?;
                 }
             }
             _ => {}
+        }
+        Ok(())
+    }
+
+    fn walk_list<'a>(
+        &self,
+        node: &Node,
+        value: LazyValue<'a>,
+        hit: Hit<'_, 'a>,
+    ) -> Result<(), Malformed> {
+        let last = node.places.iter().map(|(place, _)| place.saturating_add(1)).max();
+        let few = if node.picks.is_empty() { last.unwrap_or(0) } else { usize::MAX };
+        for (i, element) in value.into_array_iter().into_iter().flatten().enumerate().take(few) {
+            let element = element.map_err(|_| Malformed)?;
+            for (_, child) in node.places.iter().filter(|(place, _)| *place == i) {
+                self.walk_from(*child, element.clone(), hit)?;
+            }
+            for (member, wishes) in &node.picks {
+                if let Some(child) = told(&element, member).and_then(|text| wishes.get(&*text)) {
+                    self.walk_from(*child, element.clone(), hit)?;
+                }
+            }
         }
         Ok(())
     }
@@ -333,4 +387,16 @@ impl Tree {
             }
         })
     }
+}
+
+/// What a member of an object says, as text.
+fn told<'a>(object: &LazyValue<'a>, member: &str) -> Option<Cow<'a, str>> {
+    let mut members = object.clone().into_object_iter()?.filter_map(Result::ok);
+    let raw = members.find(|(key, _)| key.as_ref() == member)?.1.as_raw_cow();
+    let Some(quoted) = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
+        return Some(raw);
+    };
+    let mut text = String::new();
+    unescape(quoted, &mut text).ok()?;
+    Some(Cow::Owned(text))
 }

@@ -13,6 +13,8 @@ use crate::catalog::spec::SpecColumn;
 
 /// Ranks of one `from`: its ways to read the dots lie in between.
 const FROM_STEP: usize = 64;
+/// A path whose steps are one name, joined by two underscores, counts after its other readings.
+const FLATTENED: u32 = 60;
 /// A header that differs in case or blanks counts after every header that does not.
 const INEXACT: u32 = 1 << 16;
 /// What the envelope itself says counts after what it holds.
@@ -108,7 +110,9 @@ impl Lookup {
         }
         if let Some(envelope) = &spec.format.envelope {
             lookup.has_envelope = true;
-            lookup.add(lookup.envelope(), 0, envelope);
+            for (i, envelope) in envelope.split('|').enumerate() {
+                lookup.add(lookup.envelope(), rank(i), envelope);
+            }
             lookup.record.insert("type", lookup.message(), 0);
         }
         lookup
@@ -152,8 +156,16 @@ impl Lookup {
     }
 
     fn add(&mut self, slot: usize, rank: u32, from: &str) {
-        self.record.insert(from, slot, rank);
-        self.paths.push((slot, rank, from.to_owned()));
+        self.look_for(from, slot, rank);
+        // Singer and dlt flatten so.
+        if from.contains('.') && !from.contains('[') {
+            self.look_for(&from.replace('.', "__"), slot, rank + FLATTENED);
+        }
+    }
+
+    fn look_for(&mut self, path: &str, slot: usize, rank: u32) {
+        self.record.insert(path, slot, rank);
+        self.paths.push((slot, rank, path.to_owned()));
     }
 
     fn next_slot(&mut self) -> usize {
@@ -476,7 +488,7 @@ impl Cells {
         if let Some(place) = header.iter().position(|name| fold(name) == folded) {
             return self.direct.push((slot, rank + INEXACT, place));
         }
-        let Some((head, tail)) = path.split_once('.') else { return };
+        let Some((head, tail)) = json::step(path) else { return };
         if let Some(place) = header.iter().position(|name| name == head) {
             let tree = if let Some(at) = self.inside.iter().position(|(at, _)| *at == place) {
                 self.inside.get_mut(at)

@@ -45,6 +45,8 @@ pub fn staged(table: &str) -> String {
 
 /// Rejects of all objects; staging makes it.
 pub const REJECTS: &str = "staged_rejects";
+/// Warnings about objects that were staged.
+pub const WARNINGS: &str = "staged_warnings";
 /// One row per object version; staging makes it.
 pub const OBJECTS: &str = "object_ledger";
 
@@ -178,7 +180,8 @@ fn sort(nodes: Vec<Node>, catalog: &Catalog) -> Result<Graph, Vec<Problem>> {
         }
     }
     let staged = catalog.canonical().map(|(table, _)| staged(&table.contract.name));
-    let sources: BTreeSet<String> = staged.chain([REJECTS, OBJECTS].map(String::from)).collect();
+    let sources: BTreeSet<String> =
+        staged.chain([REJECTS, WARNINGS, OBJECTS].map(String::from)).collect();
     for node in &nodes {
         for input in &node.inputs {
             if input != RUN_TABLE && !sources.contains(input) && !makers.contains_key(input) {

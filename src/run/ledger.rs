@@ -5,10 +5,10 @@ use std::sync::{Arc, LazyLock};
 use arrow::array::{ArrayRef, Date32Array, Int64Array, RecordBatch, StringArray};
 
 use super::sink::{Sink, Spread, Written};
-use super::staging::PlacedReject;
+use super::staging::{PlacedReject, Warnings};
 use super::{Context, RunError};
 use crate::plan::Batch;
-pub use crate::plan::graph::{OBJECTS, REJECTS};
+pub use crate::plan::graph::{OBJECTS, REJECTS, WARNINGS};
 use crate::stage::Origin;
 use crate::state::ObjectEntry;
 use crate::table::dataset::Dataset;
@@ -53,6 +53,30 @@ pub static REJECTS_CONTRACT: LazyLock<Contract> = LazyLock::new(|| {
             ("source_account", Kind::Text, "Account."),
             ("is_value_only", Kind::Int64, "1: the record was used without this value."),
             ("raw_text", Kind::Text, "What stood there, cut and masked."),
+        ],
+    )
+});
+
+/// Contract of [`WARNINGS`].
+pub static WARNINGS_CONTRACT: LazyLock<Contract> = LazyLock::new(|| {
+    contract(
+        WARNINGS,
+        "One row per warning about an object and a column of it.",
+        &["object_url", "object_version", "warning_rule", "warning_column"],
+        &[
+            ("object_url", Kind::Text, "Raw object."),
+            ("object_version", Kind::Int64, "Which version of it."),
+            ("warning_rule", Kind::Text, "What is told."),
+            (
+                "warning_column",
+                Kind::Text,
+                "Column of the spec or, where it knows none, of the object.",
+            ),
+            ("source", Kind::Text, "System."),
+            ("entity", Kind::Text, "Export."),
+            ("source_account", Kind::Text, "Account."),
+            ("n_records", Kind::Int64, "Records it is true of; 0 where it is about the object."),
+            ("sample", Kind::Text, "An example, cut and masked."),
         ],
     )
 });
@@ -166,6 +190,44 @@ pub fn write_rejects(
     let rows = batch(&REJECTS_CONTRACT, columns)?;
     let scratch = context.work.folder(fingerprint).join("rejects");
     let mut sink = Sink::new(&REJECTS_CONTRACT, Spread::Contract, &scratch);
+    sink.push(&rows)?;
+    sink.finish(1)
+}
+
+/// Writes the warnings of a batch.
+///
+/// # Errors
+/// A full disk.
+pub fn write_warnings(
+    context: &Context,
+    of: &Batch,
+    origins: &[Origin],
+    warnings: &Warnings,
+    fingerprint: &Hash,
+) -> Result<Vec<Written>, RunError> {
+    type Row<'a> = (&'a (usize, String, String), &'a (u64, String));
+    let text = |value: &dyn Fn(Row<'_>) -> String| -> ArrayRef {
+        Arc::new(StringArray::from_iter_values(warnings.iter().map(value)))
+    };
+    let number = |value: &dyn Fn(Row<'_>) -> i64| -> ArrayRef {
+        Arc::new(Int64Array::from_iter_values(warnings.iter().map(value)))
+    };
+    let account = context.job.sources.get(of.source).map_or("", |source| source.account.as_str());
+    let (source, entity) = of.spec.split_once('/').unwrap_or((of.spec.as_str(), ""));
+    let columns: Vec<ArrayRef> = vec![
+        text(&|((object, ..), _)| origins.get(*object).map(|o| o.url.clone()).unwrap_or_default()),
+        number(&|((object, ..), _)| origins.get(*object).map_or(0, |o| o.version)),
+        text(&|((_, rule, _), _)| rule.clone()),
+        text(&|((_, _, column), _)| column.clone()),
+        text(&|_| source.to_owned()),
+        text(&|_| entity.to_owned()),
+        text(&|_| account.to_owned()),
+        number(&|(_, (records, _))| int(*records)),
+        text(&|(_, (_, sample))| sample.clone()),
+    ];
+    let rows = batch(&WARNINGS_CONTRACT, columns)?;
+    let scratch = context.work.folder(fingerprint).join("warnings");
+    let mut sink = Sink::new(&WARNINGS_CONTRACT, Spread::Contract, &scratch);
     sink.push(&rows)?;
     sink.finish(1)
 }
