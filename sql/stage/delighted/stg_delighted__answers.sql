@@ -26,11 +26,11 @@ mapped as (
             when question_type like 'select%' then 'choice'
             else 'text'
         end as answer_type,
-        coalesce(free_text, choices) as value_text,
+        free_text as value_text,
         scale as value_number,
         created_at as answered_at
     from raw
-    where free_text is not null or choices is not null or scale is not null
+    where free_text is not null or scale is not null
 
 )
 

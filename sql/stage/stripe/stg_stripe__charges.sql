@@ -22,7 +22,8 @@ mapped as (
         external_id,
         email,
         phone,
-        order_number as order_source_id,
+        -- The sale it is; what shop order that was, the sale says.
+        charge_id as order_source_id,
         invoice_id as invoice_source_id,
         'charge' as kind,
         -- Authorised and not yet taken.

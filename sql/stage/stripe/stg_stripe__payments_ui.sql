@@ -31,7 +31,8 @@ mapped as (
         coalesce(lower(mode) = 'test', false) as is_test,
         customer_id as customer_source_id,
         email,
-        order_number as order_source_id,
+        -- The sale it is; what shop order that was, the sale says.
+        charge_id as order_source_id,
         invoice_id as invoice_source_id,
         'charge' as kind,
         outcome as status,

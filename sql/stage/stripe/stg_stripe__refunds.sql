@@ -20,7 +20,7 @@ mapped as (
         not coalesce(is_live, true) as is_test,
         customer_id as customer_source_id,
         email,
-        coalesce(order_number, charge_id) as order_source_id,
+        charge_id as order_source_id,
         invoice_id as invoice_source_id,
         'refund' as kind,
         case
@@ -31,7 +31,6 @@ mapped as (
         cast(-amount as decimal(18, 4)) as amount,
         upper(currency) as currency,
         'stripe' as gateway,
-        reason as failure_code,
         created_at as occurred_at
     from raw
 

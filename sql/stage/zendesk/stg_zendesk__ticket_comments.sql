@@ -17,6 +17,8 @@ told as (
         case
             when author_role = 'end-user' or author_id = requester_id then 'customer'
             when author_role in ('agent', 'admin') or author_id <> requester_id then 'agent'
+            -- Only agents write notes.
+            when not is_public then 'agent'
         end as author_kind
     from raw
 
