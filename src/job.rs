@@ -319,13 +319,21 @@ impl Default for Limits {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Publish {
     /// Plain Parquet is written here after each release; `{release}` is its number.
     pub export: Option<String>,
     /// Delta logs are not written.
     pub without_delta: bool,
+    /// Releases that `gc` keeps, the newest ones; at least one.
+    pub retain: usize,
+}
+
+impl Default for Publish {
+    fn default() -> Self {
+        Self { export: None, without_delta: false, retain: 30 }
+    }
 }
 
 /// A job and where each of its values comes from.

@@ -4,6 +4,7 @@
 //! `work/<fingerprint>/` with a receipt, so a killed run goes on where it stopped; a release is
 //! visible only after the one create in [`crate::state`].
 
+pub mod backfill;
 pub mod checks;
 pub mod current;
 pub mod headline;
@@ -34,7 +35,7 @@ use crate::check::{CheckError, Finding};
 use crate::engine::{Engine, EngineError};
 use crate::extract::ExtractError;
 use crate::job::Job;
-use crate::plan::{self, NodeKind, Plan, PlanError, RUN_TABLE, Reason, Snapshot};
+use crate::plan::{self, Node, NodeKind, Plan, PlanError, RUN_TABLE, Reason, Snapshot};
 use crate::publish::PublishError;
 use crate::resolve::ResolveError;
 use crate::settings::Settings;
@@ -45,6 +46,7 @@ use crate::table::dataset::Dataset;
 use crate::table::hash::{Hash, Hasher};
 use crate::table::{Contract, TableError};
 use crate::upkeep::UpkeepError;
+use crate::upkeep::verify::Fault;
 
 /// How often a lost commit is planned again before giving up.
 const COMMIT_TRIES: usize = 3;
@@ -89,6 +91,10 @@ pub enum RunError {
     Upkeep(#[from] UpkeepError),
     #[error("another run published first, {COMMIT_TRIES} times")]
     CommitLost,
+    #[error("`{path}` of release {number} is {fault}")]
+    Unusable { number: u64, path: String, fault: Fault },
+    #[error("{day} lies after {horizon}, the last day of the newest release")]
+    Ahead { day: NaiveDate, horizon: NaiveDate },
     #[error("a worker thread ended early")]
     Thread(#[source] tokio::task::JoinError),
     #[error("`{writer}` is running on this warehouse; its lease holds for another {for_s} s")]
@@ -159,37 +165,36 @@ pub struct Outcome {
 /// # Errors
 /// Anything that kept the release from being made; the last one stays in place.
 pub async fn run(context: Arc<Context>, as_of: Option<NaiveDate>) -> Result<Outcome, RunError> {
-    run_for(context, &Asked { as_of, ..Asked::default() }).await
+    let asked = &Asked { as_of, ..Asked::default() };
+    let result = leased(&context, asked).await;
+    context.record.finish(&context, &result).await;
+    result
 }
 
 /// What a run is asked for.
 #[derive(Debug, Clone, Default)]
 pub struct Asked {
     pub as_of: Option<NaiveDate>,
-    /// Daily tables, of a day before the horizon; default all of them.
+    /// Daily tables, of a day that is restated; default all of them.
     pub tables: Option<BTreeSet<String>>,
-}
-
-/// As [`run`], also for some daily tables of a former day.
-///
-/// # Errors
-/// As [`run`].
-pub async fn run_for(context: Arc<Context>, asked: &Asked) -> Result<Outcome, RunError> {
-    let result = leased(&context, asked).await;
-    context.record.finish(&context, &result).await;
-    result
+    /// The day is one that the newest release shows already, and is made again.
+    pub restates: bool,
 }
 
 async fn leased(context: &Arc<Context>, asked: &Asked) -> Result<Outcome, RunError> {
-    if context.settings.without_lease {
-        return plan_and_do(context, asked).await;
-    }
-    let lease = lease::Lease::take(&context.store, &context.settings.run_id).await?;
+    let lease = lease::Lease::of(context).await?;
     let done = plan_and_do(context, asked).await;
-    if let Err(error) = lease.give_back().await {
+    give_back(lease).await;
+    done
+}
+
+/// Gives a lease back, if there is one.
+async fn give_back(lease: Option<lease::Lease>) {
+    if let Some(lease) = lease
+        && let Err(error) = lease.give_back().await
+    {
         tracing::warn!(%error, "the lease was not given back; it ends by itself");
     }
-    done
 }
 
 async fn plan_and_do(context: &Arc<Context>, asked: &Asked) -> Result<Outcome, RunError> {
@@ -204,9 +209,10 @@ async fn plan_and_do(context: &Arc<Context>, asked: &Asked) -> Result<Outcome, R
         };
         let listing = listing::list(&context.job, &context.settings).await?;
         let snapshot = Snapshot { release: parent.as_ref(), objects: &objects };
-        let plan = match (&asked.tables, &parent, asked.as_of) {
-            (Some(wanted), Some(parent), Some(day)) if day < parent.horizon => {
-                plan::past(&context.job, &context.catalog, parent, &objects, day, Some(wanted))?
+        let plan = match (&parent, asked.as_of) {
+            (Some(parent), Some(day)) if asked.restates && day <= parent.horizon => {
+                let wanted = asked.tables.as_ref();
+                plan::past(&context.job, &context.catalog, parent, &objects, day, wanted)?
             }
             _ => plan::plan(&context.job, &context.catalog, snapshot, &listing, asked.as_of)?,
         };
@@ -224,7 +230,8 @@ async fn plan_and_do(context: &Arc<Context>, asked: &Asked) -> Result<Outcome, R
             });
         }
         context.record.planned(&plan);
-        if let Some(outcome) = attempt(context, &plan, parent.as_ref(), objects).await? {
+        let attempt = Box::pin(attempt(context, &plan, parent.as_ref(), objects));
+        if let Some(outcome) = attempt.await? {
             return Ok(outcome);
         }
     }
@@ -280,17 +287,7 @@ async fn attempt(
             done
         } else {
             steps_run += 1;
-            let made = match node.kind {
-                NodeKind::Current => {
-                    let until = plan.is_past.then_some(plan.as_of);
-                    current::current(context, node, &fingerprint, &tables, parent, &staged, until)
-                        .await?
-                }
-                NodeKind::Model => model::run(context, plan, node, &fingerprint, &tables).await?,
-                NodeKind::Native(native) => {
-                    native::run(context, plan, node, native, &fingerprint, &tables, parent).await?
-                }
-            };
+            let made = make(context, plan, node, &fingerprint, &tables, parent, &staged).await?;
             context.work.finish(&fingerprint, &made).await?;
             made
         };
@@ -311,6 +308,28 @@ async fn attempt(
         tables: rows(&release),
         warnings: context.record.warnings(),
     }))
+}
+
+/// Runs a step; gives one dataset for each of its outputs.
+async fn make(
+    context: &Arc<Context>,
+    plan: &Plan,
+    node: &Node,
+    fingerprint: &Hash,
+    tables: &Tables,
+    parent: Option<&Release>,
+    staged: &staging::Staged,
+) -> Result<Vec<Dataset>, RunError> {
+    match node.kind {
+        NodeKind::Current => {
+            let until = plan.is_past.then_some(plan.as_of);
+            current::current(context, node, fingerprint, tables, parent, staged, until).await
+        }
+        NodeKind::Model => model::run(context, plan, node, fingerprint, tables).await,
+        NodeKind::Native(native) => {
+            native::run(context, plan, node, native, fingerprint, tables, parent).await
+        }
+    }
 }
 
 /// Hash of the rows of an input that a step of the plan sees.

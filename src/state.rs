@@ -76,6 +76,13 @@ pub struct Release {
     pub summary: BTreeMap<String, serde_json::Value>,
 }
 
+impl Release {
+    /// Where it lies.
+    pub fn path(&self) -> String {
+        release_path(self.number)
+    }
+}
+
 /// An immutable file named by a release.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pointer {
@@ -130,7 +137,8 @@ pub struct ObjectEntry {
     pub counts: Counts,
 }
 
-fn release_path(number: u64) -> String {
+/// Where a release lies.
+pub fn release_path(number: u64) -> String {
     format!("releases/{number:08}.json")
 }
 

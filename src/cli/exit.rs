@@ -105,12 +105,20 @@ pub enum Failure {
     Usage { message: String, hint: &'static str },
     #[error("the runtime could not start")]
     Runtime(#[source] std::io::Error),
+    #[error("{0}")]
+    Data(String),
     #[error("results could not be written")]
     Output(#[source] std::io::Error),
 }
 
 impl From<StateError> for Failure {
     fn from(error: StateError) -> Self {
+        Self::Run(error.into())
+    }
+}
+
+impl From<UpkeepError> for Failure {
+    fn from(error: UpkeepError) -> Self {
         Self::Run(error.into())
     }
 }
@@ -129,6 +137,7 @@ impl Failure {
             Self::Problems(_) => Exit::Config,
             Self::NoSource(_) => Exit::NoInput,
             Self::Usage { .. } => Exit::Usage,
+            Self::Data(_) => Exit::Data,
             Self::Runtime(_) => Exit::Unavailable,
             Self::Output(error) => of_io(error).unwrap_or(Exit::Unavailable),
         }
@@ -204,6 +213,7 @@ impl Failure {
             RunError::Leased { .. } => {
                 "wait for it to end; a run that was killed elsewhere frees its lease by itself"
             }
+            RunError::Ahead { .. } => "`cxmart run JOB` brings a release to new days",
             RunError::CommitLost => "run it again; two schedules should not share a warehouse",
             RunError::Engine(EngineError::Memory { .. }) => {
                 "raise --memory-limit, or give the scratch folder more space"
@@ -280,16 +290,19 @@ fn of_run(error: &RunError) -> Exit {
             PublishError::Delta { source, .. } => of_storage(source),
             PublishError::Contended => Exit::TryAgain,
         },
-        RunError::Rejects { .. } | RunError::Check { .. } => Exit::Data,
+        RunError::Rejects { .. } | RunError::Check { .. } | RunError::Unusable { .. } => Exit::Data,
         RunError::Checking(error) => match error {
             CheckError::Engine(error) => of_engine(error),
             CheckError::Answer { .. } => Exit::Config,
         },
         RunError::Upkeep(error) => match error {
             UpkeepError::Storage(error) => of_storage(error),
+            UpkeepError::State(error) => of_state(error),
+            UpkeepError::Engine(error) => of_engine(error),
             UpkeepError::NotEmpty { .. } => Exit::Usage,
             UpkeepError::Manifest { .. } => Exit::Bug,
         },
+        RunError::Ahead { .. } => Exit::Usage,
         RunError::CommitLost | RunError::Leased { .. } => Exit::TryAgain,
         RunError::Balance { .. }
         | RunError::Thread(_)

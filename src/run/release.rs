@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Context, RunError, Tables, checks};
+use super::lease::Lease;
+use super::{Context, RunError, Tables, checks, give_back};
 use crate::catalog::Catalog;
 use crate::plan::{AS_OF, Graph, Plan, PlanError, days};
 use crate::publish::{self, Shown};
@@ -13,7 +14,7 @@ use crate::state::{
 };
 use crate::storage::Store;
 use crate::table::dataset::{Dataset, FileRef};
-use crate::upkeep::export;
+use crate::upkeep::{export, verify};
 
 /// Files placed longer ago than this are placed again before the commit: a clean-up takes what no
 /// release names and what is older than a day.
@@ -194,6 +195,37 @@ fn shown(catalog: &Catalog, release: Release) -> Shown {
         as_of: release.as_of,
         tables: tables.map(|(name, dataset)| (name.clone(), (contract(&name), dataset))).collect(),
     }
+}
+
+/// Makes an older release current again: a new release with its tables, state and days.
+///
+/// The next run takes up what it does not know of, as if the releases in between had never been.
+///
+/// # Errors
+/// There is no such release, a file of it is gone, another run holds the lease or published first.
+pub async fn roll_back(context: &Context, number: u64) -> Result<Release, RunError> {
+    let lease = Lease::of(context).await?;
+    let reader = StateReader::new(context.store.clone());
+    let newest = reader.latest().await?.ok_or(StateError::NoRelease)?;
+    let target = reader.release(number).await?;
+    let found = verify::verify(&context.store, std::slice::from_ref(&target), false).await?;
+    if let Some((path, fault, _)) = found.faults.first() {
+        return Err(RunError::Unusable { number, path: path.clone(), fault: *fault });
+    }
+    let release = Release {
+        number: newest.number + 1,
+        parent: Some(newest.number),
+        writer: context.settings.run_id.clone(),
+        summary: BTreeMap::from([("rolled_back_to".into(), serde_json::json!(number))]),
+        ..target
+    };
+    let done = StateWriter::new(context.store.clone()).commit(&release).await?;
+    if done == Commit::Lost {
+        return Err(RunError::CommitLost);
+    }
+    project(context).await?;
+    give_back(lease).await;
+    Ok(release)
 }
 
 /// Copies a release to `url`, by number or the newest, as plain Parquet.

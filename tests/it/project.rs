@@ -73,8 +73,8 @@ impl Project {
         cxmart::run::run(Arc::new(self.open()), None).await
     }
 
-    pub async fn run_at(&self, as_of: Option<NaiveDate>) -> Result<Outcome, RunError> {
-        cxmart::run::run(Arc::new(self.open()), as_of).await
+    pub async fn run_at(&self, as_of: NaiveDate) -> Result<Outcome, RunError> {
+        cxmart::run::run(Arc::new(self.open()), Some(as_of)).await
     }
 
     /// Days that would come out differently today.
