@@ -55,8 +55,10 @@ placed as (
         o.dt
     from current_orders as o
     left join keys on o.identity_key = keys.identity_key
+    left join sale_duplicates as twice on o.order_id = twice.order_id
     where
-        o.placed_at is not null
+        twice.order_id is null
+        and o.placed_at is not null
         and not o.is_test
         and coalesce(o.status, 'placed') not in ('cancelled', 'voided', 'pending')
 
@@ -139,7 +141,12 @@ opened as (
         g.dt
     from current_conversations as g
     left join keys on g.identity_key = keys.identity_key
-    where g.created_at is not null and not g.is_test and coalesce(g.status, 'open') <> 'deleted'
+    left join conversation_duplicates as twice on g.conversation_id = twice.conversation_id
+    where
+        twice.conversation_id is null
+        and g.created_at is not null
+        and not g.is_test
+        and coalesce(g.status, 'open') <> 'deleted'
 
 ),
 
@@ -163,7 +170,12 @@ resolved as (
         g.dt
     from current_conversations as g
     left join keys on g.identity_key = keys.identity_key
-    where g.resolved_at is not null and not g.is_test and coalesce(g.status, 'open') <> 'deleted'
+    left join conversation_duplicates as twice on g.conversation_id = twice.conversation_id
+    where
+        twice.conversation_id is null
+        and g.resolved_at is not null
+        and not g.is_test
+        and coalesce(g.status, 'open') <> 'deleted'
 
 ),
 

@@ -228,7 +228,9 @@ async fn decode_and_map(
     fingerprint: &Hash,
     staging: &Hash,
 ) -> Result<Done, RunError> {
-    let typing = Typing::new(spec, &staging_context(context, batch.source))?;
+    let staging_context = staging_context(context, batch.source);
+    let spec = &spec.with_options(&staging_context.options);
+    let typing = Typing::new(spec, &staging_context)?;
     let models = context.catalog.staging_models(spec);
     let models_keep_attributes = models.iter().any(|model| model.names(ATTRIBUTES));
     let (mut senders, mut tasks) = (Vec::new(), Vec::new());

@@ -22,6 +22,7 @@ mod check;
 mod cli;
 mod clients;
 mod clv;
+mod counted;
 mod daily;
 mod demo;
 mod examples;
