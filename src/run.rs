@@ -15,6 +15,7 @@ pub mod native;
 pub mod open;
 pub mod record;
 pub mod release;
+pub mod scale;
 pub mod sink;
 pub mod staging;
 pub mod stop;

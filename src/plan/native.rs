@@ -89,14 +89,21 @@ pub static NATIVE: &[Native] = &[
         options: |job| format!("{:?}{:?}{:?}", job.clv, job.currency, job.metrics.inactive_days),
     },
     Native {
+        name: "resubmissions",
+        inputs: &["repeated_answers"],
+        outputs: &["superseded_answers"],
+        version: 1,
+        options: |job| format!("{}", job.metrics.resubmission_days),
+    },
+    Native {
         name: "scores",
         inputs: &["survey_answers"],
         outputs: &["experience_scores"],
-        version: 1,
+        version: 2,
         options: |job| {
             let metrics = &job.metrics;
             let options = (metrics.confidence, metrics.min_cell, &metrics.periods);
-            format!("{options:?}{:?}", metrics.dimensions)
+            format!("{options:?}{:?}{:?}", metrics.dimensions, metrics.weights)
         },
     },
 ];

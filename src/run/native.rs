@@ -127,6 +127,7 @@ pub async fn run(
         "timeline" => timeline::timeline(&bench).await,
         "folds" => folds::folds(&bench).await,
         "clv" => clv::clv(&bench).await,
+        "resubmissions" => scores::resubmissions(&bench).await,
         "scores" => scores::scores(&bench).await,
         other => Err(RunError::NoTable(other.to_owned())),
     }
