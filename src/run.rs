@@ -75,6 +75,10 @@ pub enum RunError {
     #[error(transparent)]
     Scores(#[from] crate::measure::scores::ScoresError),
     #[error(transparent)]
+    Service(#[from] crate::measure::service::ServiceError),
+    #[error(transparent)]
+    Participation(#[from] crate::measure::participation::ParticipationError),
+    #[error(transparent)]
     Publish(#[from] PublishError),
     #[error("records of `{object}` do not balance: {counts:?}")]
     Balance { object: String, counts: Counts },

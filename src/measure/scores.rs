@@ -232,9 +232,11 @@ fn total(counts: &Counts) -> u64 {
 
 /// Values with too few answers; a single one takes the next smallest with it, which would give it
 /// away as the difference to the total.
-fn suppressed(cells: &Cells, min_cell: u64) -> BTreeSet<String> {
-    let mut sizes: Vec<(u64, &str)> =
-        cells.iter().map(|(value, cell)| (cell.total(), value.as_str())).collect();
+pub fn suppressed<'a>(
+    sizes: impl Iterator<Item = (&'a str, u64)>,
+    min_cell: u64,
+) -> BTreeSet<String> {
+    let mut sizes: Vec<(u64, &str)> = sizes.map(|(value, n)| (n, value)).collect();
     sizes.sort_unstable();
     let small = sizes.partition_point(|(n, _)| *n < min_cell);
     let hidden = if small == 1 { 2 } else { small };
@@ -262,7 +264,8 @@ impl<'a> Side<'a> {
         for (answer, count) in cells.values().flat_map(|cell| &cell.counts) {
             *all.entry(*answer).or_default() += count;
         }
-        let hidden = suppressed(&cells, min_cell);
+        let sizes = cells.iter().map(|(value, cell)| (value.as_str(), cell.total()));
+        let hidden = suppressed(sizes, min_cell);
         Self { cells, hidden, reading, all }
     }
 

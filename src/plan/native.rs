@@ -106,4 +106,26 @@ pub static NATIVE: &[Native] = &[
             format!("{options:?}{:?}{:?}", metrics.dimensions, metrics.weights)
         },
     },
+    Native {
+        name: "participation",
+        inputs: &["survey_contacts", "incentive_answers", "run"],
+        outputs: &["survey_participation"],
+        version: 1,
+        options: |job| {
+            let metrics = &job.metrics;
+            let options = (metrics.confidence, metrics.min_cell, &metrics.periods);
+            format!("{options:?}{}", job.time_zone)
+        },
+    },
+    Native {
+        name: "service",
+        inputs: &["service_cases", "service_changes", "run"],
+        outputs: &["conversation_service", "service_levels"],
+        version: 1,
+        options: |job| {
+            let metrics = &job.metrics;
+            let options = (metrics.confidence, metrics.min_cell, &metrics.periods);
+            format!("{options:?}{:?}{:?}{}", job.service, job.calendars, job.time_zone)
+        },
+    },
 ];

@@ -105,7 +105,6 @@ fn instant(zone: Tz, day: i32, minute: u32, closing: bool) -> i64 {
 /// A calendar: versions of hours, each in force from its day on, and whom it is for.
 #[derive(Debug, Clone, Default)]
 pub struct Calendar {
-    pub name: String,
     /// Empty lists fit all.
     pub sources: Vec<String>,
     pub channels: Vec<String>,
@@ -132,7 +131,7 @@ pub struct Place<'a> {
 
 impl Calendar {
     /// `versions` with their first days, in any order; `from` and `to` are the days ever asked for.
-    pub fn new(name: &str, mut versions: Vec<(i32, Hours)>, from: i32, to: i32) -> Self {
+    pub fn new(mut versions: Vec<(i32, Hours)>, from: i32, to: i32) -> Self {
         versions.sort_by_key(|(since, _)| *since);
         let mut in_force = Vec::new();
         for (i, (since, hours)) in versions.iter().enumerate() {
@@ -144,7 +143,6 @@ impl Calendar {
         let clocks = versions.iter();
         let clocks = clocks.map(|(since, hours)| (*since, hours.zone, Clock::new(hours, from, to)));
         Self {
-            name: name.to_owned(),
             versions: clocks.collect(),
             in_force: Clock::of(in_force),
             ..Self::default()
