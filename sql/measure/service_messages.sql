@@ -14,10 +14,10 @@ messages as (
             author_kind,
             case direction when 'in' then 'customer' when 'out' then 'agent' end
         ) as author_kind,
-        coalesce(is_public, true) as is_public,
+        coalesce(is_public, coalesce(kind, 'comment') = 'comment') as is_public,
         sent_at
     from current_messages
-    where sent_at is not null and coalesce(kind, 'comment') = 'comment'
+    where sent_at is not null and coalesce(kind, 'comment') in ('comment', 'note')
 
 ),
 

@@ -120,16 +120,44 @@ pub struct Participations {
     customer: Option<String>,
     /// When the customer at hand was asked during the last days.
     recent: VecDeque<i64>,
+    /// Contacts of one customer and instant: each counts the others.
+    waiting: Vec<Contact>,
 }
 
 impl Participations {
     pub fn new(terms: &Terms) -> Self {
         let calendar = Calendar::new(terms.zone, terms.horizon_day, &terms.periods);
-        Self { calendar, tallies: BTreeMap::new(), customer: None, recent: VecDeque::new() }
+        Self {
+            calendar,
+            tallies: BTreeMap::new(),
+            customer: None,
+            recent: VecDeque::new(),
+            waiting: Vec::new(),
+        }
     }
 
-    pub fn push(&mut self, contact: &Contact) {
-        let asked = self.asked(contact);
+    pub fn push(&mut self, contact: Contact) {
+        let same =
+            |other: &Contact| (&other.customer_id, other.at) == (&contact.customer_id, contact.at);
+        if !self.waiting.last().is_some_and(same) {
+            self.flush();
+        }
+        self.waiting.push(contact);
+    }
+
+    fn flush(&mut self) {
+        let waiting = std::mem::take(&mut self.waiting);
+        for contact in &waiting {
+            self.ask(contact);
+        }
+        for contact in &waiting {
+            self.count(contact);
+        }
+    }
+
+    fn count(&mut self, contact: &Contact) {
+        let is_known = contact.customer_id.is_some() && contact.is_invited;
+        let asked = is_known.then_some(self.recent.len() as u64);
         let day = self.calendar.day(contact.at);
         for periods in self.calendar.periods() {
             let start = periods.start(periods.of(day));
@@ -139,9 +167,11 @@ impl Participations {
         }
     }
 
-    /// How often the customer was asked in the days up to now, this time among them.
-    fn asked(&mut self, contact: &Contact) -> Option<u64> {
-        let customer = contact.customer_id.as_ref().filter(|_| contact.is_invited)?;
+    /// Keeps when the customer was asked in the days up to now, this time among them.
+    fn ask(&mut self, contact: &Contact) {
+        let Some(customer) = contact.customer_id.as_ref().filter(|_| contact.is_invited) else {
+            return;
+        };
         if self.customer.as_ref() != Some(customer) {
             self.customer = Some(customer.clone());
             self.recent.clear();
@@ -150,11 +180,11 @@ impl Participations {
         while self.recent.front().is_some_and(|at| *at <= contact.at - FATIGUE_DAYS * DAY_US) {
             self.recent.pop_front();
         }
-        Some(self.recent.len() as u64)
     }
 
     /// All rows, in order of their grain.
-    pub fn rows(self, answers: &[Answer], terms: &Terms) -> Vec<(Key, Participation)> {
+    pub fn rows(mut self, answers: &[Answer], terms: &Terms) -> Vec<(Key, Participation)> {
+        self.flush();
         let mut biases = biases(answers, terms);
         let row = |(key, mut tally): (Key, Tally)| {
             let bias = biases.remove(&key);
@@ -284,9 +314,8 @@ fn column<'a, T>(
 pub fn contacts(batch: &RecordBatch) -> Result<Vec<Contact>, ParticipationError> {
     let text = |name| column(batch, CONTACTS, name, |array| array.as_string_opt::<i32>());
     let flag = |name| column(batch, CONTACTS, name, |array| array.as_boolean_opt());
-    let time = |name| {
-        column(batch, CONTACTS, name, |a| a.as_primitive_opt::<TimestampMicrosecondType>())
-    };
+    let time =
+        |name| column(batch, CONTACTS, name, |a| a.as_primitive_opt::<TimestampMicrosecondType>());
     let (source, survey, customer) = (text("source")?, text("survey")?, text("customer_id")?);
     let (at, answered_at) = (time("contacted_at")?, time("answered_at")?);
     let (invited, delivered) = (flag("is_invited")?, flag("is_delivered")?);

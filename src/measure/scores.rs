@@ -173,8 +173,7 @@ pub fn scores(answers: &[Answer], terms: &Terms) -> Vec<Score> {
             let Some(reading) = definition.reading(group.scale) else { continue };
             let before = Group { start: previous(group.grain, group.start), ..group.clone() };
             let now = Side::new(cells, reading, terms.min_cell);
-            let past =
-                groups.get(&before).map(|cells| Side::new(cells, reading, terms.min_cell));
+            let past = groups.get(&before).map(|cells| Side::new(cells, reading, terms.min_cell));
             for value in now.cells.keys() {
                 let mut score = now.score(value, past.as_ref(), terms);
                 score.definition = definition.id;

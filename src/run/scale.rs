@@ -6,9 +6,8 @@ use crate::stage::scale::Scale;
 
 /// The job's scales of a source, as staging reads them.
 pub fn of_source(job: &Job, source: &str) -> Vec<Scale> {
-    let of_source = |scale: &&measure::Scale| {
-        scale.source.as_deref().is_none_or(|wanted| wanted == source)
-    };
+    let of_source =
+        |scale: &&measure::Scale| scale.source.as_deref().is_none_or(|wanted| wanted == source);
     let day = |text: &Option<String>| text.as_ref().and_then(|text| text.parse().ok());
     let of_source = job.scales.iter().filter(of_source);
     of_source
@@ -27,10 +26,12 @@ pub fn of_source(job: &Job, source: &str) -> Vec<Scale> {
                 Direction::HigherIsBetter => Some(false),
                 Direction::HigherIsEffort => Some(true),
             },
-            favourable: scale.favourable.iter().min().copied().zip(
-                scale.favourable.iter().max().copied(),
-            ),
+            favourable: scale
+                .favourable
+                .iter()
+                .min()
+                .copied()
+                .zip(scale.favourable.iter().max().copied()),
         })
         .collect()
 }
-

@@ -54,16 +54,8 @@ struct Columns {
     days: Vec<Option<NaiveDate>>,
 }
 
-const TEXTS: [&str; 8] = [
-    "metric",
-    "survey_id",
-    "survey_name",
-    "question_id",
-    "question_text",
-    RULE,
-    COLUMN,
-    TEXT,
-];
+const TEXTS: [&str; 8] =
+    ["metric", "survey_id", "survey_name", "question_id", "question_text", RULE, COLUMN, TEXT];
 
 impl Columns {
     fn new(rows: &RecordBatch, zone: Tz) -> Result<Self, arrow::error::ArrowError> {

@@ -198,9 +198,7 @@ impl Reading {
                 let favourable = (is_named || favourable.is_some()).then_some(k);
                 Statistic::Mean { sample: Sample::of(values())?, favourable }
             }
-            Self::Norm(_) => {
-                Statistic::Mean { sample: Sample::of(values())?, favourable: None }
-            }
+            Self::Norm(_) => Statistic::Mean { sample: Sample::of(values())?, favourable: None },
         })
     }
 }

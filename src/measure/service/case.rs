@@ -237,16 +237,23 @@ fn times(span: Span, stays: &[(i64, Place<'_>)], terms: &Terms) -> Times {
 }
 
 /// The target in force when the span ended.
-fn promise(case: &Case, changes: &[Change], aim: Aim, span: Span, of: Times, terms: &Terms)
--> Option<Promise> {
-    let told = changes.iter().filter(|change| change.at <= span.to).filter_map(|change| {
-        match change.what {
-            Happening::Target { aim: of, seconds, is_business_time } if of == aim => {
-                Some((seconds, is_business_time))
+fn promise(
+    case: &Case,
+    changes: &[Change],
+    aim: Aim,
+    span: Span,
+    of: Times,
+    terms: &Terms,
+) -> Option<Promise> {
+    let told =
+        changes.iter().filter(|change| change.at <= span.to).filter_map(|change| {
+            match change.what {
+                Happening::Target { aim: of, seconds, is_business_time } if of == aim => {
+                    Some((seconds, is_business_time))
+                }
+                _ => None,
             }
-            _ => None,
-        }
-    });
+        });
     let (seconds, is_business_time) = told.last().or_else(|| own_target(case, aim, terms))?;
     let elapsed = match of.seconds {
         [_, Some(business), _] if is_business_time => Some(business),
@@ -254,9 +261,8 @@ fn promise(case: &Case, changes: &[Change], aim: Aim, span: Span, of: Times, ter
         // Promised in business time, and nobody says when business is.
         _ => None,
     };
-    let is_breached = elapsed.and_then(|elapsed| {
-        (span.is_over || elapsed > seconds).then_some(elapsed > seconds)
-    });
+    let is_breached = elapsed
+        .and_then(|elapsed| (span.is_over || elapsed > seconds).then_some(elapsed > seconds));
     Some(Promise { seconds, is_business_time, is_breached })
 }
 
@@ -293,9 +299,9 @@ pub fn facts(case: &Case, changes: &[Change], terms: &Terms) -> Facts {
         is_over: end.is_some(),
     };
     // After it was closed nobody could answer any more.
-    let response = case.started_at.map(|started| {
-        span(case.first_human_at, started, last.unwrap_or(terms.horizon))
-    });
+    let response = case
+        .started_at
+        .map(|started| span(case.first_human_at, started, last.unwrap_or(terms.horizon)));
     let full = span(last, from, terms.horizon);
     let bot = case.started_at.filter(|_| case.n_bot_messages > 0 || case.is_with_bot);
     let bot = bot.map(|started| span(case.first_bot_at, started, last.unwrap_or(terms.horizon)));
@@ -312,9 +318,8 @@ pub fn facts(case: &Case, changes: &[Change], terms: &Terms) -> Facts {
         is_followed: course.is_followed,
         is_resolved: last.is_some(),
         is_first_contact: first_contact(case, &course, terms),
-        is_one_touch: first.map(|_| {
-            last.is_some() && case.n_replies == 1 && course.reopened.is_empty()
-        }),
+        is_one_touch: first
+            .map(|_| last.is_some() && case.n_replies == 1 && course.reopened.is_empty()),
         is_reopened: first.map(|_| !course.reopened.is_empty()),
         is_contained: first.filter(|_| by_bot).map(|_| last.is_some() && case.n_replies == 0),
         response_target: promised(Aim::FirstResponse, response),
@@ -340,13 +345,20 @@ impl Facts {
         let (ours, vendor) = (over(self.first_response), case.vendor.first_response);
         let since = |from: i64, at: Option<i64>| at.map(|at| (at - from).max(0) / SECOND);
         let started = case.started_at.unwrap_or(case.created_at);
-        cause(ours, vendor, &[
-            ("bot_reply", since(started, case.first_bot_at)),
-            ("internal_note", since(started, case.first_agent_at)),
-            ("business_time", business(self.first_response, 1)),
-            ("business_time", business(self.first_response, 2)),
-            ("outbound", since(case.created_at, case.first_human_at).filter(|_| case.is_outbound)),
-        ])
+        cause(
+            ours,
+            vendor,
+            &[
+                ("bot_reply", since(started, case.first_bot_at)),
+                ("internal_note", since(started, case.first_agent_at)),
+                ("business_time", business(self.first_response, 1)),
+                ("business_time", business(self.first_response, 2)),
+                (
+                    "outbound",
+                    since(case.created_at, case.first_human_at).filter(|_| case.is_outbound),
+                ),
+            ],
+        )
         .map(|found| match found {
             "not_over" if case.n_messages == 0 => "no_messages",
             found => found,
@@ -357,19 +369,24 @@ impl Facts {
     pub fn resolution_cause(&self, case: &Case) -> Option<&'static str> {
         let (ours, vendor) = (over(self.full_resolution), case.vendor.resolution);
         let first = over(self.first_resolution);
-        cause(ours, vendor, &[
-            ("first_resolution", first),
-            ("business_time", business(self.full_resolution, 1)),
-            ("business_time", business(self.full_resolution, 2)),
-        ])
+        cause(
+            ours,
+            vendor,
+            &[
+                ("first_resolution", first),
+                ("business_time", business(self.full_resolution, 1)),
+                ("business_time", business(self.full_resolution, 2)),
+            ],
+        )
     }
 
     /// Why our first response by a bot differs from the tool's.
     pub fn bot_cause(&self, case: &Case) -> Option<&'static str> {
-        cause(over(self.first_bot_response), case.vendor.first_bot_response, &[(
-            "business_time",
-            business(self.first_bot_response, 1),
-        )])
+        cause(
+            over(self.first_bot_response),
+            case.vendor.first_bot_response,
+            &[("business_time", business(self.first_bot_response, 1))],
+        )
     }
 
     /// Why a count differs from the tool's.

@@ -142,11 +142,7 @@ impl Calendar {
         }
         let clocks = versions.iter();
         let clocks = clocks.map(|(since, hours)| (*since, hours.zone, Clock::new(hours, from, to)));
-        Self {
-            versions: clocks.collect(),
-            in_force: Clock::of(in_force),
-            ..Self::default()
-        }
+        Self { versions: clocks.collect(), in_force: Clock::of(in_force), ..Self::default() }
     }
 
     fn fits(&self, place: Place<'_>) -> bool {

@@ -36,9 +36,7 @@ pub fn columns(dimension: &str) -> Result<Vec<usize>, ServiceError> {
     if dimension == ALL {
         return Ok(Vec::new());
     }
-    let at = |name: &str| {
-        DIMENSIONS.iter().position(|known| *known == name.trim())?.checked_sub(1)
-    };
+    let at = |name: &str| DIMENSIONS.iter().position(|known| *known == name.trim())?.checked_sub(1);
     let found: Option<Vec<_>> = dimension.split('*').map(at).collect();
     match found {
         Some(columns) if columns.len() <= 2 => Ok(columns),
@@ -155,9 +153,9 @@ impl Levels {
         let mut starts: BTreeMap<i32, i32> = BTreeMap::new();
         let mut groups: BTreeMap<i32, BTreeMap<Vec<u32>, Vec<u32>>> = BTreeMap::new();
         for (i, row) in self.rows.iter().enumerate() {
-            let start = *starts.entry(row.day).or_insert_with(|| {
-                crate::table::day::day_number(grain.start(date(row.day)))
-            });
+            let start = *starts
+                .entry(row.day)
+                .or_insert_with(|| crate::table::day::day_number(grain.start(date(row.day))));
             let ids = columns.iter().filter_map(|at| row.values.get(*at).copied()).collect();
             let cells = groups.entry(start).or_default();
             cells.entry(ids).or_default().push(u32::try_from(i).unwrap_or(u32::MAX));
@@ -257,10 +255,12 @@ impl Levels {
     }
 
     fn compared(&self, m: usize, rows: &[u32], level: &mut Level) {
-        let told = self.rows(rows).filter_map(|row| match row.vendor.get(m)?.said() {
-            Said::Done(value) => Some(i64::from(value)),
-            _ => None,
-        });
+        let asked = |row: &&Row| row.outcomes.get(m).is_some_and(|o| *o != Outcome::NOTHING);
+        let told =
+            self.rows(rows).filter(asked).filter_map(|row| match row.vendor.get(m)?.said() {
+                Said::Done(value) => Some(i64::from(value)),
+                _ => None,
+            });
         let (mut n, mut sum) = (0_u64, 0_i64);
         for value in told {
             (n, sum) = (n + 1, sum + value);
@@ -271,7 +271,8 @@ impl Levels {
         level.n_vendor = Some(n);
         level.vendor_value = Some(sum as f64 / n as f64);
         let mut causes: BTreeMap<&'static str, u64> = BTreeMap::new();
-        let told = self.rows(rows).filter_map(|row| row.causes.get(m).copied().flatten());
+        let told =
+            self.rows(rows).filter(asked).filter_map(|row| row.causes.get(m).copied().flatten());
         for cause in told.filter(|cause| !matches!(*cause, "equal" | "rounding")) {
             *causes.entry(cause).or_default() += 1;
         }

@@ -6,13 +6,11 @@ use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Date32Array, Float64Array, Int64Array, RecordBatch,
     StringArray, TimestampMicrosecondArray,
 };
-use arrow::datatypes::{
-    ArrowPrimitiveType, Date32Type, Int64Type, TimestampMicrosecondType,
-};
+use arrow::datatypes::{ArrowPrimitiveType, Date32Type, Int64Type, TimestampMicrosecondType};
 
+use super::ServiceError;
 use super::case::{Aim, Case, Change, Facts, Happening, Promise, Times, Vendor, over};
 use super::levels::{DIMENSIONS, Level};
-use super::ServiceError;
 
 const CASES: &str = "service_cases";
 const CHANGES: &str = "service_changes";
@@ -70,8 +68,7 @@ pub fn cases(batch: &RecordBatch) -> Result<Vec<Case>, ServiceError> {
     let source_id = table.text("source_id")?;
     let columns = DIMENSIONS.into_iter().skip(1).map(|name| table.text(name));
     let dimensions: Vec<_> = columns.collect::<Result<_, _>>()?;
-    let (created, date, month) =
-        (time("created_at")?, day("created_date")?, day("created_month")?);
+    let (created, date, month) = (time("created_at")?, day("created_date")?, day("created_month")?);
     let (started, outbound) = (time("started_at")?, table.flag("is_outbound")?);
     let (human, bot, agent) =
         (time("first_human_at")?, time("first_bot_at")?, time("first_agent_at")?);
@@ -239,7 +236,9 @@ fn vendor(rows: &[Row]) -> Vec<(String, ArrayRef)> {
         (
             "replies",
             |(case, _)| (Some(case.n_replies), case.vendor.replies),
-            |(case, _)| Facts::count_cause(case.n_replies, case.vendor.replies, case.n_messages > 0),
+            |(case, _)| {
+                Facts::count_cause(case.n_replies, case.vendor.replies, case.n_messages > 0)
+            },
         ),
         (
             "reopens",

@@ -36,7 +36,7 @@ pub async fn participation(bench: &Bench<'_>) -> Result<Vec<Dataset>, RunError> 
         for contact in participation::contacts(&batch?)? {
             // What is sent after the horizon is not known yet.
             if contact.at < bench.plan.horizon_end_us {
-                counted.push(&contact);
+                counted.push(contact);
             }
         }
     }

@@ -2,8 +2,8 @@
 
 use arrow::datatypes::TimestampMicrosecondType;
 
-use super::rows::{self, Filler};
 use super::Bench;
+use super::rows::{self, Filler};
 use crate::job::Period;
 use crate::measure::fold::calendar::Grain;
 use crate::measure::scores::resubmitted::{self, Given};

@@ -141,5 +141,9 @@ fn open_hours(calendar: &measure::WorkCalendar, job: &Job) -> Hours {
         }
     }
     let holidays = calendar.holidays.iter().filter_map(|day| day.parse::<NaiveDate>().ok());
-    Hours { zone: zone.unwrap_or_else(|| job.zone()), open, holidays: holidays.map(day_number).collect() }
+    Hours {
+        zone: zone.unwrap_or_else(|| job.zone()),
+        open,
+        holidays: holidays.map(day_number).collect(),
+    }
 }
