@@ -4,6 +4,7 @@
 //! mends a file in one round. Paths inside a job are relative to the project folder.
 
 pub mod check;
+pub mod measure;
 pub mod schema;
 pub mod value;
 
@@ -63,6 +64,12 @@ pub struct Job {
     pub stages: Stages,
     #[serde(default)]
     pub metrics: Metrics,
+    #[serde(rename = "scale", default)]
+    pub scales: Vec<measure::Scale>,
+    #[serde(default)]
+    pub service: measure::Service,
+    #[serde(rename = "calendar", default)]
+    pub calendars: Vec<measure::WorkCalendar>,
     #[serde(default)]
     pub clv: Clv,
     #[serde(default)]
@@ -196,6 +203,11 @@ pub struct Metrics {
     pub dimensions: Vec<String>,
     /// Periods of which retention cohorts are made.
     pub cohorts: Vec<Period>,
+    /// An answer counts no more when the same respondent answers the same question of the same
+    /// survey about the same touchpoint again within so many days; 0: all answers count.
+    pub resubmission_days: u32,
+    /// Answers weighted to the make-up of all customers, beside the plain scores.
+    pub weights: Option<measure::Weights>,
 }
 
 impl Default for Metrics {
@@ -205,8 +217,10 @@ impl Default for Metrics {
             "channel",
             "touchpoint",
             "journey_stage",
+            "segment",
             "country",
             "language",
+            "product",
             "source",
             "survey",
         ];
@@ -218,6 +232,8 @@ impl Default for Metrics {
             periods: vec![Period::Month, Period::Quarter, Period::Year],
             dimensions: dimensions.map(String::from).into(),
             cohorts: vec![Period::Month],
+            resubmission_days: 1,
+            weights: None,
         }
     }
 }

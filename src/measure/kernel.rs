@@ -10,5 +10,6 @@ pub mod gamma_gamma;
 pub mod interval;
 pub mod kaplan_meier;
 pub mod optimise;
+pub mod quantile;
 pub mod sample;
 pub mod special;

@@ -89,14 +89,43 @@ pub static NATIVE: &[Native] = &[
         options: |job| format!("{:?}{:?}{:?}", job.clv, job.currency, job.metrics.inactive_days),
     },
     Native {
+        name: "resubmissions",
+        inputs: &["repeated_answers"],
+        outputs: &["superseded_answers"],
+        version: 1,
+        options: |job| format!("{}", job.metrics.resubmission_days),
+    },
+    Native {
         name: "scores",
         inputs: &["survey_answers"],
         outputs: &["experience_scores"],
+        version: 2,
+        options: |job| {
+            let metrics = &job.metrics;
+            let options = (metrics.confidence, metrics.min_cell, &metrics.periods);
+            format!("{options:?}{:?}{:?}", metrics.dimensions, metrics.weights)
+        },
+    },
+    Native {
+        name: "participation",
+        inputs: &["survey_contacts", "incentive_answers", "run"],
+        outputs: &["survey_participation"],
         version: 1,
         options: |job| {
             let metrics = &job.metrics;
             let options = (metrics.confidence, metrics.min_cell, &metrics.periods);
-            format!("{options:?}{:?}", metrics.dimensions)
+            format!("{options:?}{}", job.time_zone)
+        },
+    },
+    Native {
+        name: "service",
+        inputs: &["service_cases", "service_changes", "run"],
+        outputs: &["conversation_service", "service_levels"],
+        version: 1,
+        options: |job| {
+            let metrics = &job.metrics;
+            let options = (metrics.confidence, metrics.min_cell, &metrics.periods);
+            format!("{options:?}{:?}{:?}{}", job.service, job.calendars, job.time_zone)
         },
     },
 ];

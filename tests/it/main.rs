@@ -33,6 +33,7 @@ mod kernel;
 mod killed;
 mod laws;
 mod lease;
+mod oracle;
 mod pinned;
 mod profile;
 mod project;
