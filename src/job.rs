@@ -208,6 +208,18 @@ pub struct Metrics {
     pub resubmission_days: u32,
     /// Answers weighted to the make-up of all customers, beside the plain scores.
     pub weights: Option<measure::Weights>,
+    /// What puts a customer into a cohort.
+    pub cohort_start: CohortStart,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CohortStart {
+    /// The first order, or the start of paid access under a contract.
+    #[default]
+    Purchase,
+    /// The first record of the person, whether they bought or not.
+    Contact,
 }
 
 impl Default for Metrics {
@@ -234,6 +246,7 @@ impl Default for Metrics {
             cohorts: vec![Period::Month],
             resubmission_days: 1,
             weights: None,
+            cohort_start: CohortStart::default(),
         }
     }
 }
@@ -279,6 +292,38 @@ pub struct Clv {
     pub acquisition_cost: f64,
     /// Last day that purchases are fitted to; default the as-of date.
     pub fit_until: Option<String>,
+    /// Days held out of the backtest's fit, up to the fit day; a `fit_until` before the as-of date
+    /// is a holdout itself.
+    pub holdout_days: u32,
+    /// When customers buy.
+    pub model: BuyingModel,
+    /// Groups with parameters of their own, where they are large enough.
+    pub segments: ClvSegments,
+    /// Customers with a second purchase below which a group is fitted together with all.
+    pub segment_min: u32,
+}
+
+/// A model of when customers buy who may stop without a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BuyingModel {
+    /// They stop after a purchase, never before the second.
+    #[default]
+    BgNbd,
+    /// They stop after any purchase, the first too.
+    MbgNbd,
+    /// They stop at any time.
+    ParetoNbd,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ClvSegments {
+    /// All customers are one group.
+    #[default]
+    None,
+    AcquisitionChannel,
+    Country,
 }
 
 impl Default for Clv {
@@ -290,6 +335,10 @@ impl Default for Clv {
             discount_rate: 0.1,
             acquisition_cost: 0.0,
             fit_until: None,
+            holdout_days: 180,
+            model: BuyingModel::default(),
+            segments: ClvSegments::default(),
+            segment_min: 200,
         }
     }
 }

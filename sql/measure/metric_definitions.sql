@@ -392,7 +392,7 @@ definitions as (
         'churn' as definition_id,
         cast(1 as bigint) as definition_version,
         'Churn ledger' as name,
-        'start + new + resurrected - churned = end, for customers and for monthly recurring revenue; without a contract a customer is active for inactive_days from an order or other activity on, with one until paid access has ended for grace_days' as formula,
+        'start + new + resurrected - churned = end, for customers and for monthly recurring revenue; without a contract a customer is active for inactive_days from an order or other activity on, with one until paid access has ended, or been paused, for grace_days' as formula,
         cast(null as string) as scale_rule,
         'this job; rates as churn_gross and churn_net' as authority,
         'metrics.inactive_days, metrics.grace_days, currency' as options_read,
@@ -431,7 +431,7 @@ definitions as (
         'customers of the cohort who are active in the bucket / size of the cohort; kind says bounded, unbounded, calendar or rolling' as formula,
         cast(null as string) as scale_rule,
         'textbook; interval: Wilson 1927' as authority,
-        'metrics.cohorts' as options_read,
+        'metrics.cohorts, metrics.cohort_start' as options_read,
         date '2026-11-01' as since
 
     union all
@@ -456,6 +456,42 @@ definitions as (
         cast(null as string) as scale_rule,
         'this job; interval: Wilson 1927' as authority,
         'stages' as options_read,
+        date '2026-11-01' as since
+
+    union all
+
+    select
+        'survival' as definition_id,
+        cast(1 as bigint) as definition_version,
+        'Survival' as name,
+        'Kaplan-Meier share not churned, in days from the first start to the first churn; who has not churned is censored at the horizon; the restricted mean is over 365 days or as far as the curve is known' as formula,
+        cast(null as string) as scale_rule,
+        'Kaplan & Meier 1958; interval: Greenwood, log-log; log-rank: Mantel 1966' as authority,
+        'metrics.inactive_days, metrics.grace_days, metrics.cohorts, metrics.confidence, metrics.min_cell' as options_read,
+        date '2026-11-01' as since
+
+    union all
+
+    select
+        'sbg' as definition_id,
+        cast(1 as bigint) as definition_version,
+        'Renewal of contracts' as name,
+        'shifted-beta-geometric model by maximum likelihood: S(t) = B(a, b + t) / B(a, b), r(t) = (b + t - 1) / (a + b + t - 1), derl = sum of S(n + k) / S(n) / (1 + d)^(k - 1) over k from 1; a renewal is a month of paid access' as formula,
+        cast(null as string) as scale_rule,
+        'Fader & Hardie 2007, 2010' as authority,
+        'metrics.cohorts, metrics.min_cell, clv.discount_rate' as options_read,
+        date '2026-11-01' as since
+
+    union all
+
+    select
+        'churn_by_feedback' as definition_id,
+        cast(1 as bigint) as definition_version,
+        'Churn after feedback' as name,
+        'of the customers active window_days before the horizon, by their newest answer up to then, the share that churned in the window; hazard is churned per year lived in it' as formula,
+        cast(null as string) as scale_rule,
+        'this job; intervals: Wilson 1927, Garwood 1936, Katz 1978' as authority,
+        'metrics.inactive_days, metrics.grace_days, metrics.confidence, metrics.min_cell' as options_read,
         date '2026-11-01' as since
 
 )

@@ -65,21 +65,30 @@ pub static NATIVE: &[Native] = &[
         name: "timeline",
         inputs: &["timeline_events", "run"],
         outputs: &["timeline"],
-        version: 1,
-        options: |_| String::new(),
+        version: 2,
+        options: |job| job.time_zone.clone(),
     },
     Native {
         name: "folds",
         inputs: &["timeline", "golden_customers", "stage_events", "run"],
         outputs: &[
             "customer_purchases",
+            "journey_stage_history",
+            "churn_ledger_customers",
+            "customer_contracts",
             "churn_ledger",
             "retention_cohorts",
-            "journey_stage_history",
             "journey_stage_metrics",
+            "survival_curves",
+            "survival_summary",
+            "retention_projection",
+            "churn_by_feedback",
         ],
-        version: 1,
-        options: |job| format!("{:?}{:?}{:?}", job.clv.fit_until, job.metrics, job.stages),
+        version: 2,
+        options: |job| {
+            let clv = (&job.clv.fit_until, job.clv.holdout_days, job.clv.discount_rate);
+            format!("{clv:?}{:?}{:?}", job.metrics, job.stages)
+        },
     },
     Native {
         name: "clv",

@@ -38,6 +38,7 @@ mod pinned;
 mod profile;
 mod project;
 mod publish;
+mod renewal;
 mod resolve;
 mod scores;
 mod sink;
