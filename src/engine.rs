@@ -5,8 +5,10 @@
 //! known here.
 
 mod datafusion;
+mod piecewise;
 
 pub use self::datafusion::{Engine, Session};
+pub use self::piecewise::Piecewise;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;

@@ -25,7 +25,8 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 
-use super::{Answer, EngineError, FileInput, Limits};
+use super::piecewise::{Chunk, is_piecewise};
+use super::{Answer, EngineError, FileInput, Limits, Piecewise};
 use crate::storage::Store;
 
 /// How many ways a query is split. A constant: a number of threads must not reach any result.
@@ -67,8 +68,18 @@ impl Engine {
 
     /// A view of no tables yet.
     pub fn session(&self) -> Session {
+        self.session_of(PARTITIONS)
+    }
+
+    /// As [`Engine::session`], for queries over one stream of rows: nothing is split, so that what
+    /// only maps and filters keeps the order of its rows.
+    pub fn session_in_order(&self) -> Session {
+        self.session_of(1)
+    }
+
+    fn session_of(&self, partitions: usize) -> Session {
         let mut config = SessionConfig::new()
-            .with_target_partitions(PARTITIONS)
+            .with_target_partitions(partitions)
             .with_batch_size(BATCH_ROWS)
             .with_information_schema(false);
         let options = config.options_mut();
@@ -137,6 +148,29 @@ impl Session {
         self.register(name, Arc::new(table.map_err(|e| invalid(name, e))?))
     }
 
+    /// A query over the table `name`, whose rows come in chunks, if it says of each row the same
+    /// whatever rows are beside it; `None` for one that groups, sorts or limits.
+    ///
+    /// # Errors
+    /// The name is taken, or the SQL is not valid.
+    pub async fn piecewise(
+        &self,
+        name: &str,
+        schema: SchemaRef,
+        model: &str,
+        sql: &str,
+    ) -> Result<Option<Piecewise>, EngineError> {
+        let chunk = Arc::new(Chunk::new(Arc::clone(&schema)));
+        let rows = Arc::clone(&chunk);
+        let table = datafusion::catalog::streaming::StreamingTable::try_new(schema, vec![rows]);
+        self.register(name, Arc::new(table.map_err(|e| invalid(name, e))?))?;
+        let frame = self.context.sql(sql).await.map_err(|e| invalid(model, e))?;
+        let tasks = Arc::new(frame.task_ctx());
+        let plan = frame.create_physical_plan().await.map_err(|e| invalid(model, e))?;
+        let model = model.to_owned();
+        Ok(is_piecewise(&plan).then_some(Piecewise { model, chunk, plan, tasks }))
+    }
+
     fn register(&self, name: &str, table: Arc<dyn TableProvider>) -> Result<(), EngineError> {
         self.context.register_table(name, table).map(|_| ()).map_err(|e| invalid(name, e))
     }
@@ -175,7 +209,7 @@ fn invalid(model: &str, source: DataFusionError) -> EngineError {
     EngineError::Invalid { model: model.to_owned(), source: source.into() }
 }
 
-fn failed(model: &str, source: DataFusionError) -> EngineError {
+pub(super) fn failed(model: &str, source: DataFusionError) -> EngineError {
     let model = model.to_owned();
     match source.find_root() {
         DataFusionError::ResourcesExhausted(_) => {
