@@ -4,10 +4,11 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{FieldRef, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{MemTable, Session as CatalogSession, TableProvider};
-use datafusion::common::DataFusionError;
+use datafusion::common::stats::Precision;
+use datafusion::common::{DataFusionError, Statistics};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
@@ -148,8 +149,9 @@ impl Session {
         self.register(name, Arc::new(table.map_err(|e| invalid(name, e))?))
     }
 
-    /// A query over the table `name`, whose rows come in chunks, if it says of each row the same
-    /// whatever rows are beside it; `None` for one that groups, sorts or limits.
+    /// A query over the table `name`, whose rows come in chunks, if it says of each record the same
+    /// whatever records are beside it; `None` for one that groups over records, sorts or limits.
+    /// Rows with one value of the column `record` are a record, and lie in one chunk.
     ///
     /// # Errors
     /// The name is taken, or the SQL is not valid.
@@ -157,8 +159,8 @@ impl Session {
         &self,
         name: &str,
         schema: SchemaRef,
-        model: &str,
-        sql: &str,
+        record: &str,
+        (model, sql): (&str, &str),
     ) -> Result<Option<Piecewise>, EngineError> {
         let chunk = Arc::new(Chunk::new(Arc::clone(&schema)));
         let rows = Arc::clone(&chunk);
@@ -168,7 +170,7 @@ impl Session {
         let tasks = Arc::new(frame.task_ctx());
         let plan = frame.create_physical_plan().await.map_err(|e| invalid(model, e))?;
         let model = model.to_owned();
-        Ok(is_piecewise(&plan).then_some(Piecewise { model, chunk, plan, tasks }))
+        Ok(is_piecewise(&plan, record).then_some(Piecewise { model, chunk, plan, tasks }))
     }
 
     fn register(&self, name: &str, table: Arc<dyn TableProvider>) -> Result<(), EngineError> {
@@ -226,6 +228,25 @@ struct FilesTable {
     files: Vec<FileInput>,
 }
 
+/// About what a text takes in memory.
+const TEXT_BYTES: usize = 24;
+
+impl FilesTable {
+    /// About how large the table is: enough to hold the smaller side of a join, and never so exact
+    /// that an answer is taken from it.
+    fn statistics(&self) -> Statistics {
+        let rows: u64 = self.files.iter().map(|file| file.rows).sum();
+        let rows = usize::try_from(rows).unwrap_or(usize::MAX);
+        let width = |field: &FieldRef| field.data_type().primitive_width().unwrap_or(TEXT_BYTES);
+        let row_bytes: usize = self.schema.fields().iter().map(width).sum();
+        Statistics {
+            num_rows: Precision::Inexact(rows),
+            total_byte_size: Precision::Inexact(rows.saturating_mul(row_bytes)),
+            ..Statistics::new_unknown(&self.schema)
+        }
+    }
+}
+
 #[async_trait]
 impl TableProvider for FilesTable {
     fn schema(&self) -> SchemaRef {
@@ -256,6 +277,7 @@ impl TableProvider for FilesTable {
         let config = FileScanConfigBuilder::new(ObjectStoreUrl::parse(STORE_URL)?, source)
             .with_file_groups(groups.into_iter().map(FileGroup::new).collect())
             .with_projection_indices(projection.cloned())?
+            .with_statistics(self.statistics())
             .with_limit(limit)
             .build();
         Ok(DataSourceExec::from_data_source(config))

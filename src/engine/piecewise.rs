@@ -1,8 +1,8 @@
 //! A query asked again for each chunk of rows, where that gives what one long query would.
 //!
-//! A model that maps and filters rows, or joins them with constants, says of every row the same
-//! whatever rows are beside it. Asked chunk by chunk it holds one chunk in memory (one long cross
-//! join would hold all rows), and gives its rows in the order they came.
+//! A model that maps and filters rows, joins them with constants, or groups the rows of one record
+//! says of every record the same whatever records are beside it. Asked chunk by chunk it holds one
+//! chunk in memory (one long cross join would hold all rows), and gives rows in the order they came.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,6 +11,9 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::common::{DataFusionError, JoinType};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_plan::aggregates::AggregateExec;
 use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::execution_plan::reset_plan_states;
 use datafusion::physical_plan::filter::FilterExec;
@@ -86,8 +89,9 @@ impl PartitionStream for Chunk {
     }
 }
 
-/// Whether a plan says of each streamed row the same whatever rows are beside it.
-pub(super) fn is_piecewise(plan: &Arc<dyn ExecutionPlan>) -> bool {
+/// Whether a plan says of each streamed record the same whatever records are beside it; rows with
+/// one value of the column `record` are a record, and lie in one chunk.
+pub(super) fn is_piecewise(plan: &Arc<dyn ExecutionPlan>, record: &str) -> bool {
     if plan.output_partitioning().partition_count() != 1 || plan.fetch().is_some() {
         return false;
     }
@@ -98,7 +102,10 @@ pub(super) fn is_piecewise(plan: &Arc<dyn ExecutionPlan>) -> bool {
     let streams: Vec<bool> = children.iter().map(|child| streams(child)).collect();
     let keeps = match streams.as_slice() {
         [true] => {
-            plan.is::<ProjectionExec>() || plan.is::<FilterExec>() || plan.is::<CooperativeExec>()
+            plan.is::<ProjectionExec>()
+                || plan.is::<FilterExec>()
+                || plan.is::<CooperativeExec>()
+                || groups_records(plan, record)
         }
         // Rows of the other side that match nothing would come once a chunk.
         [left, right] if left != right => match join_type(plan) {
@@ -110,7 +117,17 @@ pub(super) fn is_piecewise(plan: &Arc<dyn ExecutionPlan>) -> bool {
         _ => false,
     };
     let mut streamed = children.iter().zip(&streams).filter(|(_, streams)| **streams);
-    keeps && streamed.all(|(child, _)| is_piecewise(child))
+    keeps && streamed.all(|(child, _)| is_piecewise(child, record))
+}
+
+fn groups_records(plan: &Arc<dyn ExecutionPlan>, record: &str) -> bool {
+    let Some(aggregate) = plan.downcast_ref::<AggregateExec>() else { return false };
+    let groups = aggregate.group_expr();
+    let is_record = |(expression, _): &(Arc<dyn PhysicalExpr>, String)| {
+        expression.downcast_ref::<Column>().is_some_and(|column| column.name() == record)
+    };
+    // Several grouping sets would group over records as well.
+    groups.is_single() && groups.expr().iter().any(is_record)
 }
 
 /// Whether the streamed rows come from below here.

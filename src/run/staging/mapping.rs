@@ -96,9 +96,9 @@ impl Mapping {
         let scratch = self.context.work.folder(&fingerprint).join(&self.model.name);
         let (raw, schema) = self.raw()?;
         let session = self.context.engine.session_in_order();
-        let (model, sql) = (&self.model.name, &self.model.sql);
+        let model = (self.model.name.as_str(), self.model.sql.as_str());
         let mut rejects = Vec::new();
-        let written = match session.piecewise(&raw, schema, model, sql).await? {
+        let written = match session.piecewise(&raw, schema, "record_id", model).await? {
             Some(query) => self.by_chunk(query, chunks, &scratch, &mut rejects).await?,
             None => self.at_once(chunks, &scratch, &mut rejects).await?,
         };
