@@ -116,12 +116,13 @@ impl Default for Matching {
             kind,
             told_by: told_by.map(str::to_owned),
         };
-        let rules: [&[&str]; 6] = [
+        let rules: [&[&str]; 7] = [
             &["email"],
             &["phone"],
             &["last_name", "birth_date"],
             &["first_name", "birth_date"],
             &["first_name", "last_name", "postal_code"],
+            &["birth_date", "postal_code"],
             &["sounds(last_name)", "first(first_name, 1)", "street"],
         ];
         Self {
@@ -173,6 +174,9 @@ pub struct Said {
     pub right: String,
     pub reason: String,
     pub author: String,
+    /// First day of a link, YYYY-MM-DD; without it both were always one.
+    #[serde(default)]
+    pub since: Option<chrono::NaiveDate>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -208,7 +212,7 @@ struct File {
 }
 
 /// Reads an overrides file: `[[rule]]` tables, or CSV with the columns `kind`, `left`, `right`,
-/// `reason`, `author`.
+/// `reason`, `author` and, if wished, `since`.
 ///
 /// # Errors
 /// Every line that is wrong, or the one mistake that makes the file unreadable.

@@ -33,6 +33,8 @@ pub struct Override {
     pub right: Option<Named>,
     pub reason: String,
     pub author: String,
+    /// First day of a link, in days since 1970; without it both were always one.
+    pub since: Option<i32>,
 }
 
 impl Evidence {
@@ -53,7 +55,7 @@ impl Evidence {
                     let words = format!("overrides: {} ({})", said.reason, said.author);
                     let origin = self.origin(&words);
                     let kind = self.statement_kind(LINKED);
-                    let first = i32::MIN;
+                    let first = said.since.unwrap_or(i32::MIN);
                     self.statements.push(Statement { kind, left, right, first, origin });
                 }
                 (Verb::NeverLink, Some(left), Some(right)) if left != right => {

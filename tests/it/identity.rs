@@ -47,7 +47,7 @@ fn said(verb: Verb, left: &str, right: &str) -> Override {
         Some(Named { kind: kind.into(), namespace: String::new(), value: value.into() })
     };
     let (left, right) = (named(left).expect("an identifier"), named(right));
-    Override { verb, left, right, reason: "asked".into(), author: "eva".into() }
+    Override { verb, left, right, reason: "asked".into(), author: "eva".into(), since: None }
 }
 
 fn resolved(records: &[Record], overrides: &[Override]) -> Resolution {
@@ -103,16 +103,16 @@ fn a_never_link_splits_two_people_and_says_so() {
 
 #[test]
 fn a_link_joins_and_a_block_takes_an_identifier_out() {
-    let link = said(
-        Verb::Link,
-        "external_id:cy",
-        "EMAIL:x".replace("EMAIL:x", "email:Bo@Example.com").as_str(),
-    );
+    let mut link = said(Verb::Link, "external_id:cy", "email:Bo@Example.com");
+    // From the day on that both are known they were always one: nobody ever saw two.
+    let found = resolved(&family(), &[link.clone()]);
+    assert_eq!(found.customers(), 1);
+    assert!(found.changes().all(|change| change.cause != "link"));
+    link.since = Some(9);
     let found = resolved(&family(), &[link]);
     assert_eq!(found.customers(), 1);
-    let merged = found.changes().filter(|change| change.kind == "merged").last();
-    let merged = merged.expect("a merge");
-    assert_eq!(merged.cause, "link");
+    let merged = found.changes().find(|change| change.cause == "link").expect("a merge");
+    assert_eq!((merged.kind, merged.day), ("merged", 9));
     assert!(merged.evidence.contains("overrides: asked (eva)"), "{}", merged.evidence);
 
     let block = said(Verb::Block, "email:bo@example.com", "");
@@ -170,12 +170,16 @@ fn a_hash_of_an_address_is_the_address_when_that_is_known() {
 
 #[test]
 fn alike_records_become_one_person_with_the_weight_as_evidence() {
-    let mut evidence = gather(&family());
-    evidence.probable("external_id:cy phone:20304050", "external_id:bo email:bo@example.com", 12.5);
-    evidence.probable("no such key", "external_id:bo email:bo@example.com", 30.0);
+    // The record that is like another came when both people were known.
+    let mut records = family();
+    records.push(record(6, &["external_id:bo"]));
+    let mut evidence = gather(&records);
+    evidence.probable("external_id:cy phone:20304050", "external_id:bo", 12.5);
+    evidence.probable("no such key", "external_id:bo", 30.0);
     let found = resolve::resolve(evidence, WIDE, Ledger::default(), SALT);
     assert_eq!(found.customers(), 1);
     let merged = found.changes().find(|change| change.cause == "probabilistic").expect("a merge");
+    assert_eq!(merged.day, 6);
     assert_eq!(merged.evidence, "external_id ~ external_id, weight 12.500");
     // What people say is stronger.
     let mut evidence = gather(&family());

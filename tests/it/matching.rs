@@ -16,11 +16,12 @@ const FIELDS: [(&str, Kind, Option<usize>); 6] = [
     ("postal_code", Kind::Postcode, None),
     ("email", Kind::Email, None),
 ];
-const RULES: [&[&str]; 5] = [
+const RULES: [&[&str]; 6] = [
     &["last_name", "birth_date"],
     &["first_name", "birth_date"],
     &["first_name", "last_name", "postal_code"],
     &["sounds(last_name)", "first(birth_date, 4)", "first(first_name, 1)"],
+    &["birth_date", "postal_code"],
     &["email"],
 ];
 

@@ -23,6 +23,7 @@ use crate::run::sink::Sink;
 use crate::state::StateWriter;
 use crate::storage::parquet;
 use crate::table::dataset::Dataset;
+use crate::table::day::day_number;
 
 /// Canonical tables with people in them.
 const PEOPLE: [&str; 14] = [
@@ -102,7 +103,8 @@ fn overrides(said: &[Said]) -> Vec<Override> {
     let of = |said: &Said| {
         let (left, right) = (named(&said.left)?, named(&said.right));
         let (reason, author) = (said.reason.clone(), said.author.clone());
-        Some(Override { verb: verb(said.kind), left, right, reason, author })
+        let since = said.since.map(day_number);
+        Some(Override { verb: verb(said.kind), left, right, reason, author, since })
     };
     said.iter().filter_map(of).collect()
 }

@@ -224,7 +224,7 @@ async fn model(bench: &Bench<'_>, fields: &[Field], fit: u32) -> Result<Option<M
         let store = &bench.context.store;
         for batch in parquet::read(store, &file.path, &file.file_hash, None).await? {
             let column = |name: &str| primitive::<Int64Type>(&batch, name);
-            let (positions, levels, fits) = (column("position")?, column("level")?, column("fit")?);
+            let (positions, levels, fits) = (column("place")?, column("level")?, column("fit")?);
             let names = text(&batch, "field")?;
             let m = primitive::<Float64Type>(&batch, "m")?;
             let u = primitive::<Float64Type>(&batch, "u")?;
