@@ -1,4 +1,6 @@
 //! Staging: text to types, and every source from its bytes to canonical rows.
 
+mod drift;
+mod parts;
 mod sources;
 mod typing;
