@@ -63,7 +63,8 @@ pub struct Part {
 pub struct Format {
     pub kind: Option<FormatKind>,
     /// JSON documents: the member that holds the list of records (`data`, `result.items`). Default:
-    /// the document itself, or its list under `data`, `reviews`, `results`, `items`, `responses`.
+    /// the document itself, or its list under `data`, `reviews`, `results`, `items`, `responses`,
+    /// `conversations`, `tickets`, `events`.
     pub list: Option<String>,
     /// The list (a path) of which each element gives a row of its own. In `from`, `@.sku` then reads
     /// the element, `@` is the element itself, `@index` its place from 1; other paths read the
@@ -75,7 +76,8 @@ pub struct Format {
     /// XLSX: name of the sheet; default the first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sheet: Option<String>,
-    /// CSV: default 1; 0 takes the names from `columns`, in order. Of two or three the first names
+    /// CSV: default 1; 0 takes the names from `columns`, in order, unless the first line names all
+    /// columns of the key: then it is a header after all. Of two or three the first names
     /// a column; where it is blank, the name to its left and the second row do (`Which?: Phone`).
     pub header_rows: Option<u8>,
     /// CSV: lines before the header.
@@ -129,6 +131,9 @@ pub struct SpecColumn {
     /// The header must be there; a missing one stops the object (exit 65).
     #[serde(default)]
     pub required_header: bool,
+    /// CSV with `header_rows = 0`: not in the order of columns; read only where a header names it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub named_only: bool,
     /// Texts that mean null, besides the empty one.
     #[serde(default)]
     pub null_values: Vec<String>,

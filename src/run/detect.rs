@@ -85,7 +85,9 @@ pub fn best(file: &Path, object: &str, catalog: &Catalog, limits: &Limits) -> Op
     let fits = catalog.specs.values().filter_map(|spec| fit(file, object, spec, limits));
     let fits = fits.filter(|fit| fit.score >= SCORE_MIN);
     // Of equals the first by name.
-    fits.reduce(|best, fit| if (fit.score, fit.found) > (best.score, best.found) { fit } else { best })
+    fits.reduce(
+        |best, fit| if (fit.score, fit.found) > (best.score, best.found) { fit } else { best },
+    )
 }
 
 fn fit(file: &Path, object: &str, spec: &SourceSpec, limits: &Limits) -> Option<Fit> {

@@ -24,6 +24,7 @@ mod clients;
 mod clv;
 mod daily;
 mod demo;
+mod detect;
 mod examples;
 mod extract;
 mod faulty;
