@@ -175,7 +175,7 @@ pub struct SpecColumn {
     #[serde(default, skip_serializing_if = "is_false")]
     pub percent: bool,
     /// Times as numbers of a `unit` may lie ahead (due dates, ends of periods); others that lie
-    /// more than two days after the object's day reject the record (but not `extracted_at`).
+    /// more than 33 days (a month and two) after the object's day reject the record (but not `extracted_at`).
     #[serde(default, skip_serializing_if = "is_false")]
     pub future: bool,
     /// A value that cannot be read becomes null, with a row in the rejects, and the record stays.

@@ -183,7 +183,7 @@ impl Lookup {
         let unread = self.record.walk(value.clone(), &mut |slot, rank, raw| {
             offer(&mut slots, slot, rank + outside, raw, rows);
         })?;
-        if !self.has_envelope {
+        if !self.is_wrapped(&slots) {
             rows.survey(&self.record, value, unread)?;
         }
         self.unwrapped(slots, rows)
@@ -198,9 +198,6 @@ impl Lookup {
     ) -> Result<(), &'static str> {
         let outside = if self.has_envelope { OUTSIDE } else { 0 };
         let mut slots = self.slots();
-        if !self.has_envelope {
-            plan.keep(&cell, rows);
-        }
         for &(slot, rank, place) in &plan.direct {
             let Some(text) = cell(place) else { continue };
             let rank = rank + outside + if text.is_empty() { EMPTY } else { 0 };
@@ -213,7 +210,14 @@ impl Lookup {
                 offer(&mut slots, slot, rank + outside, Cow::Owned(raw.into_owned()), rows);
             })?;
         }
+        if !self.is_wrapped(&slots) {
+            plan.keep(&cell, rows);
+        }
         self.unwrapped(slots, rows).map(|_| ())
+    }
+
+    fn is_wrapped(&self, slots: &[Slot<'_>]) -> bool {
+        self.has_envelope && slots.get(self.envelope()).is_some_and(Option::is_some)
     }
 
     /// Looks into the envelope, if there is one, and gives the rows.
