@@ -207,7 +207,7 @@ impl Lookup {
         let unread = self.record.walk(value.clone(), &mut |slot, rank, raw| {
             offer(&mut slots, slot, rank + outside, raw, rows);
         })?;
-        if !self.has_envelope {
+        if !self.is_wrapped(&slots) {
             rows.survey(&self.record, value, unread)?;
         }
         self.unwrapped(slots, &[], rows)
@@ -222,9 +222,6 @@ impl Lookup {
     ) -> Result<(), &'static str> {
         let outside = if self.has_envelope { OUTSIDE } else { 0 };
         let mut slots = self.slots();
-        if !self.has_envelope {
-            plan.keep(&cell, rows);
-        }
         for &(slot, rank, place) in &plan.direct {
             let Some(text) = cell(place) else { continue };
             let rank = rank + outside + if text.is_empty() { EMPTY } else { 0 };
@@ -237,12 +234,19 @@ impl Lookup {
                 offer(&mut slots, slot, rank + outside, Cow::Owned(raw.into_owned()), rows);
             })?;
         }
+        if !self.is_wrapped(&slots) {
+            plan.keep(&cell, rows);
+        }
         let others = plan.others.iter().filter_map(|other| {
             let text = cell(other.place).filter(|text| !text.trim().is_empty())?;
             Some((other, text))
         });
         let others: Vec<_> = others.collect();
         self.unwrapped(slots, &others, rows).map(|_| ())
+    }
+
+    fn is_wrapped(&self, slots: &[Slot<'_>]) -> bool {
+        self.has_envelope && slots.get(self.envelope()).is_some_and(Option::is_some)
     }
 
     /// Looks into the envelope, if there is one, and gives the rows.

@@ -4,3 +4,4 @@ mod drift;
 mod parts;
 mod sources;
 mod typing;
+mod warnings;
