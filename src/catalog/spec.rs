@@ -67,7 +67,8 @@ pub struct Format {
     pub each: Option<String>,
     /// CSV: one character, or `whitespace` for runs of blanks; default found among `,` `;` tab `|` and U+0001 (which knows no quotes).
     pub delimiter: Option<String>,
-    /// CSV: default 1; 0 takes the names from `columns`, in order. Of two or three the first names
+    /// CSV: default 1; 0 takes the names from `columns`, in order, unless the first line names all
+    /// columns of the key: then it is a header after all. Of two or three the first names
     /// a column; where it is blank, the name to its left and the second row do (`Which?: Phone`).
     pub header_rows: Option<u8>,
     /// CSV: lines before the header.
@@ -119,6 +120,9 @@ pub struct SpecColumn {
     /// The header must be there; a missing one stops the object (exit 65).
     #[serde(default)]
     pub required_header: bool,
+    /// CSV with `header_rows = 0`: not in the order of columns; read only where a header names it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub named_only: bool,
     /// Texts that mean null, besides the empty one.
     #[serde(default)]
     pub null_values: Vec<String>,

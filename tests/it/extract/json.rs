@@ -208,6 +208,9 @@ fn documents_hold_one_list() {
         "{\"data\":[{\"id\":1}]}\n{\"data\":[{\"id\":2}]}\n",
         "1: 1\n2: 2",
     );
+    // Records of a stream need no list around them; a document whose first line is a record's is one.
+    check(&spec("list = \"chats\"", "id"), "{\"id\":1}\n{\"id\":2,\"data\":[]}\n", "1: 1\n2: 2");
+    check(&spec("list = \"chats\"", "id"), r#"{"id":7,"chats":[{"id":1}]}"#, "1: 1");
     check(
         &spec("list = \"data\"", "id"),
         r#"{"error":"no"}"#,
