@@ -207,10 +207,21 @@ impl Lookup {
         let unread = self.record.walk(value.clone(), &mut |slot, rank, raw| {
             offer(&mut slots, slot, rank + outside, raw, rows);
         })?;
-        if !self.is_wrapped(&slots) {
+        if !self.is_wrapped(&slots) && !self.is_control(&slots) {
             rows.survey(&self.record, value, unread)?;
         }
         self.unwrapped(slots, &[], rows)
+    }
+
+    fn is_wrapped(&self, slots: &[Slot<'_>]) -> bool {
+        self.has_envelope && slots.get(self.envelope()).is_some_and(Option::is_some)
+    }
+
+    /// A message of a Singer stream that is no record.
+    fn is_control(&self, slots: &[Slot<'_>]) -> bool {
+        let message = slots.get(self.message()).and_then(Option::as_ref);
+        self.has_envelope
+            && matches!(message, Some((_, Value::Json(kind))) if CONTROL.contains(&kind.as_ref()))
     }
 
     /// Takes one line of cells; `cell` gives a cell's text, none where it is null.
@@ -261,10 +272,7 @@ impl Lookup {
             return Ok(Fate::Kept);
         }
         let Some((_, wrapped)) = slots.get_mut(self.envelope()).and_then(Option::take) else {
-            let message = slots.get(self.message()).and_then(Option::as_ref);
-            if let Some((_, Value::Json(kind))) = message
-                && CONTROL.contains(&kind.as_ref())
-            {
+            if self.is_control(&slots) {
                 return Ok(Fate::Skipped);
             }
             self.spread(&slots, others, rows)?;
