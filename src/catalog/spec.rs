@@ -57,7 +57,8 @@ pub struct Part {
 pub struct Format {
     pub kind: Option<FormatKind>,
     /// JSON documents: the member that holds the list of records (`data`, `result.items`). Default:
-    /// the document itself, or its list under `data`, `reviews`, `results`, `items`, `responses`.
+    /// the document itself, or its list under `data`, `reviews`, `results`, `items`, `responses`,
+    /// `conversations`, `tickets`, `events`.
     pub list: Option<String>,
     /// The list (a path) of which each element gives a row of its own. In `from`, `@.sku` then reads
     /// the element, `@` is the element itself, `@index` its place from 1; other paths read the
