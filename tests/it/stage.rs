@@ -3,4 +3,5 @@
 mod drift;
 mod parts;
 mod sources;
+mod thin;
 mod typing;
