@@ -55,8 +55,10 @@ placed as (
         o.dt
     from current_orders as o
     left join keys on o.identity_key = keys.identity_key
+    left join sale_duplicates as twice on o.order_id = twice.order_id
     where
-        o.placed_at is not null
+        twice.order_id is null
+        and o.placed_at is not null
         and not o.is_test
         and coalesce(o.status, 'placed') not in ('cancelled', 'voided', 'pending')
 
@@ -139,7 +141,12 @@ opened as (
         g.dt
     from current_conversations as g
     left join keys on g.identity_key = keys.identity_key
-    where g.created_at is not null and not g.is_test and coalesce(g.status, 'open') <> 'deleted'
+    left join conversation_duplicates as twice on g.conversation_id = twice.conversation_id
+    where
+        twice.conversation_id is null
+        and g.created_at is not null
+        and not g.is_test
+        and coalesce(g.status, 'open') <> 'deleted'
 
 ),
 
@@ -163,7 +170,34 @@ resolved as (
         g.dt
     from current_conversations as g
     left join keys on g.identity_key = keys.identity_key
-    where g.resolved_at is not null and not g.is_test and coalesce(g.status, 'open') <> 'deleted'
+    left join conversation_duplicates as twice on g.conversation_id = twice.conversation_id
+    where
+        twice.conversation_id is null
+        and g.resolved_at is not null
+        and not g.is_test
+        and coalesce(g.status, 'open') <> 'deleted'
+
+),
+
+first_versions as (
+
+    select
+        subscription_id,
+        plan,
+        mrr,
+        currency,
+        row_number() over (
+            partition by subscription_id
+            order by
+                source_updated_at asc nulls first,
+                extracted_at asc nulls first,
+                dt asc nulls first,
+                object_url asc nulls first,
+                object_version asc nulls first,
+                record_number asc nulls first
+        ) as place
+    from versions_subscriptions
+    where not coalesce(is_deleted, false) and coalesce(status, 'active') <> 'incomplete'
 
 ),
 
@@ -174,18 +208,21 @@ started as (
         s.started_at as occurred_at,
         s.subscription_id as event_id,
         'subscription_started' as kind,
-        s.plan as name,
+        first_version.plan as name,
         s.source,
         cast(null as string) as channel,
         cast(null as string) as touchpoint,
-        s.mrr as amount,
-        s.currency,
+        -- What it has become since then are events of their own (money_events).
+        first_version.mrr as amount,
+        first_version.currency,
         cast(null as decimal(18, 4)) as score,
         cast(null as decimal(18, 4)) as scale_max,
         s.subscription_id as reference,
         s.started_date as occurred_date,
         s.dt
     from current_subscriptions as s
+    inner join first_versions as first_version
+        on s.subscription_id = first_version.subscription_id and first_version.place = 1
     left join keys on s.identity_key = keys.identity_key
     where s.started_at is not null and not s.is_test and coalesce(s.status, 'active') <> 'incomplete'
 

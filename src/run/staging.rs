@@ -21,7 +21,7 @@ use self::told::Told;
 pub use self::told::{PlacedReject, SeenColumns, Warnings};
 use super::current::retired;
 use super::sink::{Sink, Spread, Written};
-use super::{Context, RunError, Tables, ledger, listing};
+use super::{Context, RunError, Tables, ledger, listing, scale};
 use crate::catalog::spec::ATTRIBUTES;
 use crate::catalog::{Canonical, Model, SourceSpec, Table};
 use crate::engine::EngineError;
@@ -228,7 +228,9 @@ async fn decode_and_map(
     fingerprint: &Hash,
     staging: &Hash,
 ) -> Result<Done, RunError> {
-    let typing = Typing::new(spec, &staging_context(context, batch.source))?;
+    let staging_context = staging_context(context, batch.source);
+    let spec = &spec.with_options(&staging_context.options);
+    let typing = Typing::new(spec, &staging_context)?;
     let models = context.catalog.staging_models(spec);
     let models_keep_attributes = models.iter().any(|model| model.names(ATTRIBUTES));
     let (mut senders, mut tasks) = (Vec::new(), Vec::new());
@@ -526,10 +528,16 @@ impl Mapping {
         let staging = staging_context(&self.context, self.source);
         let natural =
             (self.spec.source.as_str(), self.account.as_str(), self.spec.natural_entity());
+        let scales = scale::of_source(&self.context.job, &self.spec.source);
         let mut rejects = Vec::new();
         while let Some(batch) = answer.batches.next().await {
             let has_key = !self.spec.key.is_empty();
-            let (batch, refused) = stage::refuse(&self.table.contract.name, has_key, &batch?)?;
+            let mut batch = batch?;
+            if self.table.contract.name == stage::scale::ANSWERS {
+                let zone = self.context.job.zone();
+                batch = stage::scale::on_scale(&scales, &self.account, zone, &batch)?;
+            }
+            let (batch, refused) = stage::refuse(&self.table.contract.name, has_key, &batch)?;
             self.mark_rejected(&refused);
             rejects.extend(refused.into_iter().map(placed));
             self.mark_used(&batch);
