@@ -39,6 +39,12 @@ pub struct SourceSpec {
     pub key: Vec<String>,
     #[serde(rename = "column")]
     pub columns: Vec<SpecColumn>,
+    /// What the system pages or filters its export by, for those who set it up: `updated_at`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+    /// Days that an export must reach back, because records change so late.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reread_days: Option<u32>,
     /// Further raw tables out of the same records: the messages of a conversation.
     #[serde(default, rename = "part", skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<Part>,
@@ -75,6 +81,9 @@ pub struct Format {
     pub each: Option<String>,
     /// CSV: one character, or `whitespace` for runs of blanks; default found among `,` `;` tab `|` and U+0001 (which knows no quotes).
     pub delimiter: Option<String>,
+    /// XLSX: name of the sheet; default the first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sheet: Option<String>,
     /// CSV: default 1; 0 takes the names from `columns`, in order, unless the first line names all
     /// columns of the key: then it is a header after all. Of two or three the first names
     /// a column; where it is blank, the name to its left and the second row do (`Which?: Phone`).
@@ -104,6 +113,8 @@ pub enum FormatKind {
     /// One document: an array, or an object with a list inside.
     Json,
     Parquet,
+    /// A sheet of an Excel workbook: its rows are read as those of a CSV file.
+    Xlsx,
 }
 
 /// One column: where it is found, what it is.

@@ -8,6 +8,7 @@ mod parquet;
 mod parts;
 mod shapes;
 mod survey;
+mod workbook;
 
 use std::fmt::Write as _;
 use std::io::Write as _;

@@ -25,6 +25,7 @@ mod clv;
 mod counted;
 mod daily;
 mod demo;
+mod detect;
 mod examples;
 mod extract;
 mod faulty;

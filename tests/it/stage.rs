@@ -5,3 +5,4 @@ mod parts;
 mod sources;
 mod thin;
 mod typing;
+mod warnings;
