@@ -129,7 +129,8 @@ pub struct SpecColumn {
     /// and outer blanks; the same header again is `name__2`. Default: the column's own name.
     /// `option:scale_max=5` is not in the export: the option `scale_max` of the job's source, or 5,
     /// in every row; `option:account` is the source's account. `field:score_field=Q1` is the header
-    /// or path that the option `score_field` names, or `Q1`; without either there is none.
+    /// or path that the option `score_field` names, or `Q1`; without either there is none. `header:3:StartDate.timeZone` is what the third header
+    /// row says at the column `StartDate`, here inside of its JSON, in every row.
     #[serde(default)]
     pub from: Vec<String>,
     #[serde(rename = "type", default = "text")]
@@ -157,6 +158,7 @@ pub struct SpecColumn {
     pub formats: Vec<String>,
     /// Times without offset: `UTC`, an IANA name, `option:<name>` for an option of the job's
     /// source, or `job` (default, also where the option is not given).
+    /// `column:<name> or …` is the zone that stands in another column of the row.
     #[serde(default)]
     pub zone: Option<String>,
     /// Money: the column with the currency; amounts in minor units are divided by its exponent.
