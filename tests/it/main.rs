@@ -47,3 +47,4 @@ mod stage;
 mod storage;
 mod table;
 mod upkeep;
+mod worth;
