@@ -50,3 +50,4 @@ mod stage;
 mod storage;
 mod table;
 mod upkeep;
+mod worth;
