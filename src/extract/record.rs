@@ -270,10 +270,6 @@ impl Lookup {
         self.unwrapped(slots, &others, rows).map(|_| ())
     }
 
-    fn is_wrapped(&self, slots: &[Slot<'_>]) -> bool {
-        self.has_envelope && slots.get(self.envelope()).is_some_and(Option::is_some)
-    }
-
     /// Looks into the envelope, if there is one, and gives the rows.
     fn unwrapped(
         &self,
