@@ -4,8 +4,8 @@
 //! mends a file in one round. Paths inside a job are relative to the project folder.
 
 pub mod check;
-pub mod measure;
 pub mod identity;
+pub mod measure;
 pub mod schema;
 pub mod value;
 
