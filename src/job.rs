@@ -4,6 +4,7 @@
 //! mends a file in one round. Paths inside a job are relative to the project folder.
 
 pub mod check;
+pub mod identity;
 pub mod measure;
 pub mod schema;
 pub mod value;
@@ -14,6 +15,7 @@ use chrono_tz::Tz;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use self::identity::{Identity, Matching};
 pub use self::value::{Origin, Override};
 
 /// One thing wrong with a job, a spec or a model.
@@ -127,34 +129,6 @@ pub enum OnChange {
     Merge,
     /// The object's former rows retire.
     Replace,
-}
-
-/// Which identifiers make two records one person.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Identity {
-    /// Identifiers never used, as `type:value` (`email:info@example.com`); `*` matches any text.
-    pub block: Vec<String>,
-    /// An identifier seen with more distinct others than this is shared, and blocked.
-    pub max_degree: u32,
-    /// A cluster with more distinct e-mail addresses than this is not joined further.
-    pub max_emails: u32,
-    /// A cluster with more identifiers than this is not joined further.
-    pub max_cluster: u32,
-    /// `a.b+tag@gmail.com` is `ab@gmail.com`.
-    pub gmail_dots: bool,
-}
-
-impl Default for Identity {
-    fn default() -> Self {
-        Self {
-            block: Vec::new(),
-            max_degree: 200,
-            max_emails: 20,
-            max_cluster: 500,
-            gmail_dots: false,
-        }
-    }
 }
 
 /// How the golden record picks among sources.

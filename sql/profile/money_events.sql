@@ -32,8 +32,10 @@ refunded as (
         o.dt
     from current_orders as o
     left join keys on o.identity_key = keys.identity_key
+    left join sale_duplicates as twice on o.order_id = twice.order_id
     where
-        o.placed_at is not null
+        twice.order_id is null
+        and o.placed_at is not null
         and not o.is_test
         and coalesce(o.status, 'placed') not in ('cancelled', 'voided', 'pending')
         and o.refunded > cast(0 as decimal(18, 4))

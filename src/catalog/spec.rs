@@ -129,7 +129,8 @@ pub struct SpecColumn {
     /// and outer blanks; the same header again is `name__2`. Default: the column's own name.
     /// `option:scale_max=5` is not in the export: the option `scale_max` of the job's source, or 5,
     /// in every row; `option:account` is the source's account. `field:score_field=Q1` is the header
-    /// or path that the option `score_field` names, or `Q1`; without either there is none.
+    /// or path that the option `score_field` names, or `Q1`; without either there is none. `header:3:StartDate.timeZone` is what the third header
+    /// row says at the column `StartDate`, here inside of its JSON, in every row.
     #[serde(default)]
     pub from: Vec<String>,
     #[serde(rename = "type", default = "text")]
@@ -157,6 +158,7 @@ pub struct SpecColumn {
     pub formats: Vec<String>,
     /// Times without offset: `UTC`, an IANA name, `option:<name>` for an option of the job's
     /// source, or `job` (default, also where the option is not given).
+    /// `column:<name> or …` is the zone that stands in another column of the row.
     #[serde(default)]
     pub zone: Option<String>,
     /// Money: the column with the currency; amounts in minor units are divided by its exponent.
@@ -184,7 +186,7 @@ pub struct SpecColumn {
     #[serde(default, skip_serializing_if = "is_false")]
     pub percent: bool,
     /// Times as numbers of a `unit` may lie ahead (due dates, ends of periods); others that lie
-    /// more than two days after the object's day reject the record (but not `extracted_at`).
+    /// more than 33 days (a month and two) after the object's day reject the record (but not `extracted_at`).
     #[serde(default, skip_serializing_if = "is_false")]
     pub future: bool,
     /// A value that cannot be read becomes null, with a row in the rejects, and the record stays.

@@ -91,6 +91,10 @@ pub fn best(file: &Path, object: &str, catalog: &Catalog, limits: &Limits) -> Op
 }
 
 fn fit(file: &Path, object: &str, spec: &SourceSpec, limits: &Limits) -> Option<Fit> {
+    // Without a header a file tells by its name alone what it is.
+    if spec.format.header_rows == Some(0) && !object.to_lowercase().contains(&spec.entity) {
+        return None;
+    }
     let mut plain = spec.clone();
     plain.format.attributes = Some(false);
     let mut chunks = extract::records_by(file, object, &plain, limits, RECORDS).ok()?;

@@ -1,6 +1,7 @@
 //! Bytes to records: one function runs them all, and shows what came out as text.
 
 mod containers;
+mod fuzz;
 mod json;
 mod laws;
 mod lines;
