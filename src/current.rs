@@ -71,9 +71,8 @@ pub fn merge(contract: &Contract, rows: &Pile, earlier: usize) -> Result<Current
     for (i, place) in sorted.iter().copied().enumerate() {
         let before = i.checked_sub(1).and_then(|i| sorted.get(i)).copied();
         let follows_any = |i: usize| follows.get(i).copied().unwrap_or(false);
-        out_of_order |= follows_any(i)
-            && is_earlier(place)
-            && before.is_some_and(|before| !is_earlier(before));
+        out_of_order |=
+            follows_any(i) && is_earlier(place) && before.is_some_and(|before| !is_earlier(before));
         if !again.get(i).copied().unwrap_or(false) {
             versions.push(place);
         }
@@ -106,9 +105,8 @@ fn again(
     follows: &[bool],
 ) -> Result<Vec<bool>, ArrowError> {
     let origin = indices(contract, &ORIGIN);
-    let content: Vec<usize> = (0..contract.columns.len())
-        .filter(|i| !origin.contains(i) && !key.contains(i))
-        .collect();
+    let content: Vec<usize> =
+        (0..contract.columns.len()).filter(|i| !origin.contains(i) && !key.contains(i)).collect();
     let contents = rows.project(&content)?;
     let all: Vec<usize> = (0..content.len()).collect();
     let follows_any = |i: usize| follows.get(i).copied().unwrap_or(false);

@@ -302,8 +302,7 @@ impl Writer {
         let mut written = Vec::new();
         for (cut, order) in order.chunks(FILE_ROWS_MAX).enumerate() {
             let path = self.scratch.join(format!("out-{}-{cut}.parquet", stem.short()));
-            let layout =
-                Layout { is_draft: self.is_draft, ..layout(&self.contract, order.len()) };
+            let layout = Layout { is_draft: self.is_draft, ..layout(&self.contract, order.len()) };
             let pieces = pieces(&self.contract, &pile, order);
             let file = write_pieces(&self.contract, &layout, &path, pieces)?;
             let ordinal = key.1 + u32::try_from(cut * self.cuts_apart).unwrap_or(u32::MAX);

@@ -23,8 +23,8 @@ use self::told::Told;
 pub use self::told::{PlacedReject, SeenColumns, Warnings};
 use super::current::retired;
 use super::{Context, RunError, Tables, ledger, listing};
-use crate::catalog::spec::ATTRIBUTES;
 use crate::catalog::SourceSpec;
+use crate::catalog::spec::ATTRIBUTES;
 use crate::engine::EngineError;
 use crate::extract::{self, ExtractError, Fetched};
 use crate::plan::graph::staged;
@@ -487,7 +487,8 @@ impl Waiting {
     /// Each raw table's rows as one batch.
     fn together(self, spec: &SourceSpec) -> Result<Vec<RecordBatch>, RunError> {
         let together = |chunks: Vec<RecordBatch>| {
-            let schema = chunks.first().map_or_else(|| Arc::new(Schema::empty()), RecordBatch::schema);
+            let schema =
+                chunks.first().map_or_else(|| Arc::new(Schema::empty()), RecordBatch::schema);
             concat_batches(&schema, &chunks)
                 .map_err(|source| TableError::Order { table: spec.raw_table(), source }.into())
         };
