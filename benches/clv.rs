@@ -66,9 +66,8 @@ fn histories(n: u32) -> Vec<History> {
 
 fn main() {
     let mut arguments = std::env::args().skip(1).filter(|text| text != "--bench");
-    let mut size = |default: u32| {
-        arguments.next().and_then(|text| text.parse().ok()).unwrap_or(default)
-    };
+    let mut size =
+        |default: u32| arguments.next().and_then(|text| text.parse().ok()).unwrap_or(default);
     let (customers, rows) = (size(1_000_000), size(10_000_000));
 
     let known = histories(customers);
