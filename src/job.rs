@@ -5,6 +5,7 @@
 
 pub mod check;
 pub mod identity;
+pub mod measure;
 pub mod schema;
 pub mod value;
 
@@ -65,6 +66,12 @@ pub struct Job {
     pub stages: Stages,
     #[serde(default)]
     pub metrics: Metrics,
+    #[serde(rename = "scale", default)]
+    pub scales: Vec<measure::Scale>,
+    #[serde(default)]
+    pub service: measure::Service,
+    #[serde(rename = "calendar", default)]
+    pub calendars: Vec<measure::WorkCalendar>,
     #[serde(default)]
     pub clv: Clv,
     #[serde(default)]
@@ -170,6 +177,23 @@ pub struct Metrics {
     pub dimensions: Vec<String>,
     /// Periods of which retention cohorts are made.
     pub cohorts: Vec<Period>,
+    /// An answer counts no more when the same respondent answers the same question of the same
+    /// survey about the same touchpoint again within so many days; 0: all answers count.
+    pub resubmission_days: u32,
+    /// Answers weighted to the make-up of all customers, beside the plain scores.
+    pub weights: Option<measure::Weights>,
+    /// What puts a customer into a cohort.
+    pub cohort_start: CohortStart,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CohortStart {
+    /// The first order, or the start of paid access under a contract.
+    #[default]
+    Purchase,
+    /// The first record of the person, whether they bought or not.
+    Contact,
 }
 
 impl Default for Metrics {
@@ -179,8 +203,10 @@ impl Default for Metrics {
             "channel",
             "touchpoint",
             "journey_stage",
+            "segment",
             "country",
             "language",
+            "product",
             "source",
             "survey",
         ];
@@ -192,6 +218,9 @@ impl Default for Metrics {
             periods: vec![Period::Month, Period::Quarter, Period::Year],
             dimensions: dimensions.map(String::from).into(),
             cohorts: vec![Period::Month],
+            resubmission_days: 1,
+            weights: None,
+            cohort_start: CohortStart::default(),
         }
     }
 }
@@ -237,6 +266,38 @@ pub struct Clv {
     pub acquisition_cost: f64,
     /// Last day that purchases are fitted to; default the as-of date.
     pub fit_until: Option<String>,
+    /// Days held out of the backtest's fit, up to the fit day; a `fit_until` before the as-of date
+    /// is a holdout itself.
+    pub holdout_days: u32,
+    /// When customers buy.
+    pub model: BuyingModel,
+    /// Groups with parameters of their own, where they are large enough.
+    pub segments: ClvSegments,
+    /// Customers with a second purchase below which a group is fitted together with all.
+    pub segment_min: u32,
+}
+
+/// A model of when customers buy who may stop without a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BuyingModel {
+    /// They stop after a purchase, never before the second.
+    #[default]
+    BgNbd,
+    /// They stop after any purchase, the first too.
+    MbgNbd,
+    /// They stop at any time.
+    ParetoNbd,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ClvSegments {
+    /// All customers are one group.
+    #[default]
+    None,
+    AcquisitionChannel,
+    Country,
 }
 
 impl Default for Clv {
@@ -248,6 +309,10 @@ impl Default for Clv {
             discount_rate: 0.1,
             acquisition_cost: 0.0,
             fit_until: None,
+            holdout_days: 180,
+            model: BuyingModel::default(),
+            segments: ClvSegments::default(),
+            segment_min: 200,
         }
     }
 }

@@ -297,6 +297,9 @@ pub fn staging_hash(job: &Job, catalog: &Catalog, spec: &SourceSpec, source: usi
         if let Some(table) = table {
             hasher.part(format!("{:?}{:?}", table.contract, table.canonical));
         }
+        if model.header.canonical.as_deref() == Some("survey_responses") {
+            hasher.part(format!("{:?}", job.scales));
+        }
     }
     if let Some(source) = job.sources.get(source) {
         hasher.part(&source.account).part(format!("{:?}", source.options));

@@ -5,6 +5,12 @@ published as (
 
     select definition_id, definition_version from experience_scores
     union all
+    select definition_id, definition_version from survey_participation
+    union all
+    select definition_id, definition_version from service_levels
+    union all
+    select definition_id, definition_version from conversation_service
+    union all
     select definition_id, definition_version from customer_lifetime_value
     union all
     select definition_id, definition_version from clv_model_parameters

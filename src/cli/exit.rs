@@ -287,7 +287,10 @@ fn of_run(error: &RunError) -> Exit {
             _ => Exit::Bug,
         },
         RunError::Scores(ScoresError::Dimension(_)) => Exit::Config,
-        RunError::Clv(_) | RunError::Scores(_) => Exit::Bug,
+        RunError::Clv(_)
+        | RunError::Scores(_)
+        | RunError::Service(_)
+        | RunError::Participation(_) => Exit::Bug,
         RunError::Publish(error) => match error {
             PublishError::Storage(error) => of_storage(error),
             PublishError::Clash { .. } => Exit::Bug,

@@ -19,7 +19,7 @@ pub(super) struct Arguments {
     /// What is explained
     #[arg(value_enum)]
     what: What,
-    /// A customer_id, an e-mail address, or an identifier as `type:value` or `type[namespace]:value`
+    /// Id of a customer, an e-mail address, or an identifier as `type:value` or `type[namespace]:value`
     subject: String,
     /// How it is written
     #[arg(long, value_enum, default_value_t)]
@@ -49,9 +49,11 @@ pub(super) async fn run(arguments: Arguments, desk: Desk) -> Result<Exit, Failur
 
 fn text(found: &Explained) -> String {
     let trace = &found.trace;
-    let section = |title: &str, rows: Vec<Vec<String>>| match rows.is_empty() {
-        true => String::new(),
-        false => format!("\n{title}\n{}", indented(&columns(&rows))),
+    let section = |title: &str, rows: Vec<Vec<String>>| {
+        if rows.is_empty() {
+            return String::new();
+        }
+        format!("\n{title}\n{}", indented(&columns(&rows)))
     };
     let identifiers = trace.identifiers.iter().map(|text| vec![text.clone()]).collect();
     let tie = |tie: &Tie| {

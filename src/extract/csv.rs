@@ -186,13 +186,15 @@ impl Csv {
         self.header_rows = self.header_rows.saturating_sub(1);
         if self.header_rows == 0 {
             let names = names(&self.names);
-            self.settle_header(&names, rows);
+            let below = self.names.get(1).cloned().unwrap_or_default();
+            self.settle_header(&names, &below, rows);
         }
         Ok(())
     }
 
-    fn settle_header(&mut self, names: &[String], rows: &mut Rows) {
-        let cells = Cells::new(&self.task.lookup, names);
+    fn settle_header(&mut self, names: &[String], below: &[String], rows: &mut Rows) {
+        let lookup = &self.task.lookup;
+        let cells = Cells::new(lookup, names).with_others(lookup, names, below);
         cells.tell(names, |_| "text", rows);
         for column in 0..self.task.spec.all_columns().count() {
             if cells.has(column) {
@@ -219,7 +221,7 @@ impl Csv {
         let mut names: Vec<String> = placed.filter_map(|c| c.from.first().cloned()).collect();
         names.truncate(width);
         names.resize(width, String::new());
-        self.settle_header(&names, rows);
+        self.settle_header(&names, &[], rows);
     }
 
     /// Where none is expected there may be one all the same: it names all columns of the key.

@@ -22,6 +22,8 @@ const INEXACT: u32 = 1 << 16;
 const OUTSIDE: u32 = 1 << 18;
 /// An empty cell counts where no other is filled.
 const EMPTY: u32 = 1 << 20;
+/// A list of this name is that of the cells no column names.
+const REST: &str = "*";
 /// Messages of a Singer stream that are no records.
 const CONTROL: [&str; 4] = ["\"SCHEMA\"", "\"STATE\"", "\"ACTIVATE_VERSION\"", "\"BATCH\""];
 
@@ -46,10 +48,22 @@ struct Table {
     columns: Range<usize>,
     list: Option<List>,
     element: Tree,
+    /// Of the element of the list around.
+    holder: Tree,
     /// Columns that hold an element's place in the list.
     places: Vec<(usize, u32)>,
+    /// The elements are the cells that no column names.
+    rest: Option<Rest>,
     /// A record without elements gives none.
     is_part: bool,
+}
+
+/// What the columns of a row read that stands for a cell.
+#[derive(Debug, Default)]
+struct Rest {
+    names: Vec<(usize, u32)>,
+    titles: Vec<(usize, u32)>,
+    texts: Vec<(usize, u32)>,
 }
 
 /// A list whose elements are rows.
@@ -108,10 +122,19 @@ impl Lookup {
     fn add_table(&mut self, first: usize, columns: &[SpecColumn], each: Option<&str>, part: bool) {
         let columns_end = first + columns.len();
         let mut table = Table { columns: first..columns_end, is_part: part, ..Table::default() };
+        let mut rest = Rest::default();
+        let is_rest = each == Some(REST);
         for (slot, column) in (first..).zip(columns) {
             for (i, from) in column.from.iter().enumerate() {
                 match from.strip_prefix('@').filter(|_| each.is_some()) {
                     Some("index") => table.places.push((slot, rank(i))),
+                    Some("name") if is_rest => rest.names.push((slot, rank(i))),
+                    Some("title") if is_rest => rest.titles.push((slot, rank(i))),
+                    Some("") if is_rest => rest.texts.push((slot, rank(i))),
+                    Some(path) if path.starts_with('^') => {
+                        let path = path.trim_start_matches(['^', '.']);
+                        table.holder.insert(path, slot, rank(i));
+                    }
                     Some(path) => {
                         table.element.insert(path.trim_start_matches('.'), slot, rank(i));
                     }
@@ -119,7 +142,8 @@ impl Lookup {
                 }
             }
         }
-        table.list = each.map(|each| {
+        table.rest = is_rest.then_some(rest);
+        table.list = each.filter(|_| !is_rest).map(|each| {
             let slot = self.next_slot();
             self.add(slot, 0, each);
             let outer = each.split_once('.').map(|(head, rest)| {
@@ -186,7 +210,7 @@ impl Lookup {
         if !self.has_envelope {
             rows.survey(&self.record, value, unread)?;
         }
-        self.unwrapped(slots, rows)
+        self.unwrapped(slots, &[], rows)
     }
 
     /// Takes one line of cells; `cell` gives a cell's text, none where it is null.
@@ -213,13 +237,23 @@ impl Lookup {
                 offer(&mut slots, slot, rank + outside, Cow::Owned(raw.into_owned()), rows);
             })?;
         }
-        self.unwrapped(slots, rows).map(|_| ())
+        let others = plan.others.iter().filter_map(|other| {
+            let text = cell(other.place).filter(|text| !text.trim().is_empty())?;
+            Some((other, text))
+        });
+        let others: Vec<_> = others.collect();
+        self.unwrapped(slots, &others, rows).map(|_| ())
     }
 
     /// Looks into the envelope, if there is one, and gives the rows.
-    fn unwrapped(&self, mut slots: Vec<Slot<'_>>, rows: &mut Rows) -> Outcome {
+    fn unwrapped(
+        &self,
+        mut slots: Vec<Slot<'_>>,
+        others: &[(&Other, Cow<'_, str>)],
+        rows: &mut Rows,
+    ) -> Outcome {
         if !self.has_envelope {
-            self.spread(&slots, rows)?;
+            self.spread(&slots, others, rows)?;
             return Ok(Fate::Kept);
         }
         let Some((_, wrapped)) = slots.get_mut(self.envelope()).and_then(Option::take) else {
@@ -229,7 +263,7 @@ impl Lookup {
             {
                 return Ok(Fate::Skipped);
             }
-            self.spread(&slots, rows)?;
+            self.spread(&slots, others, rows)?;
             return Ok(Fate::Kept);
         };
         let inner = wrapped.container();
@@ -242,50 +276,89 @@ impl Lookup {
             offer(&mut slots, slot, rank, Cow::Owned(raw.into_owned()), rows);
         })?;
         rows.survey(&self.record, value, unread)?;
-        self.spread(&slots, rows)?;
+        self.spread(&slots, others, rows)?;
         Ok(Fate::Kept)
     }
 
     /// The rows of every table.
-    fn spread(&self, slots: &[Slot<'_>], rows: &mut Rows) -> Result<(), Malformed> {
-        (0..self.tables.len()).try_for_each(|table| self.spread_one(table, slots, rows))
+    fn spread(
+        &self,
+        slots: &[Slot<'_>],
+        others: &[(&Other, Cow<'_, str>)],
+        rows: &mut Rows,
+    ) -> Result<(), Malformed> {
+        (0..self.tables.len()).try_for_each(|table| self.spread_one(table, slots, others, rows))
     }
 
     /// One row, or one for each element of the record's list.
-    fn spread_one(&self, at: usize, slots: &[Slot<'_>], rows: &mut Rows) -> Result<(), Malformed> {
+    fn spread_one(
+        &self,
+        at: usize,
+        slots: &[Slot<'_>],
+        others: &[(&Other, Cow<'_, str>)],
+        rows: &mut Rows,
+    ) -> Result<(), Malformed> {
         let Some(table) = self.tables.get(at) else { return Ok(()) };
         let mut count = 0;
+        for (other, text) in others.iter().filter(|_| table.rest.is_some()) {
+            count += 1;
+            row((at, table), slots, &self.other_slots(table, other, text), rows)?;
+        }
         if let Some(list) = &table.list {
             let found = |slot: usize| {
                 let (_, value) = slots.get(slot)?.as_ref()?;
                 value.container()
             };
-            let mut element_row = |element: LazyValue<'_>| {
+            let mut element_row = |element: LazyValue<'_>, holder: Option<&LazyValue<'_>>| {
                 count += 1;
-                self.element_row((at, table), slots, element, count, rows)
+                self.element_row((at, table), slots, (element, holder), count, rows)
             };
             if let Some(list) = found(list.slot) {
-                json::elements(json::parse(&list).ok_or(Malformed)?, "", &mut element_row)?;
+                let list = json::parse(&list).ok_or(Malformed)?;
+                json::elements(list, "", None, &mut element_row)?;
             } else if let Some((outer, rest)) = &list.outer
                 && let Some(outer) = found(*outer)
             {
-                json::elements(json::parse(&outer).ok_or(Malformed)?, rest, &mut element_row)?;
+                let outer = json::parse(&outer).ok_or(Malformed)?;
+                json::elements(outer, rest, None, &mut element_row)?;
             }
         }
         if count == 0 && !table.is_part { row((at, table), slots, &[], rows) } else { Ok(()) }
+    }
+
+    /// What a cell that no column names gives to the columns of its row.
+    fn other_slots<'a>(&self, table: &Table, other: &'a Other, text: &'a str) -> Vec<Slot<'a>> {
+        let mut own = self.slots();
+        let Some(rest) = &table.rest else { return own };
+        let place = (other.place + 1).to_string();
+        let put_all = |own: &mut Vec<Slot<'a>>, slots: &[(usize, u32)], text: Cow<'a, str>| {
+            for &(slot, rank) in slots {
+                put(own, slot, rank, Value::Text(text.clone()));
+            }
+        };
+        put_all(&mut own, &table.places, Cow::Owned(place));
+        put_all(&mut own, &rest.names, Cow::Borrowed(&other.name));
+        put_all(&mut own, &rest.titles, Cow::Borrowed(&other.title));
+        put_all(&mut own, &rest.texts, Cow::Borrowed(text));
+        own
     }
 
     fn element_row(
         &self,
         (at, table): (usize, &Table),
         slots: &[Slot<'_>],
-        element: LazyValue<'_>,
+        (element, holder): (LazyValue<'_>, Option<&LazyValue<'_>>),
         index: usize,
         rows: &mut Rows,
     ) -> Result<(), Malformed> {
         let mut own = self.slots();
         for &(slot, rank) in &table.places {
             put(&mut own, slot, rank, Value::Text(Cow::Owned(index.to_string())));
+        }
+        if let Some(holder) = holder {
+            table.holder.walk(holder.clone(), &mut |slot, rank, raw| {
+                offer(&mut own, slot, rank, Cow::Owned(raw.into_owned()), rows);
+            })?;
         }
         table.element.walk(element, &mut |slot, rank, raw| {
             offer(&mut own, slot, rank, raw, rows);
@@ -375,6 +448,17 @@ pub(super) struct Cells {
     inside: Vec<(usize, Tree)>,
     /// Cells that no column reads, by name.
     unread: Vec<(String, usize)>,
+    /// Those that no column names, where a table wants them.
+    others: Vec<Other>,
+}
+
+/// A cell that no column names.
+#[derive(Debug)]
+struct Other {
+    place: usize,
+    name: String,
+    /// What the second header row says above it.
+    title: String,
 }
 
 impl Cells {
@@ -419,6 +503,28 @@ impl Cells {
         self.unread.iter().map(|(_, place)| *place)
     }
 
+    /// Tells of the cells that no column names, if a table wants them.
+    pub(super) fn with_others(
+        mut self,
+        lookup: &Lookup,
+        header: &[String],
+        below: &[String],
+    ) -> Self {
+        if lookup.tables.iter().all(|table| table.rest.is_none()) {
+            return self;
+        }
+        let known = self.places();
+        let others = header.iter().enumerate().filter(|(place, _)| !known.contains(place));
+        let other = |(place, name): (usize, &String)| {
+            let title = below.get(place).cloned().unwrap_or_default();
+            Other { place, name: name.trim().to_owned(), title: title.trim().to_owned() }
+        };
+        self.others = others.map(other).collect();
+        // A row of its own is as good as a column.
+        self.unread.clear();
+        self
+    }
+
     fn find(&mut self, header: &[String], slot: usize, rank: u32, path: &str) {
         if let Some(place) = header.iter().position(|name| name == path) {
             return self.direct.push((slot, rank, place));
@@ -455,7 +561,8 @@ impl Cells {
     /// By column the one cell it reads, if that is all there is to do.
     pub(super) fn plain(&self, lookup: &Lookup) -> Option<Vec<Option<usize>>> {
         let mut plain = vec![None; lookup.columns];
-        let has_list = lookup.tables.iter().any(|table| table.list.is_some());
+        let has_list =
+            lookup.tables.iter().any(|table| table.list.is_some() || table.rest.is_some());
         if !self.inside.is_empty() || has_list || lookup.has_envelope {
             return None;
         }

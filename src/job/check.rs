@@ -1,5 +1,7 @@
 //! What a job's values must be, beyond their types; only what the file alone can tell.
 
+pub mod measure;
+
 use std::collections::BTreeSet;
 
 use globset::GlobBuilder;
@@ -40,6 +42,7 @@ pub fn check(path: &str, job: &Job) -> Vec<Problem> {
     found.priorities(job);
     found.stages(job);
     found.metrics(job);
+    measure::check(&mut found, job);
     found.clv(job);
     found.limits(job);
     found.publish(job);
@@ -230,16 +233,21 @@ impl Found<'_> {
         };
         self.twins("metrics.periods", &names(&metrics.periods));
         self.twins("metrics.cohorts", &names(&metrics.cohorts));
-        self.twins("metrics.dimensions", &metrics.dimensions);
-        for (i, dimension) in metrics.dimensions.iter().enumerate() {
-            let at = format!("metrics.dimensions[{i}]");
+        self.dimensions("metrics.dimensions", &metrics.dimensions, &DIMENSIONS);
+    }
+
+    /// Each is one of `known`, or two with `*` between.
+    fn dimensions(&mut self, key: &str, dimensions: &[String], known: &[&str]) {
+        self.twins(key, dimensions);
+        for (i, dimension) in dimensions.iter().enumerate() {
+            let at = format!("{key}[{i}]");
             let parts: Vec<&str> = dimension.split('*').collect();
             if parts.len() > 2 {
                 self.say(&at, format!("`{dimension}` has more than two parts"), None);
             }
             for part in &parts {
-                if !DIMENSIONS.contains(part) {
-                    let hint = suggestion(part, DIMENSIONS);
+                if !known.contains(part) {
+                    let hint = suggestion(part, known.iter().copied());
                     self.say(&at, format!("`{part}` is not a dimension"), Some(&hint));
                 } else if parts.len() > 1 && *part == "all" {
                     self.say(&at, "`all` has no part in a pair", None);

@@ -83,21 +83,30 @@ pub static NATIVE: &[Native] = &[
         name: "timeline",
         inputs: &["timeline_events", "run"],
         outputs: &["timeline"],
-        version: 1,
-        options: |_| String::new(),
+        version: 2,
+        options: |job| job.time_zone.clone(),
     },
     Native {
         name: "folds",
         inputs: &["timeline", "golden_customers", "stage_events", "run"],
         outputs: &[
             "customer_purchases",
+            "journey_stage_history",
+            "churn_ledger_customers",
+            "customer_contracts",
             "churn_ledger",
             "retention_cohorts",
-            "journey_stage_history",
             "journey_stage_metrics",
+            "survival_curves",
+            "survival_summary",
+            "retention_projection",
+            "churn_by_feedback",
         ],
-        version: 1,
-        options: |job| format!("{:?}{:?}{:?}", job.clv.fit_until, job.metrics, job.stages),
+        version: 2,
+        options: |job| {
+            let clv = (&job.clv.fit_until, job.clv.holdout_days, job.clv.discount_rate);
+            format!("{clv:?}{:?}{:?}", job.metrics, job.stages)
+        },
     },
     Native {
         name: "clv",
@@ -107,14 +116,43 @@ pub static NATIVE: &[Native] = &[
         options: |job| format!("{:?}{:?}{:?}", job.clv, job.currency, job.metrics.inactive_days),
     },
     Native {
+        name: "resubmissions",
+        inputs: &["repeated_answers"],
+        outputs: &["superseded_answers"],
+        version: 1,
+        options: |job| format!("{}", job.metrics.resubmission_days),
+    },
+    Native {
         name: "scores",
         inputs: &["survey_answers"],
         outputs: &["experience_scores"],
+        version: 2,
+        options: |job| {
+            let metrics = &job.metrics;
+            let options = (metrics.confidence, metrics.min_cell, &metrics.periods);
+            format!("{options:?}{:?}{:?}", metrics.dimensions, metrics.weights)
+        },
+    },
+    Native {
+        name: "participation",
+        inputs: &["survey_contacts", "incentive_answers", "run"],
+        outputs: &["survey_participation"],
         version: 1,
         options: |job| {
             let metrics = &job.metrics;
             let options = (metrics.confidence, metrics.min_cell, &metrics.periods);
-            format!("{options:?}{:?}", metrics.dimensions)
+            format!("{options:?}{}", job.time_zone)
+        },
+    },
+    Native {
+        name: "service",
+        inputs: &["service_cases", "service_changes", "run"],
+        outputs: &["conversation_service", "service_levels"],
+        version: 1,
+        options: |job| {
+            let metrics = &job.metrics;
+            let options = (metrics.confidence, metrics.min_cell, &metrics.periods);
+            format!("{options:?}{:?}{:?}{}", job.service, job.calendars, job.time_zone)
         },
     },
 ];

@@ -15,6 +15,9 @@ use crate::settings::Settings;
 use crate::state::{ObjectEntry, Release, StateReader};
 use crate::storage::Store;
 
+/// Of the memory limit, what queries may hold.
+const ENGINE_SHARE: usize = 2;
+
 /// A job and what it rests on; nothing in the warehouse was touched.
 #[derive(Debug)]
 pub struct Desk {
@@ -106,7 +109,8 @@ impl Desk {
         let Self { job, catalog, settings, store, .. } = self;
         let work = work::Work::new(&store, settings.scratch.as_deref(), &settings.run_id)?;
         let limits = crate::engine::Limits {
-            memory_bytes: settings.memory_bytes,
+            // The other half is for what no engine counts: rows that are read, sorted and written.
+            memory_bytes: settings.memory_bytes / ENGINE_SHARE,
             scratch: work.scratch.join("engine"),
             spill_bytes_max: job.limits.spill_bytes_max,
         };

@@ -307,6 +307,15 @@ impl Reader {
         let mark = match column.decimal_mark.as_deref() {
             None | Some(".") => '.',
             Some(",") => ',',
+            // As the job's source says.
+            Some(other) if other.starts_with(OPTION) => {
+                let name = other.strip_prefix(OPTION).unwrap_or_default();
+                match context.options.get(name).map(String::as_str) {
+                    None | Some(".") => '.',
+                    Some(",") => ',',
+                    Some(other) => return Err(fail(format!("`{other}` is not a decimal mark"))),
+                }
+            }
             Some(other) => return Err(fail(format!("`{other}` is not a decimal mark"))),
         };
         let sum_of = match &column.sum_of {
