@@ -191,6 +191,7 @@ fn act(Arguments { verb, shared }: Arguments) -> Result<Exit, Failure> {
             Verb::Explain(arguments) => explain::run(arguments, desk).await,
             Verb::Resolve(arguments) => resolve::run(arguments, desk).await,
             Verb::Init(arguments) => init::run(&arguments),
+            Verb::Init(arguments) => init::run(arguments, desk).await,
             Verb::Sources(arguments) => sources::run(&arguments, &desk),
         }
     });

@@ -8,6 +8,7 @@ pub mod arrivals;
 pub mod backfill;
 pub mod checks;
 pub mod current;
+pub mod detect;
 pub mod headline;
 pub mod lease;
 pub mod ledger;

@@ -494,6 +494,90 @@ definitions as (
         'metrics.inactive_days, metrics.grace_days, metrics.confidence, metrics.min_cell' as options_read,
         date '2026-11-01' as since
 
+    union all
+
+    select
+        'clv' as definition_id,
+        cast(2 as bigint) as definition_version,
+        'Customer lifetime value' as name,
+        'several readings side by side: clv_simple, clv_margin, clv_contractual, clv_probabilistic; decile 1 is the best tenth by the greater of clv_probabilistic and clv_contractual, else clv_simple' as formula,
+        cast(null as string) as scale_rule,
+        'this job' as authority,
+        'clv, currency, metrics.inactive_days, metrics.grace_days, metrics.confidence' as options_read,
+        date '2026-11-22' as since
+
+    union all
+
+    select
+        'clv_simple' as definition_id,
+        cast(2 as bigint) as definition_version,
+        'Lifetime value, textbook' as name,
+        'revenue of the last 365 days (of who never ordered, twelve times recurring revenue) x (years since the first purchase + 1 / yearly churn) - cac; yearly churn is 1 - exp(-h), h = customers lost per year lived, where a life ends inactive_days after the last purchase, or with the contract, or is still open' as formula,
+        cast(null as string) as scale_rule,
+        'textbook: annual revenue x years of relationship - acquisition cost' as authority,
+        'clv, currency, metrics.inactive_days, metrics.grace_days, metrics.confidence' as options_read,
+        date '2026-11-22' as since
+
+    union all
+
+    select
+        'clv_margin' as definition_id,
+        cast(2 as bigint) as definition_version,
+        'Lifetime value on gross profit' as name,
+        'as clv_simple, with revenue x margin' as formula,
+        cast(null as string) as scale_rule,
+        'textbook' as authority,
+        'clv, currency, metrics.inactive_days, metrics.grace_days, metrics.confidence' as options_read,
+        date '2026-11-22' as since
+
+    union all
+
+    select
+        'clv_contractual' as definition_id,
+        cast(2 as bigint) as definition_version,
+        'Lifetime value of a contract' as name,
+        'recurring revenue x margin x derl: sum over renewals k from 1 of S(n + k) / S(n) / (1 + d)^(k - 1), by the shifted-beta-geometric model of months renewed' as formula,
+        cast(null as string) as scale_rule,
+        'Fader & Hardie 2007, 2010' as authority,
+        'clv, currency, metrics.inactive_days, metrics.grace_days, metrics.confidence' as options_read,
+        date '2026-11-22' as since
+
+    union all
+
+    select
+        'clv_probabilistic' as definition_id,
+        cast(2 as bigint) as definition_version,
+        'Expected margin over the horizon' as name,
+        'purchase days expected (clv.model: BG/NBD, MBG/NBD or Pareto/NBD) x spend expected (Gamma-Gamma) x margin, over clv.horizon_days in equal steps of about a month, each discounted from its end; purchases of one local day are one, the first is neither in frequency nor in spend; interval by the delta method on the logarithm' as formula,
+        cast(null as string) as scale_rule,
+        'Fader, Hardie & Lee 2005; Batislam et al. 2007; Schmittlein et al. 1987; Fader & Hardie 2013' as authority,
+        'clv, currency, metrics.inactive_days, metrics.grace_days, metrics.confidence' as options_read,
+        date '2026-11-22' as since
+
+    union all
+
+    select
+        'clv_backtest' as definition_id,
+        cast(2 as bigint) as definition_version,
+        'Backtest of lifetime value' as name,
+        'models fitted up to holdout_days before the fit day, asked for the purchases and the revenue since' as formula,
+        cast(null as string) as scale_rule,
+        'this job' as authority,
+        'clv, currency' as options_read,
+        date '2026-11-22' as since
+
+    union all
+
+    select
+        'cac' as definition_id,
+        cast(2 as bigint) as definition_version,
+        'Cost to win a customer' as name,
+        'what advertising on a channel cost in a month / customers whose first touch was on it and who started in that month' as formula,
+        cast(null as string) as scale_rule,
+        'textbook' as authority,
+        'currency' as options_read,
+        date '2026-11-22' as since
+
 )
 
 select * from definitions

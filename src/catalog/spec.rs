@@ -39,6 +39,12 @@ pub struct SourceSpec {
     pub key: Vec<String>,
     #[serde(rename = "column")]
     pub columns: Vec<SpecColumn>,
+    /// What the system pages or filters its export by, for those who set it up: `updated_at`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+    /// Days that an export must reach back, because records change so late.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reread_days: Option<u32>,
     /// Further raw tables out of the same records: the messages of a conversation.
     #[serde(default, rename = "part", skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<Part>,
@@ -75,6 +81,9 @@ pub struct Format {
     pub each: Option<String>,
     /// CSV: one character, or `whitespace` for runs of blanks; default found among `,` `;` tab `|` and U+0001 (which knows no quotes).
     pub delimiter: Option<String>,
+    /// XLSX: name of the sheet; default the first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sheet: Option<String>,
     /// CSV: default 1; 0 takes the names from `columns`, in order, unless the first line names all
     /// columns of the key: then it is a header after all. Of two or three the first names
     /// a column; where it is blank, the name to its left and the second row do (`Which?: Phone`).
@@ -104,6 +113,8 @@ pub enum FormatKind {
     /// One document: an array, or an object with a list inside.
     Json,
     Parquet,
+    /// A sheet of an Excel workbook: its rows are read as those of a CSV file.
+    Xlsx,
 }
 
 /// One column: where it is found, what it is.
@@ -118,7 +129,8 @@ pub struct SpecColumn {
     /// and outer blanks; the same header again is `name__2`. Default: the column's own name.
     /// `option:scale_max=5` is not in the export: the option `scale_max` of the job's source, or 5,
     /// in every row; `option:account` is the source's account. `field:score_field=Q1` is the header
-    /// or path that the option `score_field` names, or `Q1`; without either there is none.
+    /// or path that the option `score_field` names, or `Q1`; without either there is none. `header:3:StartDate.timeZone` is what the third header
+    /// row says at the column `StartDate`, here inside of its JSON, in every row.
     #[serde(default)]
     pub from: Vec<String>,
     #[serde(rename = "type", default = "text")]
@@ -146,6 +158,7 @@ pub struct SpecColumn {
     pub formats: Vec<String>,
     /// Times without offset: `UTC`, an IANA name, `option:<name>` for an option of the job's
     /// source, or `job` (default, also where the option is not given).
+    /// `column:<name> or …` is the zone that stands in another column of the row.
     #[serde(default)]
     pub zone: Option<String>,
     /// Money: the column with the currency; amounts in minor units are divided by its exponent.
@@ -173,7 +186,7 @@ pub struct SpecColumn {
     #[serde(default, skip_serializing_if = "is_false")]
     pub percent: bool,
     /// Times as numbers of a `unit` may lie ahead (due dates, ends of periods); others that lie
-    /// more than two days after the object's day reject the record (but not `extracted_at`).
+    /// more than 33 days (a month and two) after the object's day reject the record (but not `extracted_at`).
     #[serde(default, skip_serializing_if = "is_false")]
     pub future: bool,
     /// A value that cannot be read becomes null, with a row in the rejects, and the record stays.

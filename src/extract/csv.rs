@@ -186,15 +186,14 @@ impl Csv {
         self.header_rows = self.header_rows.saturating_sub(1);
         if self.header_rows == 0 {
             let names = names(&self.names);
-            let below = self.names.get(1).cloned().unwrap_or_default();
-            self.settle_header(&names, &below, rows);
+            self.settle_header(&names, rows);
         }
         Ok(())
     }
 
-    fn settle_header(&mut self, names: &[String], below: &[String], rows: &mut Rows) {
+    fn settle_header(&mut self, names: &[String], rows: &mut Rows) {
         let lookup = &self.task.lookup;
-        let cells = Cells::new(lookup, names).with_others(lookup, names, below);
+        let cells = Cells::new(lookup, names).with_header(lookup, names, &self.names);
         cells.tell(names, |_| "text", rows);
         for column in 0..self.task.spec.all_columns().count() {
             if cells.has(column) {
@@ -221,7 +220,7 @@ impl Csv {
         let mut names: Vec<String> = placed.filter_map(|c| c.from.first().cloned()).collect();
         names.truncate(width);
         names.resize(width, String::new());
-        self.settle_header(&names, &[], rows);
+        self.settle_header(&names, rows);
     }
 
     /// Where none is expected there may be one all the same: it names all columns of the key.

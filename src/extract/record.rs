@@ -1,11 +1,14 @@
 //! A record, be it an object or a line of cells, to rows of the columns its spec names.
 
+mod cells;
+
 use std::borrow::Cow;
 use std::ops::Range;
 
 use sonic_rs::LazyValue;
-use unicode_normalization::UnicodeNormalization;
 
+pub(super) use self::cells::Cells;
+use self::cells::Other;
 use super::encoding::Charset;
 use super::json::{self, Malformed, Tree};
 use super::rows::Rows;
@@ -22,6 +25,8 @@ const INEXACT: u32 = 1 << 16;
 const OUTSIDE: u32 = 1 << 18;
 /// An empty cell counts where no other is filled.
 const EMPTY: u32 = 1 << 20;
+/// A `from` that starts so reads a header row.
+const HEADER: &str = "header:";
 /// A list of this name is that of the cells no column names.
 const REST: &str = "*";
 /// Messages of a Singer stream that are no records.
@@ -35,6 +40,8 @@ pub(super) struct Lookup {
     columns: usize,
     record: Tree,
     paths: Vec<(usize, u32, String)>,
+    /// What header rows say: slot, rank, row from 1, name of the column.
+    headers: Vec<(usize, u32, usize, String)>,
     /// The records', then one a part.
     tables: Vec<Table>,
     has_envelope: bool,
@@ -126,6 +133,10 @@ impl Lookup {
         let is_rest = each == Some(REST);
         for (slot, column) in (first..).zip(columns) {
             for (i, from) in column.from.iter().enumerate() {
+                if let Some((row, name)) = header_cell(from) {
+                    self.headers.push((slot, rank(i), row, name.to_owned()));
+                    continue;
+                }
                 match from.strip_prefix('@').filter(|_| each.is_some()) {
                     Some("index") => table.places.push((slot, rank(i))),
                     Some("name") if is_rest => rest.names.push((slot, rank(i))),
@@ -207,28 +218,39 @@ impl Lookup {
         let unread = self.record.walk(value.clone(), &mut |slot, rank, raw| {
             offer(&mut slots, slot, rank + outside, raw, rows);
         })?;
-        if !self.has_envelope {
+        if !self.is_wrapped(&slots) && !self.is_control(&slots) {
             rows.survey(&self.record, value, unread)?;
         }
         self.unwrapped(slots, &[], rows)
     }
 
+    fn is_wrapped(&self, slots: &[Slot<'_>]) -> bool {
+        self.has_envelope && slots.get(self.envelope()).is_some_and(Option::is_some)
+    }
+
+    /// A message of a Singer stream that is no record.
+    fn is_control(&self, slots: &[Slot<'_>]) -> bool {
+        let message = slots.get(self.message()).and_then(Option::as_ref);
+        self.has_envelope
+            && matches!(message, Some((_, Value::Json(kind))) if CONTROL.contains(&kind.as_ref()))
+    }
+
     /// Takes one line of cells; `cell` gives a cell's text, none where it is null.
     pub(super) fn cells<'a>(
         &self,
-        plan: &Cells,
+        plan: &'a Cells,
         cell: impl Fn(usize) -> Option<Cow<'a, str>>,
         rows: &mut Rows,
     ) -> Result<(), &'static str> {
         let outside = if self.has_envelope { OUTSIDE } else { 0 };
         let mut slots = self.slots();
-        if !self.has_envelope {
-            plan.keep(&cell, rows);
-        }
         for &(slot, rank, place) in &plan.direct {
             let Some(text) = cell(place) else { continue };
             let rank = rank + outside + if text.is_empty() { EMPTY } else { 0 };
             put(&mut slots, slot, rank, Value::Text(text));
+        }
+        for (slot, rank, text) in &plan.told {
+            put(&mut slots, *slot, rank + outside, Value::Text(Cow::Borrowed(text)));
         }
         for (place, tree) in &plan.inside {
             let text = cell(*place).and_then(|text| json::unwrap(&text));
@@ -236,6 +258,9 @@ impl Lookup {
             tree.walk(value, &mut |slot, rank, raw| {
                 offer(&mut slots, slot, rank + outside, Cow::Owned(raw.into_owned()), rows);
             })?;
+        }
+        if !self.is_wrapped(&slots) {
+            plan.keep(&cell, rows);
         }
         let others = plan.others.iter().filter_map(|other| {
             let text = cell(other.place).filter(|text| !text.trim().is_empty())?;
@@ -257,10 +282,7 @@ impl Lookup {
             return Ok(Fate::Kept);
         }
         let Some((_, wrapped)) = slots.get_mut(self.envelope()).and_then(Option::take) else {
-            let message = slots.get(self.message()).and_then(Option::as_ref);
-            if let Some((_, Value::Json(kind))) = message
-                && CONTROL.contains(&kind.as_ref())
-            {
+            if self.is_control(&slots) {
                 return Ok(Fate::Skipped);
             }
             self.spread(&slots, others, rows)?;
@@ -395,6 +417,12 @@ fn row(
     malformed.map_or(Ok(()), Err)
 }
 
+/// Row and name of `header:3:StartDate`.
+fn header_cell(from: &str) -> Option<(usize, &str)> {
+    let (row, name) = from.strip_prefix(HEADER)?.split_once(':')?;
+    Some((row.parse().ok()?, name))
+}
+
 /// Rank of a path by its place in `from`.
 fn rank(place: usize) -> u32 {
     u32::try_from(place * FROM_STEP).unwrap_or(u32::MAX >> 16).min(INEXACT - 1)
@@ -437,156 +465,4 @@ impl Value<'_> {
             Self::Json(raw) | Self::Text(raw) => json::unwrap(raw).map(Cow::Owned),
         }
     }
-}
-
-/// Which cell each column reads, by the names in a header.
-#[derive(Debug, Default)]
-pub(super) struct Cells {
-    /// (slot, rank, place of the cell).
-    direct: Vec<(usize, u32, usize)>,
-    /// Cells that hold JSON into which paths lead.
-    inside: Vec<(usize, Tree)>,
-    /// Cells that no column reads, by name.
-    unread: Vec<(String, usize)>,
-    /// Those that no column names, where a table wants them.
-    others: Vec<Other>,
-}
-
-/// A cell that no column names.
-#[derive(Debug)]
-struct Other {
-    place: usize,
-    name: String,
-    /// What the second header row says above it.
-    title: String,
-}
-
-impl Cells {
-    pub(super) fn new(lookup: &Lookup, header: &[String]) -> Self {
-        let mut cells = Self::default();
-        for (slot, rank, path) in &lookup.paths {
-            cells.find(header, *slot, *rank, path);
-        }
-        let read = cells.places();
-        let named = header.iter().enumerate().filter(|(_, name)| !name.trim().is_empty());
-        let unread = named.filter(|(place, _)| read.binary_search(place).is_err());
-        cells.unread = unread.map(|(place, name)| (name.trim().to_owned(), place)).collect();
-        cells.unread.sort();
-        cells
-    }
-
-    /// Tells the names of a header, each with the kind of its values.
-    pub(super) fn tell(
-        &self,
-        header: &[String],
-        kind: impl Fn(usize) -> &'static str,
-        rows: &mut Rows,
-    ) {
-        for (place, name) in header.iter().enumerate().filter(|(_, name)| !name.trim().is_empty()) {
-            let is_read = !self.unread.iter().any(|(_, unread)| *unread == place);
-            rows.see(name.trim(), is_read, kind(place));
-        }
-    }
-
-    /// Keeps the cells that no column reads.
-    pub(super) fn keep<'a>(&self, cell: impl Fn(usize) -> Option<Cow<'a, str>>, rows: &mut Rows) {
-        if self.unread.is_empty() || !rows.keeps_attributes() {
-            return;
-        }
-        let filled =
-            self.unread.iter().filter_map(|(name, place)| Some((name.as_str(), cell(*place)?)));
-        rows.keep_cells(filled.filter(|(_, text)| !text.trim().is_empty()));
-    }
-
-    /// Places of the cells that no column reads.
-    pub(super) fn unread(&self) -> impl Iterator<Item = usize> {
-        self.unread.iter().map(|(_, place)| *place)
-    }
-
-    /// Tells of the cells that no column names, if a table wants them.
-    pub(super) fn with_others(
-        mut self,
-        lookup: &Lookup,
-        header: &[String],
-        below: &[String],
-    ) -> Self {
-        if lookup.tables.iter().all(|table| table.rest.is_none()) {
-            return self;
-        }
-        let known = self.places();
-        let others = header.iter().enumerate().filter(|(place, _)| !known.contains(place));
-        let other = |(place, name): (usize, &String)| {
-            let title = below.get(place).cloned().unwrap_or_default();
-            Other { place, name: name.trim().to_owned(), title: title.trim().to_owned() }
-        };
-        self.others = others.map(other).collect();
-        // A row of its own is as good as a column.
-        self.unread.clear();
-        self
-    }
-
-    fn find(&mut self, header: &[String], slot: usize, rank: u32, path: &str) {
-        if let Some(place) = header.iter().position(|name| name == path) {
-            return self.direct.push((slot, rank, place));
-        }
-        let folded = fold(path);
-        if let Some(place) = header.iter().position(|name| fold(name) == folded) {
-            return self.direct.push((slot, rank + INEXACT, place));
-        }
-        let Some((head, tail)) = json::step(path) else { return };
-        if let Some(place) = header.iter().position(|name| name == head) {
-            let tree = if let Some(at) = self.inside.iter().position(|(at, _)| *at == place) {
-                self.inside.get_mut(at)
-            } else {
-                self.inside.push((place, Tree::default()));
-                self.inside.last_mut()
-            };
-            if let Some((_, tree)) = tree {
-                tree.insert(tail, slot, rank);
-            }
-        }
-    }
-
-    /// Nothing in the header is known.
-    pub(super) fn is_empty(&self) -> bool {
-        self.direct.is_empty() && self.inside.is_empty()
-    }
-
-    /// The header itself has the column, and the cells alone hold its values.
-    pub(super) fn has(&self, column: usize) -> bool {
-        self.direct.iter().any(|(slot, _, _)| *slot == column)
-            || self.inside.iter().any(|(_, tree)| tree.leads_to(column))
-    }
-
-    /// By column the one cell it reads, if that is all there is to do.
-    pub(super) fn plain(&self, lookup: &Lookup) -> Option<Vec<Option<usize>>> {
-        let mut plain = vec![None; lookup.columns];
-        let has_list =
-            lookup.tables.iter().any(|table| table.list.is_some() || table.rest.is_some());
-        if !self.inside.is_empty() || has_list || lookup.has_envelope {
-            return None;
-        }
-        for (slot, _, place) in &self.direct {
-            let column = plain.get_mut(*slot)?;
-            if column.replace(*place).is_some() {
-                return None;
-            }
-        }
-        Some(plain)
-    }
-
-    /// Places of the cells that are read.
-    pub(super) fn places(&self) -> Vec<usize> {
-        let direct = self.direct.iter().map(|(_, _, place)| *place);
-        let mut places: Vec<_> =
-            direct.chain(self.inside.iter().map(|(place, _)| *place)).collect();
-        places.sort_unstable();
-        places.dedup();
-        places
-    }
-}
-
-/// A header name without what exports disagree on.
-fn fold(name: &str) -> String {
-    name.trim().nfc().collect::<String>().to_lowercase()
 }

@@ -110,10 +110,20 @@ pub static NATIVE: &[Native] = &[
     },
     Native {
         name: "clv",
-        inputs: &["customer_purchases", "run"],
-        outputs: &["customer_lifetime_value", "clv_model_parameters"],
-        version: 1,
-        options: |job| format!("{:?}{:?}{:?}", job.clv, job.currency, job.metrics.inactive_days),
+        inputs: &["customer_purchases", "customer_contracts", "acquisition_spending", "run"],
+        outputs: &[
+            "customer_lifetime_value",
+            "clv_model_parameters",
+            "clv_backtest",
+            "clv_by_cohort",
+            "customer_acquisition_cost",
+        ],
+        version: 2,
+        options: |job| {
+            let metrics = &job.metrics;
+            let metrics = (metrics.inactive_days, metrics.confidence, metrics.min_cell);
+            format!("{:?}{:?}{metrics:?}", job.clv, job.currency)
+        },
     },
     Native {
         name: "resubmissions",
