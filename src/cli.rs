@@ -190,7 +190,6 @@ fn act(Arguments { verb, shared }: Arguments) -> Result<Exit, Failure> {
             Verb::Export(arguments) => export::run(arguments, desk).await,
             Verb::Explain(arguments) => explain::run(arguments, desk).await,
             Verb::Resolve(arguments) => resolve::run(arguments, desk).await,
-            Verb::Init(arguments) => init::run(&arguments),
             Verb::Init(arguments) => init::run(arguments, desk).await,
             Verb::Sources(arguments) => sources::run(&arguments, &desk),
         }
