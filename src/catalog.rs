@@ -161,13 +161,25 @@ impl Catalog {
                 problems.push(Problem::new(&model.path, message));
             }
         }
+        let mut raw = BTreeSet::new();
+        for spec in self.specs.values() {
+            for table in spec.raw_tables() {
+                if raw.contains(&table) {
+                    let message = format!("`{table}` is the name of two raw tables");
+                    problems.push(Problem::new(spec.key(), message));
+                }
+                raw.insert(table);
+            }
+        }
         problems
     }
 
     /// The models that turn the rows of `spec` into canonical rows.
     pub fn staging_models(&self, spec: &SourceSpec) -> Vec<&Model> {
-        let raw = spec.raw_table();
-        let reads = |model: &&Model| model.layer == Layer::Stage && model.references.contains(&raw);
+        let raw = spec.raw_tables();
+        let reads = |model: &&Model| {
+            model.layer == Layer::Stage && raw.iter().any(|table| model.references.contains(table))
+        };
         self.models.values().filter(reads).collect()
     }
 
@@ -231,7 +243,11 @@ fn with_lineage(canonical: &Canonical, own: Vec<Column>) -> Vec<Column> {
             columns.push(column(&format!("{event}_{part}"), Kind::Date, &words));
         }
     }
+    let mut attributes =
+        column(spec::ATTRIBUTES, Kind::Text, "What the export says beyond these columns, as JSON.");
+    attributes.pii = true;
     columns.extend([
+        attributes,
         column("object_url", Kind::Text, "Raw object the row was read from."),
         column("object_version", Kind::Int64, "Which version of that object."),
         column("record_number", Kind::Int64, "Which record of that object, from 1."),

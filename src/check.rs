@@ -126,7 +126,7 @@ pub fn of_contract(contract: &Contract) -> Vec<Check> {
 pub async fn run(
     session: &Session,
     check: &Check,
-    masked: &dyn Fn(&str) -> bool,
+    masked: &(dyn Fn(&str) -> bool + Sync),
 ) -> Result<Finding, CheckError> {
     let count = format!("select cast(count(*) as bigint) as n from (\n{}\n) as failed", check.sql);
     let counted = session.collect(&check.name, &count).await?;
@@ -149,7 +149,7 @@ pub async fn run(
 async fn sample(
     session: &Session,
     check: &Check,
-    masked: &dyn Fn(&str) -> bool,
+    masked: &(dyn Fn(&str) -> bool + Sync),
 ) -> Result<String, CheckError> {
     let none = format!("select * from (\n{}\n) as failed limit 0", check.sql);
     let columns = session.query(&check.name, &none).await?.schema.fields().len();
@@ -173,7 +173,7 @@ async fn sample(
 fn show(
     batch: &RecordBatch,
     row: usize,
-    masked: &dyn Fn(&str) -> bool,
+    masked: &(dyn Fn(&str) -> bool + Sync),
 ) -> Result<String, ArrowError> {
     let options = FormatOptions::default().with_null("null");
     let mut values = Vec::new();

@@ -2,19 +2,24 @@
 //!
 //! One verb, one file, one function `run`; this file knows the flags they share and how each ends.
 
+mod backfill;
 mod check;
 mod demo;
+mod diff;
 mod exit;
 mod export;
+mod gc;
 mod init;
 mod output;
 mod plan;
 mod rejects;
 mod releases;
+mod rollback;
 mod run;
 mod sources;
 mod status;
 mod validate;
+mod verify;
 
 use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -53,11 +58,16 @@ enum Verb {
     Demo(demo::Arguments),
     Run(run::Arguments),
     Plan(plan::Arguments),
+    Backfill(backfill::Arguments),
     Status(status::Arguments),
     Validate(validate::Arguments),
     Rejects(rejects::Arguments),
     Releases(releases::Arguments),
     Check(check::Arguments),
+    Diff(diff::Arguments),
+    Rollback(rollback::Arguments),
+    Verify(verify::Arguments),
+    Gc(gc::Arguments),
     Export(export::Arguments),
     Sources(sources::Arguments),
     Init(init::Arguments),
@@ -163,11 +173,16 @@ fn act(Arguments { verb, shared }: Arguments) -> Result<Exit, Failure> {
             Verb::Demo(arguments) => demo::run(arguments, desk).await,
             Verb::Run(arguments) => run::run(arguments, desk).await,
             Verb::Plan(arguments) => plan::run(arguments, desk).await,
+            Verb::Backfill(arguments) => backfill::run(arguments, desk).await,
             Verb::Status(arguments) => status::run(arguments, desk).await,
             Verb::Validate(arguments) => validate::run(&arguments, desk),
             Verb::Rejects(arguments) => rejects::run(arguments, desk).await,
             Verb::Releases(arguments) => releases::run(arguments, desk).await,
             Verb::Check(arguments) => check::run(arguments, desk).await,
+            Verb::Diff(arguments) => diff::run(arguments, desk).await,
+            Verb::Rollback(arguments) => rollback::run(arguments, desk).await,
+            Verb::Verify(arguments) => verify::run(arguments, desk).await,
+            Verb::Gc(arguments) => gc::run(arguments, desk).await,
             Verb::Export(arguments) => export::run(arguments, desk).await,
             Verb::Init(arguments) => init::run(&arguments),
             Verb::Sources(arguments) => sources::run(&arguments, &desk),

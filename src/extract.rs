@@ -16,7 +16,9 @@ mod parquet;
 mod record;
 mod rows;
 mod sniff;
+mod survey;
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -36,6 +38,8 @@ use self::ndjson::Ndjson;
 use self::parquet::Parquet;
 use self::record::Lookup;
 use self::rows::Rows;
+use self::survey::Survey;
+pub use self::survey::{KINDS, Seen};
 use crate::catalog::SourceSpec;
 use crate::catalog::spec::{FormatKind, SpecColumn};
 use crate::job::Limits;
@@ -53,12 +57,21 @@ pub enum ExtractError {
     TooLarge { object: String, limit: u64 },
     #[error("object `{object}` cannot be decoded: {message}")]
     Undecodable { object: String, message: String },
+    #[error("object `{object}` cannot be decoded: its header has no column that the spec names")]
+    UnknownHeader { object: String },
     #[error("object `{object}` lacks the header or member `{column}` that its spec requires")]
     MissingColumn { object: String, column: String },
     #[error("object `{object}` passes the limit `{limit}` of {value}")]
     Limit { object: String, limit: &'static str, value: u64 },
     #[error("`{encoding}` is not an encoding that is known")]
     Encoding { encoding: String },
+}
+
+impl ExtractError {
+    /// The object is whole, but its header or members are not those of its spec.
+    pub fn is_of_header(&self) -> bool {
+        matches!(self, Self::MissingColumn { .. } | Self::UnknownHeader { .. })
+    }
 }
 
 /// A record that could not be used, or a value that had to be left out.
@@ -74,16 +87,43 @@ pub struct Reject {
     pub value_only: bool,
 }
 
+/// What the reader of an object should know though its records were used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warning {
+    pub rule: &'static str,
+    /// Of the spec or, where it knows none, of the object.
+    pub column: String,
+    /// Records it is true of; 0 where it is about the object.
+    pub records: u64,
+    /// A sample, cut short and with personal data masked.
+    pub text: String,
+}
+
 /// Some records of one object, as columns of text in the order of the spec's columns.
 #[derive(Debug, Clone, Default)]
 pub struct RawChunk {
     /// One number a row; a record that holds a list may give several rows.
     pub numbers: Vec<u64>,
     pub columns: Vec<StringArray>,
+    /// A row each: what no column reads, as the text of a JSON object; none if it is not wanted.
+    pub attributes: Option<StringArray>,
+    /// The rows of each of the spec's parts.
+    pub parts: Vec<RawPart>,
+    /// Headers or members that were met since the chunk before.
+    pub seen: BTreeMap<String, Seen>,
     pub rejects: Vec<Reject>,
+    pub warnings: Vec<Warning>,
     pub read: u64,
     pub duplicate: u64,
     pub skipped: u64,
+}
+
+/// The rows of a part: elements of a list inside the records.
+#[derive(Debug, Clone, Default)]
+pub struct RawPart {
+    /// The record of each row.
+    pub numbers: Vec<u64>,
+    pub columns: Vec<StringArray>,
 }
 
 /// An object on local disk.
@@ -197,8 +237,11 @@ pub fn records_by(
         },
         encoding,
     };
+    let keeps = usize::try_from(limits.attributes_bytes_max).unwrap_or(usize::MAX);
+    let keeps = (spec.keeps_attributes() && keeps > 0).then_some(keeps);
+    let survey = Survey::new(task.limits.columns, keeps);
     let mut chunks = Chunks {
-        rows: Rows::new(spec.columns.len(), !spec.key.is_empty(), chunk_records),
+        rows: Rows::new(spec, survey, chunk_records),
         task,
         file: file.to_owned(),
         ratio: limits.expansion_ratio_max,
@@ -237,19 +280,16 @@ impl Task {
     }
 
     fn unknown_header(&self) -> ExtractError {
-        ExtractError::Undecodable {
-            object: self.object.clone(),
-            message: "its header has no column that the spec names".into(),
-        }
+        ExtractError::UnknownHeader { object: self.object.clone() }
     }
 
     /// A column that must be there and was not met. Elements are no part of this: there may be
     /// none for a long time.
     fn missing(&self, met: &[bool]) -> Option<&str> {
-        let each = self.spec.format.each.is_some();
+        let each = self.spec.format.each.is_some() || !self.spec.parts.is_empty();
         let of_element =
             |column: &SpecColumn| each && column.from.iter().any(|f| f.starts_with('@'));
-        let columns = self.spec.columns.iter().zip(met);
+        let columns = self.spec.all_columns().zip(met);
         let missing = columns.filter(|(column, met)| column.required_header && !**met);
         let mut missing = missing.map(|(column, _)| column).filter(|c| is_exported(c));
         missing.find(|column| !of_element(column)).map(|column| column.name.as_str())
@@ -415,6 +455,6 @@ impl Iterator for Chunks {
             return Some(Err(error));
         }
         self.is_first = false;
-        (chunk.read > 0).then_some(Ok(chunk))
+        (chunk.read > 0 || !chunk.seen.is_empty()).then_some(Ok(chunk))
     }
 }

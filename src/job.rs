@@ -312,6 +312,8 @@ pub struct Limits {
     pub expansion_ratio_max: u64,
     pub record_bytes_max: u64,
     pub columns_max: u32,
+    /// What is kept of a record's members that no column reads.
+    pub attributes_bytes_max: u64,
     /// Objects staged together in one file.
     pub batch_objects: u32,
     /// Raw bytes staged together in one file.
@@ -328,6 +330,7 @@ impl Default for Limits {
             expansion_ratio_max: 200,
             record_bytes_max: 16 << 20,
             columns_max: 2_000,
+            attributes_bytes_max: 16 << 10,
             batch_objects: 1_000,
             batch_bytes: 1 << 30,
             spill_bytes_max: 500 << 30,
@@ -335,13 +338,21 @@ impl Default for Limits {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Publish {
     /// Plain Parquet is written here after each release; `{release}` is its number.
     pub export: Option<String>,
     /// Delta logs are not written.
     pub without_delta: bool,
+    /// Releases that `gc` keeps, the newest ones; at least one.
+    pub retain: usize,
+}
+
+impl Default for Publish {
+    fn default() -> Self {
+        Self { export: None, without_delta: false, retain: 30 }
+    }
 }
 
 /// A job and where each of its values comes from.

@@ -2,6 +2,7 @@
 //!
 //! Nothing here reads or writes; `run` does what a plan says, and `cxmart plan` prints it.
 
+pub mod days;
 pub mod graph;
 pub mod native;
 
@@ -59,6 +60,8 @@ pub enum Reason {
     ChangedCode,
     /// These inputs are made anew.
     Inputs(Vec<String>),
+    /// A day before the horizon: late objects, or code or options that changed since.
+    Stale,
     Unchanged,
 }
 
@@ -73,6 +76,7 @@ impl std::fmt::Display for Reason {
             Self::Missing => f.write_str("not made yet"),
             Self::ChangedCode => f.write_str("its SQL, code or an option it reads changed"),
             Self::Inputs(names) => write!(f, "made from {}", names.join(", ")),
+            Self::Stale => f.write_str("late objects, or its code or an option changed"),
             Self::Unchanged => f.write_str("unchanged"),
         }
     }
@@ -98,7 +102,11 @@ pub struct Step {
 #[derive(Debug, Clone)]
 pub struct Plan {
     pub as_of: NaiveDate,
+    /// Last day that the plan's tables know of; the as-of day.
     pub horizon: NaiveDate,
+    /// The day lies before the release's horizon: only daily tables are written, of that day alone,
+    /// from what was known by then.
+    pub is_past: bool,
     /// First instant after the horizon, in microseconds since 1970, UTC.
     pub horizon_end_us: i64,
     pub batches: Vec<Batch>,
@@ -123,8 +131,10 @@ pub enum PlanError {
     NoObjects { spec: String, url: String },
     #[error("no object is listed and none was seen before: there is no day to run for")]
     NoDate,
-    #[error("as-of {as_of} lies before {horizon}, which the newest release already shows")]
-    Past { as_of: NaiveDate, horizon: NaiveDate },
+    #[error("the newest release shows {horizon}, and daily tables do not keep {as_of}")]
+    NotKept { as_of: NaiveDate, horizon: NaiveDate },
+    #[error("`{table}` is no daily table")]
+    NotDaily { table: String, daily: Vec<String> },
 }
 
 /// Decides what a run has to do.
@@ -148,18 +158,65 @@ pub fn plan(
     }
     let (listing, left_out) = dated(listing);
     let horizon = snapshot.release.map(|release| release.horizon);
+    if let (Some(day), Some(release)) = (as_of, snapshot.release)
+        && day < release.horizon
+    {
+        return past(job, catalog, release, snapshot.objects, day, None);
+    }
     let greatest = listing.iter().map(|(_, dt)| *dt).max();
     let as_of = as_of.or(horizon.max(greatest)).ok_or(PlanError::NoDate)?;
-    if let Some(horizon) = horizon.filter(|horizon| as_of < *horizon) {
-        return Err(PlanError::Past { as_of, horizon });
-    }
     let due: Vec<_> = listing.into_iter().filter(|(_, dt)| *dt <= as_of).collect();
     let batches = batches(job, catalog, &specs, snapshot, &due);
     let graph = Graph::new(job, catalog).map_err(PlanError::Problems)?;
     let horizon_end_us = end_of(as_of, job.zone());
     let values = RunValues { run: run_hash(job, as_of), horizon_end_us };
     let steps = steps(&graph, snapshot, &batches, catalog, &values);
-    Ok(Plan { as_of, horizon: as_of, horizon_end_us, batches, steps, left_out })
+    Ok(Plan { as_of, horizon: as_of, is_past: false, horizon_end_us, batches, steps, left_out })
+}
+
+/// Decides what has to be done to restate the daily tables of a day before the horizon: all of
+/// them, or those of `wanted`. Nothing is staged for it.
+///
+/// # Errors
+/// A day that is not kept, or a table that is not daily.
+pub fn past(
+    job: &Job,
+    catalog: &Catalog,
+    release: &Release,
+    objects: &[ObjectEntry],
+    day: NaiveDate,
+    wanted: Option<&BTreeSet<String>>,
+) -> Result<Plan, PlanError> {
+    if !days::is_kept(day, release.horizon) {
+        return Err(PlanError::NotKept { as_of: day, horizon: release.horizon });
+    }
+    let daily = days::daily(catalog);
+    if let Some(table) = wanted.and_then(|wanted| wanted.difference(&daily).next()) {
+        let daily = daily.iter().cloned().collect();
+        return Err(PlanError::NotDaily { table: table.clone(), daily });
+    }
+    let graph = Graph::new(job, catalog).map_err(PlanError::Problems)?;
+    let key = days::key(job, catalog, &graph, objects, day);
+    let reason = match release.days.get(&day) {
+        None => Reason::Missing,
+        Some(made_from) if *made_from != key => Reason::Stale,
+        Some(_) => Reason::Unchanged,
+    };
+    // Checks of the day read all tables, so all are made where the whole day is asked for.
+    let nodes = match wanted {
+        Some(wanted) => days::nodes_for(&graph, wanted),
+        None => graph.nodes,
+    };
+    let steps = nodes.into_iter().map(|node| Step { node, reason: reason.clone() }).collect();
+    Ok(Plan {
+        as_of: day,
+        horizon: day,
+        is_past: true,
+        horizon_end_us: end_of(day, job.zone()),
+        batches: Vec::new(),
+        steps,
+        left_out: Vec::new(),
+    })
 }
 
 /// What of a job only the catalogue can tell: sources without a spec.

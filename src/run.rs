@@ -4,6 +4,7 @@
 //! `work/<fingerprint>/` with a receipt, so a killed run goes on where it stopped; a release is
 //! visible only after the one create in [`crate::state`].
 
+pub mod backfill;
 pub mod checks;
 pub mod current;
 pub mod headline;
@@ -22,7 +23,7 @@ pub mod stop;
 pub mod work;
 pub mod workers;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::NaiveDate;
@@ -35,7 +36,7 @@ use crate::check::{CheckError, Finding};
 use crate::engine::{Engine, EngineError};
 use crate::extract::ExtractError;
 use crate::job::Job;
-use crate::plan::{self, NodeKind, Plan, PlanError, RUN_TABLE, Reason, Snapshot};
+use crate::plan::{self, Node, NodeKind, Plan, PlanError, RUN_TABLE, Reason, Snapshot};
 use crate::publish::PublishError;
 use crate::resolve::ResolveError;
 use crate::settings::Settings;
@@ -43,9 +44,10 @@ use crate::stage::StageError;
 use crate::state::{Counts, ObjectEntry, Release, StateError, StateReader};
 use crate::storage::{StorageError, Store};
 use crate::table::dataset::Dataset;
-use crate::table::hash::Hash;
+use crate::table::hash::{Hash, Hasher};
 use crate::table::{Contract, TableError};
 use crate::upkeep::UpkeepError;
+use crate::upkeep::verify::Fault;
 
 /// How often a lost commit is planned again before giving up.
 const COMMIT_TRIES: usize = 3;
@@ -94,6 +96,10 @@ pub enum RunError {
     Upkeep(#[from] UpkeepError),
     #[error("another run published first, {COMMIT_TRIES} times")]
     CommitLost,
+    #[error("`{path}` of release {number} is {fault}")]
+    Unusable { number: u64, path: String, fault: Fault },
+    #[error("{day} lies after {horizon}, the last day of the newest release")]
+    Ahead { day: NaiveDate, horizon: NaiveDate },
     #[error("a worker thread ended early")]
     Thread(#[source] tokio::task::JoinError),
     #[error("`{writer}` is running on this warehouse; its lease holds for another {for_s} s")]
@@ -135,6 +141,8 @@ impl Context {
             .find_map(|kind| self.catalog.canonical_tables.get(name.strip_prefix(kind)?));
         match name {
             ledger::REJECTS => Some(&ledger::REJECTS_CONTRACT),
+            ledger::WARNINGS => Some(&ledger::WARNINGS_CONTRACT),
+            ledger::SEEN => Some(&ledger::SEEN_CONTRACT),
             ledger::OBJECTS => Some(&ledger::OBJECTS_CONTRACT),
             _ => canonical.or_else(|| self.catalog.tables.get(name)).map(|table| &table.contract),
         }
@@ -163,27 +171,39 @@ pub struct Outcome {
 /// # Errors
 /// Anything that kept the release from being made; the last one stays in place.
 pub async fn run(context: Arc<Context>, as_of: Option<NaiveDate>) -> Result<Outcome, RunError> {
-    let result = leased(&context, as_of).await;
+    let asked = &Asked { as_of, ..Asked::default() };
+    let result = leased(&context, asked).await;
     context.record.finish(&context, &result).await;
     result
 }
 
-async fn leased(context: &Arc<Context>, as_of: Option<NaiveDate>) -> Result<Outcome, RunError> {
-    if context.settings.without_lease {
-        return plan_and_do(context, as_of).await;
-    }
-    let lease = lease::Lease::take(&context.store, &context.settings.run_id).await?;
-    let done = plan_and_do(context, as_of).await;
-    if let Err(error) = lease.give_back().await {
-        tracing::warn!(%error, "the lease was not given back; it ends by itself");
-    }
+/// What a run is asked for.
+#[derive(Debug, Clone, Default)]
+pub struct Asked {
+    pub as_of: Option<NaiveDate>,
+    /// Daily tables, of a day that is restated; default all of them.
+    pub tables: Option<BTreeSet<String>>,
+    /// The day is one that the newest release shows already, and is made again.
+    pub restates: bool,
+}
+
+async fn leased(context: &Arc<Context>, asked: &Asked) -> Result<Outcome, RunError> {
+    let lease = lease::Lease::of(context).await?;
+    let done = plan_and_do(context, asked).await;
+    give_back(lease).await;
     done
 }
 
-async fn plan_and_do(
-    context: &Arc<Context>,
-    as_of: Option<NaiveDate>,
-) -> Result<Outcome, RunError> {
+/// Gives a lease back, if there is one.
+async fn give_back(lease: Option<lease::Lease>) {
+    if let Some(lease) = lease
+        && let Err(error) = lease.give_back().await
+    {
+        tracing::warn!(%error, "the lease was not given back; it ends by itself");
+    }
+}
+
+async fn plan_and_do(context: &Arc<Context>, asked: &Asked) -> Result<Outcome, RunError> {
     // A run that died after its commit left this to the next one.
     release::project(context).await?;
     for _ in 0..COMMIT_TRIES {
@@ -195,7 +215,13 @@ async fn plan_and_do(
         };
         let listing = listing::list(&context.job, &context.settings).await?;
         let snapshot = Snapshot { release: parent.as_ref(), objects: &objects };
-        let plan = plan::plan(&context.job, &context.catalog, snapshot, &listing, as_of)?;
+        let plan = match (&parent, asked.as_of) {
+            (Some(parent), Some(day)) if asked.restates && day <= parent.horizon => {
+                let wanted = asked.tables.as_ref();
+                plan::past(&context.job, &context.catalog, parent, &objects, day, wanted)?
+            }
+            _ => plan::plan(&context.job, &context.catalog, snapshot, &listing, asked.as_of)?,
+        };
         if let (false, Some(parent)) = (plan.has_changes(), &parent) {
             return Ok(Outcome {
                 as_of: plan.as_of,
@@ -210,7 +236,8 @@ async fn plan_and_do(
             });
         }
         context.record.planned(&plan);
-        if let Some(outcome) = attempt(context, &plan, parent.as_ref(), objects).await? {
+        let attempt = Box::pin(attempt(context, &plan, parent.as_ref(), objects));
+        if let Some(outcome) = attempt.await? {
             return Ok(outcome);
         }
     }
@@ -228,7 +255,10 @@ async fn attempt(
     objects: Vec<ObjectEntry>,
 ) -> Result<Option<Outcome>, RunError> {
     let mut tables = Tables::new();
-    let mut staged = staging::stage(context, plan, parent, objects).await?;
+    let mut staged = match parent.filter(|_| plan.is_past) {
+        Some(release) => staging::known_by(context, plan.as_of, release, objects).await?,
+        None => staging::stage(context, plan, parent, objects).await?,
+    };
     tables.append(&mut staged.tables);
     context.record.staged(staged.new_objects, staged.counts, plan.steps.len());
     let (mut steps_run, mut steps_reused) = (0, 0);
@@ -242,7 +272,7 @@ async fn attempt(
             RUN_TABLE => Ok(run_hash.clone()),
             name => tables
                 .get(name)
-                .map(|dataset| dataset.input_hash_until(plan.horizon_end_us))
+                .map(|dataset| slice_hash(plan, name, dataset))
                 .ok_or_else(|| RunError::NoTable(name.to_owned())),
         };
         let inputs: Vec<(&str, Hash)> = node
@@ -263,15 +293,7 @@ async fn attempt(
             done
         } else {
             steps_run += 1;
-            let made = match node.kind {
-                NodeKind::Current => {
-                    current::current(context, node, &fingerprint, &tables, parent, &staged).await?
-                }
-                NodeKind::Model => model::run(context, plan, node, &fingerprint, &tables).await?,
-                NodeKind::Native(native) => {
-                    native::run(context, plan, node, native, &fingerprint, &tables, parent).await?
-                }
-            };
+            let made = make(context, plan, node, &fingerprint, &tables, parent, &staged).await?;
             context.work.finish(&fingerprint, &made).await?;
             made
         };
@@ -292,6 +314,38 @@ async fn attempt(
         tables: rows(&release),
         warnings: context.record.warnings(),
     }))
+}
+
+/// Runs a step; gives one dataset for each of its outputs.
+async fn make(
+    context: &Arc<Context>,
+    plan: &Plan,
+    node: &Node,
+    fingerprint: &Hash,
+    tables: &Tables,
+    parent: Option<&Release>,
+    staged: &staging::Staged,
+) -> Result<Vec<Dataset>, RunError> {
+    match node.kind {
+        NodeKind::Current => {
+            let until = plan.is_past.then_some(plan.as_of);
+            current::current(context, node, fingerprint, tables, parent, staged, until).await
+        }
+        NodeKind::Model => model::run(context, plan, node, fingerprint, tables).await,
+        NodeKind::Native(native) => {
+            native::run(context, plan, node, native, fingerprint, tables, parent).await
+        }
+    }
+}
+
+/// Hash of the rows of an input that a step of the plan sees.
+fn slice_hash(plan: &Plan, name: &str, dataset: &Dataset) -> Hash {
+    let hash = dataset.input_hash_until(plan.horizon_end_us);
+    if !(plan.is_past && name.starts_with(plan::graph::STAGED)) {
+        return hash;
+    }
+    let mut hasher = Hasher::new("known by");
+    hasher.part(hash.as_str()).part(plan.as_of.to_string()).finish()
 }
 
 /// Rows by published table.

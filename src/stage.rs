@@ -3,6 +3,7 @@
 //! Two halves around the staging SQL: [`Typing`] turns the text of a chunk into typed columns
 //! as the spec says, [`finish()`] gives the rows that SQL made their ids, times and origin.
 
+mod findings;
 pub mod finish;
 mod frame;
 mod handover;
@@ -13,12 +14,13 @@ mod sum;
 pub mod text;
 pub mod time;
 pub mod types;
+mod warnings;
 
 use std::collections::BTreeMap;
 
 pub use self::finish::{Origin, finish};
 pub use self::refuse::{Refused, refuse};
-pub use self::types::{Typing, type_chunk};
+pub use self::types::{Typed, Typing, type_chunk};
 
 use chrono_tz::Tz;
 

@@ -68,9 +68,19 @@ pub struct Release {
     pub state: BTreeMap<String, Dataset>,
     /// The object ledger.
     pub objects: Option<Pointer>,
+    /// What each day of the daily tables was made from.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub days: BTreeMap<NaiveDate, Hash>,
     /// Headline numbers and balances of the run, for people.
     #[serde(default)]
     pub summary: BTreeMap<String, serde_json::Value>,
+}
+
+impl Release {
+    /// Where it lies.
+    pub fn path(&self) -> String {
+        release_path(self.number)
+    }
 }
 
 /// An immutable file named by a release.
@@ -127,7 +137,8 @@ pub struct ObjectEntry {
     pub counts: Counts,
 }
 
-fn release_path(number: u64) -> String {
+/// Where a release lies.
+pub fn release_path(number: u64) -> String {
     format!("releases/{number:08}.json")
 }
 

@@ -468,6 +468,19 @@ impl Store {
         intake.finish().await
     }
 
+    /// Hash of an object's bytes, read piece by piece.
+    ///
+    /// # Errors
+    /// It is missing, or the store failed.
+    pub async fn hash(&self, path: &str) -> Result<Hash, StorageError> {
+        let mut pieces = self.stream(path).await?;
+        let mut digest = Sha256::new();
+        while let Some(piece) = pieces.next().await {
+            digest.update(&piece?);
+        }
+        Ok(Hash::from_digest(&digest.finalize()))
+    }
+
     /// Removes an object; one that is not there is as good as removed.
     ///
     /// # Errors

@@ -73,7 +73,7 @@ const ROOMS: [(&str, &[&str]); 22] = [
     ("measure", &[]),
     ("check", &["engine"]),
     ("publish", &["storage"]),
-    ("upkeep", &["state", "storage"]),
+    ("upkeep", &["engine", "state", "storage"]),
     ("demo", &[]),
     ("engine", &["storage"]),
     ("table", &[]),

@@ -132,9 +132,14 @@ pub fn model(model: &Model, catalog: &Catalog) -> Vec<Problem> {
     if header.grain.is_empty() && model.layer != Layer::Check {
         say("says not what makes a row unique".into(), "add a comment line `-- grain: a, b`");
     }
-    let reads_raw = model.references.iter().any(|name| name.starts_with("raw_"));
-    if model.layer == Layer::Stage && reads_raw && header.canonical.is_none() {
+    let raw = model.references.iter().filter(|name| name.starts_with("raw_")).count();
+    if model.layer == Layer::Stage && raw > 0 && header.canonical.is_none() {
         say("says not which table it fills".into(), "add a line `-- canonical: <table>`");
+    }
+    // Raw tables stream side by side: a join of two would wait for the one while the other is full.
+    if model.layer == Layer::Stage && raw > 1 {
+        let hint = "columns of a part may read the record, too: name them in the spec";
+        say("reads more than one raw table".into(), hint);
     }
     if let Some(table) = catalog.tables.get(&model.name)
         && model.layer != Layer::Stage
@@ -166,8 +171,14 @@ fn against_the_flow(
         let own = model.path.strip_prefix("sql/stage/").and_then(|rest| rest.split_once('/'));
         let source = raw.and_then(|rest| rest.split_once("__")).map(|(source, _)| source);
         let is_view = catalog.models.get(name).is_some_and(|other| other.layer == Layer::Stage);
-        if is_view || (source.is_some() && source == own.map(|(source, _)| source)) {
+        if is_view {
             return None;
+        }
+        if source.is_some() && source == own.map(|(source, _)| source) {
+            let known =
+                catalog.specs.values().any(|spec| spec.raw_tables().iter().any(|t| t == name));
+            let hint = "a spec `<entity>.toml` or a `[[part]]` of one gives a raw table its name";
+            return (!known).then(|| (format!("reads `{name}`, which no spec gives"), hint));
         }
         let hint = "sources meet later, in the layers above; here only `raw_<source>__<entity>`";
         return Some((format!("is a staging model and reads `{name}`"), hint));
@@ -175,13 +186,14 @@ fn against_the_flow(
     if model.layer == Layer::Check {
         return None;
     }
-    let staged = name.strip_prefix("staged_").is_some() && name != "staged_rejects";
+    let told = matches!(name, "staged_rejects" | "staged_seen_columns" | "staged_warnings");
+    let staged = name.strip_prefix("staged_").is_some() && !told;
     if raw.is_some() || staged {
         let hint = "read `current_<table>`, the newest version of each record";
         return Some((format!("reads `{name}`, which is not resolved yet"), hint));
     }
-    if name == "staged_rejects" && model.layer != Layer::Assemble {
-        return Some((format!("reads `{name}`"), "only assemble publishes rejects"));
+    if told && model.layer != Layer::Assemble {
+        return Some((format!("reads `{name}`"), "only assemble publishes rejects and warnings"));
     }
     let above = catalog.tables.get(name).filter(|table| table.canonical.is_none());
     let above = above.map(|table| table.layer);

@@ -67,6 +67,13 @@ pub struct Model {
 }
 
 impl Model {
+    /// It names a column, outside of comments.
+    pub fn names(&self, column: &str) -> bool {
+        let code = self.sql.lines().filter(|line| !line.trim_start().starts_with("--"));
+        let word = |c: char| !c.is_ascii_alphanumeric() && c != '_';
+        code.flat_map(|line| line.split(word)).any(|found| found == column)
+    }
+
     /// # Errors
     /// No layer folder, no query, or SQL that does not parse.
     pub fn parse(path: &str, text: &str) -> Result<Self, Problem> {

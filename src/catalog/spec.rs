@@ -9,6 +9,9 @@ use super::files::stem;
 use crate::job::Problem;
 use crate::table::hash::{Hash, Hasher};
 
+/// The column of a raw table that holds what no other column reads.
+pub const ATTRIBUTES: &str = "attributes";
+
 /// The spec of one export.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -31,6 +34,21 @@ pub struct SourceSpec {
     pub key: Vec<String>,
     #[serde(rename = "column")]
     pub columns: Vec<SpecColumn>,
+    /// Further raw tables out of the same records: the messages of a conversation.
+    #[serde(default, rename = "part", skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Part>,
+}
+
+/// A list inside a record as a raw table of its own, `raw_<source>__<entity>__<name>`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Part {
+    pub name: String,
+    /// The list, as `format.each`, but a record without elements gives no row here. A list inside
+    /// of lists (`threads.events`) gives the elements of all of them.
+    pub each: String,
+    #[serde(rename = "column")]
+    pub columns: Vec<SpecColumn>,
 }
 
 /// How bytes are cut into records. What is not said is found from the bytes.
@@ -39,15 +57,18 @@ pub struct SourceSpec {
 pub struct Format {
     pub kind: Option<FormatKind>,
     /// JSON documents: the member that holds the list of records (`data`, `result.items`). Default:
-    /// the document itself, or its list under `data`, `reviews`, `results`, `items`, `responses`.
+    /// the document itself, or its list under `data`, `reviews`, `results`, `items`, `responses`,
+    /// `conversations`, `tickets`, `events`.
     pub list: Option<String>,
     /// The list (a path) of which each element gives a row of its own. In `from`, `@.sku` then reads
     /// the element, `@` is the element itself, `@index` its place from 1; other paths read the
-    /// record. A record without elements gives one row, whose element columns are null.
+    /// record. A record without elements gives one row, whose element columns are null. A list
+    /// inside of lists (`threads.events`) gives the elements of all of them.
     pub each: Option<String>,
     /// CSV: one character, or `whitespace` for runs of blanks; default found among `,` `;` tab `|` and U+0001 (which knows no quotes).
     pub delimiter: Option<String>,
-    /// CSV: default 1; 0 takes the names from `columns`, in order. Of two or three the first names
+    /// CSV: default 1; 0 takes the names from `columns`, in order, unless the first line names all
+    /// columns of the key: then it is a header after all. Of two or three the first names
     /// a column; where it is blank, the name to its left and the second row do (`Which?: Phone`).
     pub header_rows: Option<u8>,
     /// CSV: lines before the header.
@@ -58,8 +79,12 @@ pub struct Format {
     pub encoding: Option<String>,
     /// A member (or CSV column) that wraps the record, as an object or as its JSON text
     /// (`_airbyte_data`). Paths read what is inside first, then what stands around it; a record
-    /// that is not wrapped is read as it is.
+    /// that is not wrapped is read as it is. `_airbyte_data|record` names two, whichever is there.
     pub envelope: Option<String>,
+    /// Members and columns of a record that no column reads are the column `attributes` of the raw
+    /// table, the text of a JSON object; `false` leaves it null.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attributes: Option<bool>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -80,7 +105,8 @@ pub struct SpecColumn {
     pub name: String,
     /// Header names or JSON paths (`customer.email`, `line_items.0.sku`); the first that is there
     /// and not null (in CSV: not empty) wins. A key that holds dots itself is found, too, and a
-    /// path that goes on into a text reads it as JSON. Headers match exactly, else without case
+    /// path that goes on into a text reads it as JSON. `params[key=page].value` reads the elements
+    /// of a list whose `key` is `page`; `customer__email` is read as `customer.email`. Headers match exactly, else without case
     /// and outer blanks; the same header again is `name__2`. Default: the column's own name.
     /// `option:scale_max=5` is not in the export: the option `scale_max` of the job's source, or 5,
     /// in every row; `option:account` is the source's account.
@@ -94,6 +120,9 @@ pub struct SpecColumn {
     /// The header must be there; a missing one stops the object (exit 65).
     #[serde(default)]
     pub required_header: bool,
+    /// CSV with `header_rows = 0`: not in the order of columns; read only where a header names it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub named_only: bool,
     /// Texts that mean null, besides the empty one.
     #[serde(default)]
     pub null_values: Vec<String>,
@@ -128,6 +157,16 @@ pub struct SpecColumn {
     /// `&#39;` and `&amp;` are turned back into characters.
     #[serde(default)]
     pub html_unescape: bool,
+    /// Markup (HTML) becomes the words it shows.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub strip_tags: bool,
+    /// Numbers: `12.5 %` is 12.5.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub percent: bool,
+    /// Times as numbers of a `unit` may lie ahead (due dates, ends of periods); others that lie
+    /// more than two days after the object's day reject the record (but not `extracted_at`).
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub future: bool,
     /// A value that cannot be read becomes null, with a row in the rejects, and the record stays.
     #[serde(default)]
     pub lenient: bool,
@@ -135,6 +174,11 @@ pub struct SpecColumn {
 
 fn text() -> SpecKind {
     SpecKind::Text
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -176,13 +220,14 @@ impl SourceSpec {
         };
         source.clone_into(&mut spec.source);
         stem(path).clone_into(&mut spec.entity);
-        for column in &mut spec.columns {
+        let of_parts = spec.parts.iter_mut().flat_map(|part| &mut part.columns);
+        for column in spec.columns.iter_mut().chain(of_parts) {
             if column.from.is_empty() {
                 column.from.push(column.name.clone());
             }
         }
         let unknown = |name: &&String| !spec.columns.iter().any(|column| column.name == **name);
-        let problems: Vec<_> = spec
+        let mut problems: Vec<_> = spec
             .key
             .iter()
             .filter(unknown)
@@ -193,7 +238,27 @@ impl SourceSpec {
                 )
             })
             .collect();
+        problems.extend(spec.check_parts(path));
         if problems.is_empty() { Ok(spec) } else { Err(problems) }
+    }
+
+    fn check_parts(&self, path: &str) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        for (i, part) in self.parts.iter().enumerate() {
+            let at = format!("{path}: part.{}", part.name);
+            let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+            if part.name.is_empty() || !part.name.chars().all(plain) || part.name.contains("__") {
+                let message = "a part's name is lower-case letters, digits and single `_`";
+                problems.push(Problem::new(&at, message));
+            }
+            if self.parts.iter().take(i).any(|other| other.name == part.name) {
+                problems.push(Problem::new(&at, "stands twice"));
+            }
+            if part.each.is_empty() {
+                problems.push(Problem::new(format!("{at}: each"), "is the path of a list"));
+            }
+        }
+        problems
     }
 
     /// `<source>/<entity>`: how jobs and the catalogue name it.
@@ -201,9 +266,31 @@ impl SourceSpec {
         format!("{}/{}", self.source, self.entity)
     }
 
-    /// The table its staging models read.
+    /// The table of its records.
     pub fn raw_table(&self) -> String {
         format!("raw_{}__{}", self.source, self.entity)
+    }
+
+    /// The tables its staging models read: of its records, then of each of its parts.
+    pub fn raw_tables(&self) -> Vec<String> {
+        let records = self.raw_table();
+        let parts: Vec<_> =
+            self.parts.iter().map(|part| format!("{records}__{}", part.name)).collect();
+        std::iter::once(records).chain(parts).collect()
+    }
+
+    /// Its raw table has what no column reads; a column of that name takes the place.
+    pub fn keeps_attributes(&self) -> bool {
+        self.format.attributes != Some(false) && !self.has_column(ATTRIBUTES)
+    }
+
+    pub fn has_column(&self, name: &str) -> bool {
+        self.columns.iter().any(|column| column.name == name)
+    }
+
+    /// The columns of its records, then those of each of its parts.
+    pub fn all_columns(&self) -> impl Iterator<Item = &SpecColumn> {
+        self.columns.iter().chain(self.parts.iter().flat_map(|part| &part.columns))
     }
 
     /// The entity of the natural key.

@@ -105,12 +105,20 @@ pub enum Failure {
     Usage { message: String, hint: &'static str },
     #[error("the runtime could not start")]
     Runtime(#[source] std::io::Error),
+    #[error("{0}")]
+    Data(String),
     #[error("results could not be written")]
     Output(#[source] std::io::Error),
 }
 
 impl From<StateError> for Failure {
     fn from(error: StateError) -> Self {
+        Self::Run(error.into())
+    }
+}
+
+impl From<UpkeepError> for Failure {
+    fn from(error: UpkeepError) -> Self {
         Self::Run(error.into())
     }
 }
@@ -129,6 +137,7 @@ impl Failure {
             Self::Problems(_) => Exit::Config,
             Self::NoSource(_) => Exit::NoInput,
             Self::Usage { .. } => Exit::Usage,
+            Self::Data(_) => Exit::Data,
             Self::Runtime(_) => Exit::Unavailable,
             Self::Output(error) => of_io(error).unwrap_or(Exit::Unavailable),
         }
@@ -191,7 +200,12 @@ impl Failure {
             RunError::Plan(PlanError::NoObjects { .. } | PlanError::NoDate) => {
                 "check the `url` and `--project`; a source that may be empty says `optional = true`"
             }
-            RunError::Plan(PlanError::Past { .. }) => "leave --as-of out to run for the newest day",
+            RunError::Plan(PlanError::NotKept { .. }) => {
+                "kept are the last 35 days and the last days of months"
+            }
+            RunError::Plan(PlanError::NotDaily { daily, .. }) => {
+                return Some(format!("daily tables are {}", daily.join(", ")));
+            }
             RunError::Rejects { .. } => {
                 "`cxmart rejects JOB` lists those of the newest release; `limits.rejects_max` \
                  raises the limit"
@@ -199,6 +213,7 @@ impl Failure {
             RunError::Leased { .. } => {
                 "wait for it to end; a run that was killed elsewhere frees its lease by itself"
             }
+            RunError::Ahead { .. } => "`cxmart run JOB` brings a release to new days",
             RunError::CommitLost => "run it again; two schedules should not share a warehouse",
             RunError::Engine(EngineError::Memory { .. }) => {
                 "raise --memory-limit, or give the scratch folder more space"
@@ -248,7 +263,7 @@ fn of_run(error: &RunError) -> Exit {
         RunError::Plan(error) => match error {
             PlanError::Problems(_) => Exit::Config,
             PlanError::NoObjects { .. } | PlanError::NoDate => Exit::NoInput,
-            PlanError::Past { .. } => Exit::Usage,
+            PlanError::NotKept { .. } | PlanError::NotDaily { .. } => Exit::Usage,
         },
         RunError::Storage(error) => of_storage(error),
         RunError::State(error) => of_state(error),
@@ -278,16 +293,19 @@ fn of_run(error: &RunError) -> Exit {
             PublishError::Delta { source, .. } => of_storage(source),
             PublishError::Contended => Exit::TryAgain,
         },
-        RunError::Rejects { .. } | RunError::Check { .. } => Exit::Data,
+        RunError::Rejects { .. } | RunError::Check { .. } | RunError::Unusable { .. } => Exit::Data,
         RunError::Checking(error) => match error {
             CheckError::Engine(error) => of_engine(error),
             CheckError::Answer { .. } => Exit::Config,
         },
         RunError::Upkeep(error) => match error {
             UpkeepError::Storage(error) => of_storage(error),
+            UpkeepError::State(error) => of_state(error),
+            UpkeepError::Engine(error) => of_engine(error),
             UpkeepError::NotEmpty { .. } => Exit::Usage,
             UpkeepError::Manifest { .. } => Exit::Bug,
         },
+        RunError::Ahead { .. } => Exit::Usage,
         RunError::CommitLost | RunError::Leased { .. } => Exit::TryAgain,
         RunError::Balance { .. }
         | RunError::Thread(_)

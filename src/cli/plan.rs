@@ -125,6 +125,7 @@ fn kind(reason: &Reason) -> &'static str {
         Reason::Missing => "missing",
         Reason::ChangedCode => "changed_code",
         Reason::Inputs(_) => "inputs",
+        Reason::Stale => "stale",
         Reason::Unchanged => "unchanged",
     }
 }

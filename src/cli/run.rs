@@ -56,11 +56,19 @@ pub(super) async fn drive(
     context: &Arc<Context>,
     as_of: Option<NaiveDate>,
 ) -> Result<Outcome, Failure> {
+    watched(context.stop.clone(), run::run(Arc::clone(context), as_of)).await
+}
+
+/// Waits for work until it ends, or a signal ends it.
+pub(super) async fn watched<T>(
+    stop: Stop,
+    work: impl Future<Output = Result<T, RunError>>,
+) -> Result<T, Failure> {
     tokio::select! {
         // In this order: signals are heard from the first moment on.
         biased;
-        signal = watch(context.stop.clone()) => Err(RunError::Stopped(signal?).into()),
-        outcome = run::run(Arc::clone(context), as_of) => Ok(outcome?),
+        signal = watch(stop) => Err(RunError::Stopped(signal?).into()),
+        done = work => Ok(done?),
     }
 }
 

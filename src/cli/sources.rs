@@ -63,8 +63,13 @@ fn one(spec: &SourceSpec, catalog: &Catalog) -> String {
         vec![format!("  {}", column.name), kind, need.into(), from]
     };
     let rows: Vec<_> = spec.columns.iter().map(row).collect();
+    let parts = spec.parts.iter().map(|part| {
+        let rows: Vec<_> = part.columns.iter().map(row).collect();
+        format!("{}, each of {}\n{}", part.name, part.each, columns(&rows))
+    });
+    let parts: String = parts.collect();
     format!(
-        "{}\n{}\nkey: {key}\ncolumns, with where they are found\n{}fills\n{}",
+        "{}\n{}\nkey: {key}\ncolumns, with where they are found\n{}{parts}fills\n{}",
         spec.key(),
         spec.description,
         columns(&rows),

@@ -33,13 +33,19 @@ pub(super) async fn run(arguments: Arguments, desk: Desk) -> Result<Exit, Failur
     let desk = open::Desk::read(&arguments.job, desk.settings)?;
     let Planned { plan, parent, objects } = desk.plan(None).await?;
     let sources = by_source(&objects);
+    let stale = desk.stale().await?;
     let warehouse = crate::telemetry::mask(&desk.store.address(""));
     match arguments.format {
         Format::Text => {
             print(&format!("job {}, warehouse {warehouse}\n", desk.job.name))?;
             print(&text(parent.as_ref(), &sources, &plan))?;
+            print(&out_of_date(&arguments.job, &stale))?;
         }
-        Format::Json => print_json(&document(parent.as_ref(), &sources, &plan))?,
+        Format::Json => {
+            let mut document = document(parent.as_ref(), &sources, &plan);
+            document["stale_days"] = json!(stale);
+            print_json(&document)?;
+        }
     }
     Ok(Exit::Done)
 }
@@ -100,6 +106,15 @@ fn text(
         "nothing waits\n".into()
     };
     text + &waits
+}
+
+/// Days of daily tables that would come out differently today.
+fn out_of_date(job: &str, stale: &[chrono::NaiveDate]) -> String {
+    let (Some(first), Some(last)) = (stale.first(), stale.last()) else { return String::new() };
+    let days = plural(stale.len() as u64, "day");
+    format!(
+        "{days} of the daily tables out of date, with late objects or changed code;          `cxmart backfill {job} --from {first} --to {last}` restates them\n"
+    )
 }
 
 fn document(

@@ -193,7 +193,8 @@ impl Csv {
 
     fn settle_header(&mut self, names: &[String], rows: &mut Rows) {
         let cells = Cells::new(&self.task.lookup, names);
-        for column in 0..self.task.spec.columns.len() {
+        cells.tell(names, |_| "text", rows);
+        for column in 0..self.task.spec.all_columns().count() {
             if cells.has(column) {
                 rows.meet(column);
             }
@@ -214,11 +215,27 @@ impl Csv {
         let text = String::from_utf8_lossy(bytes);
         let quoted = self.dialect.quotes && text.contains('"');
         let width = self.dialect.split(&text, quoted, usize::MAX, &mut self.cells);
-        let mut names: Vec<String> =
-            self.task.exported().filter_map(|column| column.from.first().cloned()).collect();
+        let placed = self.task.exported().filter(|column| !column.named_only);
+        let mut names: Vec<String> = placed.filter_map(|c| c.from.first().cloned()).collect();
         names.truncate(width);
         names.resize(width, String::new());
         self.settle_header(&names, rows);
+    }
+
+    /// Where none is expected there may be one all the same: it names all columns of the key.
+    fn is_header(&mut self, bytes: &[u8]) -> bool {
+        let text = String::from_utf8_lossy(bytes);
+        let quoted = self.dialect.quotes && text.contains('"');
+        self.dialect.split(&text, quoted, usize::MAX, &mut self.cells);
+        let cells = &self.cells;
+        let named = |name: &String| {
+            cells.iter().any(|cell| cell.text(&text).trim().eq_ignore_ascii_case(name))
+        };
+        let spec = &self.task.spec;
+        let is_named = |key: &String| {
+            spec.columns.iter().any(|column| column.name == *key && column.from.iter().any(named))
+        };
+        !spec.key.is_empty() && spec.key.iter().all(is_named)
     }
 
     fn is_footer(&self, bytes: &[u8]) -> bool {
@@ -246,6 +263,8 @@ impl Csv {
             return Ok(());
         }
         let outcome = if let Some(plain) = &header.plain {
+            let cell = |place: usize| self.cells.get(place).map(|cell| cell.text(&text));
+            header.cells.keep(cell, rows);
             plain_row(plain, &self.cells, &text, &mut self.unquoted, rows);
             Ok(())
         } else {
@@ -264,7 +283,8 @@ impl Csv {
     }
 
     fn record(&mut self, bytes: &[u8], quoted: bool, rows: &mut Rows) -> Result<(), Break> {
-        if self.header_rows > 0 {
+        let headless = self.header.is_none() && self.header_rows == 0 && self.names.is_empty();
+        if self.header_rows > 0 || (headless && self.is_header(bytes)) {
             return self.take_header(bytes, rows);
         }
         if self.is_footer(bytes) {
@@ -351,7 +371,7 @@ fn plain_row(
             }
         }
     }
-    rows.end_row();
+    rows.end_row(0);
 }
 
 impl Cell {

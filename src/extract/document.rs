@@ -9,7 +9,8 @@ use super::rows::Rows;
 use super::{Break, Decode, ExtractError, Step, Task};
 
 /// Members that hold the list where the spec does not say.
-pub(super) const LISTS: [&str; 5] = ["data", "reviews", "results", "items", "responses"];
+pub(super) const LISTS: [&str; 8] =
+    ["data", "reviews", "results", "items", "responses", "conversations", "tickets", "events"];
 /// A key longer than this is none that leads to a list.
 const KEY_BYTES: usize = 64 * 1024;
 const HEAD: usize = 1_024;

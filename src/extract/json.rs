@@ -169,6 +169,42 @@ pub(super) fn unwrap(raw: &str) -> Option<String> {
     None
 }
 
+/// The elements of the list at `path`, of all lists there where lists lie on the way; what is no
+/// list there is an element itself.
+pub(super) fn elements(
+    value: LazyValue<'_>,
+    path: &str,
+    each: &mut dyn FnMut(LazyValue<'_>) -> Result<(), Malformed>,
+) -> Result<(), Malformed> {
+    match value.as_raw_str().as_bytes().first() {
+        Some(b'[') => {
+            for element in value.into_array_iter().into_iter().flatten() {
+                let element = element.map_err(|_| Malformed)?;
+                if path.is_empty() { each(element)? } else { elements(element, path, each)? }
+            }
+            Ok(())
+        }
+        Some(b'{') if path.is_empty() => each(value),
+        Some(b'{') => {
+            let (head, rest) = path.split_once('.').unwrap_or((path, ""));
+            for member in value.into_object_iter().into_iter().flatten() {
+                let (key, value) = member.map_err(|_| Malformed)?;
+                if key.as_ref() == path {
+                    return elements(value, "", each);
+                } else if key.as_ref() == head {
+                    return elements(value, rest, each);
+                }
+            }
+            Ok(())
+        }
+        Some(b'"') => match unwrap(value.as_raw_str()) {
+            Some(inner) => elements(parse(&inner).ok_or(Malformed)?, path, each),
+            None => Ok(()),
+        },
+        _ => Ok(()),
+    }
+}
+
 /// Paths to look for, as one tree: a record is walked once, whatever the number of its columns.
 #[derive(Debug, Default)]
 pub(super) struct Tree {
@@ -180,7 +216,26 @@ struct Node {
     keys: FxHashMap<Box<str>, usize>,
     /// Keys that are numbers, for lists.
     places: Vec<(usize, usize)>,
+    /// Elements of a list by what one of their members says: `[key=plan]`.
+    picks: Vec<(Box<str>, FxHashMap<Box<str>, usize>)>,
     hits: Vec<(usize, u32)>,
+}
+
+/// The condition that a path opens with, and what follows it.
+fn pick(path: &str) -> Option<(&str, &str, &str)> {
+    let (condition, rest) = path.strip_prefix('[')?.split_once(']')?;
+    let (member, wanted) = condition.split_once('=')?;
+    Some((member, wanted, rest.strip_prefix('.').unwrap_or(rest)))
+}
+
+/// The first name of a path and what follows it; a condition stays with what follows.
+pub(super) fn step(path: &str) -> Option<(&str, &str)> {
+    let at = path.find(['.', '['])?;
+    let (head, rest) = path.split_at_checked(at)?;
+    match rest.strip_prefix('.') {
+        Some(tail) => Some((head, tail)),
+        None => pick(rest).map(|_| (head, rest)),
+    }
 }
 
 /// Takes (slot, rank, raw value); the value of the least rank counts.
@@ -202,12 +257,36 @@ impl Tree {
             return;
         }
         loop {
+            if let Some((member, wanted, tail)) = pick(rest) {
+                node = self.picked(node, member, wanted);
+                if tail.is_empty() {
+                    return self.hit(node, slot, rank);
+                }
+                (rest, rank) = (tail, rank + 1);
+                continue;
+            }
             let whole = self.child(node, rest);
             self.hit(whole, slot, rank);
-            let Some((head, tail)) = rest.split_once('.') else { return };
+            let Some((head, tail)) = step(rest) else { return };
             node = self.child(node, head);
             (rest, rank) = (tail, rank + 1);
         }
+    }
+
+    fn picked(&mut self, node: usize, member: &str, wanted: &str) -> usize {
+        let next = self.nodes.len();
+        let Some(parent) = self.nodes.get_mut(node) else { return node };
+        let at = parent.picks.iter().position(|(name, _)| **name == *member);
+        let at = at.unwrap_or_else(|| {
+            parent.picks.push((member.into(), FxHashMap::default()));
+            parent.picks.len() - 1
+        });
+        let Some((_, wishes)) = parent.picks.get_mut(at) else { return node };
+        let child = *wishes.entry(wanted.into()).or_insert(next);
+        if child == next {
+            self.nodes.push(Node::default());
+        }
+        child
     }
 
     fn hit(&mut self, node: usize, slot: usize, rank: u32) {
@@ -230,8 +309,12 @@ impl Tree {
         next
     }
 
-    /// Walks a value that was checked and tells what lies at the paths.
-    pub(super) fn walk<'a>(&self, value: LazyValue<'a>, hit: Hit<'_, 'a>) -> Result<(), Malformed> {
+    /// Walks a value that was checked and tells what lies at the paths; true if there was more.
+    pub(super) fn walk<'a>(
+        &self,
+        value: LazyValue<'a>,
+        hit: Hit<'_, 'a>,
+    ) -> Result<bool, Malformed> {
         self.walk_from(0, value, hit)
     }
 
@@ -240,48 +323,60 @@ impl Tree {
         at: usize,
         value: LazyValue<'a>,
         hit: Hit<'_, 'a>,
-    ) -> Result<(), Malformed> {
-        let Some(node) = self.nodes.get(at) else { return Ok(()) };
+    ) -> Result<bool, Malformed> {
+        let Some(node) = self.nodes.get(at) else { return Ok(true) };
         for (slot, rank) in &node.hits {
             hit(*slot, *rank, value.as_raw_cow());
         }
-        if node.keys.is_empty() {
-            return Ok(());
+        if node.keys.is_empty() && node.picks.is_empty() {
+            return Ok(false);
         }
+        let mut unread = false;
         match value.as_raw_str().as_bytes().first() {
             Some(b'{') => {
                 for member in value.into_object_iter().into_iter().flatten() {
                     let (key, value) = member.map_err(|_| Malformed)?;
-                    if let Some(child) = node.keys.get(key.as_ref()) {
-                        self.walk_from(*child, value, hit)?;
+                    match node.keys.get(key.as_ref()) {
+                        Some(child) => unread |= self.walk_from(*child, value, hit)?,
+                        None => unread = true,
                     }
                 }
             }
-            Some(b'[') => {
-                let Some(last) = node.places.iter().map(|(place, _)| *place).max() else {
-                    return Ok(());
-                };
-                let elements = value.into_array_iter().into_iter().flatten();
-                for (i, element) in elements.enumerate().take(last.saturating_add(1)) {
-                    let element = element.map_err(|_| Malformed)?;
-                    for (_, child) in node.places.iter().filter(|(place, _)| *place == i) {
-                        self.walk_from(*child, element.clone(), hit)?;
-                    }
+            Some(b'[') => self.walk_list(node, value, hit)?,
+            Some(b'"') => match unwrap(value.as_raw_str()) {
+                Some(inner) => unread = self.walk_inside(at, &inner, hit)?,
+                None => unread = true,
+            },
+            _ => unread = true,
+        }
+        Ok(unread && node.hits.is_empty())
+    }
+
+    fn walk_list<'a>(
+        &self,
+        node: &Node,
+        value: LazyValue<'a>,
+        hit: Hit<'_, 'a>,
+    ) -> Result<(), Malformed> {
+        let last = node.places.iter().map(|(place, _)| place.saturating_add(1)).max();
+        let few = if node.picks.is_empty() { last.unwrap_or(0) } else { usize::MAX };
+        for (i, element) in value.into_array_iter().into_iter().flatten().enumerate().take(few) {
+            let element = element.map_err(|_| Malformed)?;
+            for (_, child) in node.places.iter().filter(|(place, _)| *place == i) {
+                self.walk_from(*child, element.clone(), hit)?;
+            }
+            for (member, wishes) in &node.picks {
+                if let Some(child) = told(&element, member).and_then(|text| wishes.get(&*text)) {
+                    self.walk_from(*child, element.clone(), hit)?;
                 }
             }
-            Some(b'"') => {
-                if let Some(inner) = unwrap(value.as_raw_str()) {
-                    self.walk_inside(at, &inner, hit)?;
-                }
-            }
-            _ => {}
         }
         Ok(())
     }
 
     /// Walks the object or list that a text holds; a text that is no JSON holds nothing.
-    fn walk_inside(&self, at: usize, text: &str, hit: Hit<'_, '_>) -> Result<(), Malformed> {
-        let Some(value) = parse(text) else { return Ok(()) };
+    fn walk_inside(&self, at: usize, text: &str, hit: Hit<'_, '_>) -> Result<bool, Malformed> {
+        let Some(value) = parse(text) else { return Ok(true) };
         let own = self.nodes.get(at).map_or(&[][..], |node| &node.hits);
         self.walk_from(at, value, &mut |slot, rank, raw| {
             if !own.contains(&(slot, rank)) {
@@ -289,4 +384,63 @@ impl Tree {
             }
         })
     }
+
+    /// Tells every member by its path and whether it is read, down to where paths lead.
+    pub(super) fn survey<'a>(
+        &self,
+        value: LazyValue<'a>,
+        tell: &mut dyn FnMut(&str, Cow<'a, str>, bool),
+    ) -> Result<(), Malformed> {
+        self.survey_from(0, value, &mut String::new(), tell)
+    }
+
+    fn survey_from<'a>(
+        &self,
+        at: usize,
+        value: LazyValue<'a>,
+        path: &mut String,
+        tell: &mut dyn FnMut(&str, Cow<'a, str>, bool),
+    ) -> Result<(), Malformed> {
+        let Some(node) = self.nodes.get(at) else { return Ok(()) };
+        let is_read = !node.hits.is_empty();
+        let leads_on = !node.keys.is_empty() || !node.picks.is_empty();
+        let first = value.as_raw_str().as_bytes().first().copied();
+        if is_read || !leads_on || first != Some(b'{') {
+            // A list or a text that holds more is read in part, which counts as read.
+            let raw = value.as_raw_cow();
+            let parted = match first {
+                Some(b'[') => leads_on,
+                Some(b'"') => leads_on && unwrap(&raw).is_some(),
+                _ => false,
+            };
+            tell(path, raw, is_read || parted);
+            return Ok(());
+        }
+        let outer = path.len();
+        for member in value.into_object_iter().into_iter().flatten() {
+            let (key, value) = member.map_err(|_| Malformed)?;
+            if outer > 0 {
+                path.push('.');
+            }
+            path.push_str(&key);
+            match node.keys.get(key.as_ref()) {
+                Some(child) => self.survey_from(*child, value, path, tell)?,
+                None => tell(path, value.as_raw_cow(), false),
+            }
+            path.truncate(outer);
+        }
+        Ok(())
+    }
+}
+
+/// What a member of an object says, as text.
+fn told<'a>(object: &LazyValue<'a>, member: &str) -> Option<Cow<'a, str>> {
+    let mut members = object.clone().into_object_iter()?.filter_map(Result::ok);
+    let raw = members.find(|(key, _)| key.as_ref() == member)?.1.as_raw_cow();
+    let Some(quoted) = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
+        return Some(raw);
+    };
+    let mut text = String::new();
+    unescape(quoted, &mut text).ok()?;
+    Some(Cow::Owned(text))
 }

@@ -50,7 +50,7 @@ impl Parquet {
         if count > 0 && cells.is_empty() {
             return Err(Break::Machine(task.unknown_header()));
         }
-        for column in 0..task.spec.columns.len() {
+        for column in 0..task.spec.all_columns().count() {
             if cells.has(column) {
                 rows.meet(column);
             }
@@ -58,7 +58,14 @@ impl Parquet {
         if let Some(column) = task.missing(rows.met()).filter(|_| count > 0 && !task.may_hide()) {
             return Err(Break::Machine(task.missing_column(column)));
         }
-        let places = cells.places();
+        let kinds: Vec<_> =
+            builder.schema().fields().iter().map(|field| kind(field.data_type())).collect();
+        cells.tell(&header, |place| kinds.get(place).copied().unwrap_or("other"), rows);
+        let mut places = cells.places();
+        if rows.keeps_attributes() {
+            places.extend(cells.unread());
+            places.sort_unstable();
+        }
         let mask = ProjectionMask::roots(builder.parquet_schema(), places.iter().copied());
         let reader = builder
             .with_projection(mask)
@@ -95,6 +102,17 @@ impl Decode for Parquet {
             Err(rule) => rows.refuse(rule, ""),
         }
         Ok(Step::More)
+    }
+}
+
+fn kind(kind: &DataType) -> &'static str {
+    match kind {
+        DataType::Boolean => "truth",
+        DataType::Struct(_) | DataType::Map(_, _) => "object",
+        kind if kind.is_nested() => "list",
+        kind if kind.is_numeric() => "number",
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "text",
+        _ => "other",
     }
 }
 

@@ -1,14 +1,21 @@
 //! A record, be it an object or a line of cells, to rows of the columns its spec names.
 
 use std::borrow::Cow;
+use std::ops::Range;
+
+use sonic_rs::LazyValue;
+use unicode_normalization::UnicodeNormalization;
 
 use super::encoding::Charset;
 use super::json::{self, Malformed, Tree};
 use super::rows::Rows;
 use crate::catalog::SourceSpec;
+use crate::catalog::spec::SpecColumn;
 
 /// Ranks of one `from`: its ways to read the dots lie in between.
 const FROM_STEP: usize = 64;
+/// A path whose steps are one name, joined by two underscores, counts after its other readings.
+const FLATTENED: u32 = 60;
 /// A header that differs in case or blanks counts after every header that does not.
 const INEXACT: u32 = 1 << 16;
 /// What the envelope itself says counts after what it holds.
@@ -21,14 +28,36 @@ const CONTROL: [&str; 4] = ["\"SCHEMA\"", "\"STATE\"", "\"ACTIVATE_VERSION\"", "
 /// Where the columns of a spec are found; made once an object.
 #[derive(Debug, Default)]
 pub(super) struct Lookup {
-    /// The columns, then [`Lookup::each`], [`Lookup::envelope`] and [`Lookup::message`].
+    /// Of all tables; after them come [`Lookup::envelope`], [`Lookup::message`] and the slots of
+    /// lists.
     columns: usize,
     record: Tree,
-    element: Tree,
     paths: Vec<(usize, u32, String)>,
-    places: Vec<(usize, u32)>,
-    has_each: bool,
+    /// The records', then one a part.
+    tables: Vec<Table>,
     has_envelope: bool,
+    /// Slots in all.
+    slots: usize,
+}
+
+/// Where the rows of one table come from.
+#[derive(Debug, Default)]
+struct Table {
+    columns: Range<usize>,
+    list: Option<List>,
+    element: Tree,
+    /// Columns that hold an element's place in the list.
+    places: Vec<(usize, u32)>,
+    /// A record without elements gives none.
+    is_part: bool,
+}
+
+/// A list whose elements are rows.
+#[derive(Debug)]
+struct List {
+    slot: usize,
+    /// What its path starts with, and how it goes on: lists may lie on the way.
+    outer: Option<(usize, String)>,
 }
 
 /// What was found for a slot: its rank, and the value.
@@ -58,49 +87,79 @@ impl From<Malformed> for &'static str {
 
 impl Lookup {
     pub(super) fn new(spec: &SourceSpec) -> Self {
-        let mut lookup = Self { columns: spec.columns.len(), ..Self::default() };
-        for (slot, column) in spec.columns.iter().enumerate() {
-            for (i, from) in column.from.iter().enumerate() {
-                lookup.add(slot, rank(i), from, spec.format.each.is_some());
-            }
-        }
-        if let Some(each) = &spec.format.each {
-            lookup.has_each = true;
-            lookup.add(lookup.each(), 0, each, false);
+        let columns = spec.all_columns().count();
+        let mut lookup = Self { columns, slots: columns + 2, ..Self::default() };
+        lookup.add_table(0, &spec.columns, spec.format.each.as_deref(), false);
+        let mut first = spec.columns.len();
+        for part in &spec.parts {
+            lookup.add_table(first, &part.columns, Some(&part.each), true);
+            first += part.columns.len();
         }
         if let Some(envelope) = &spec.format.envelope {
             lookup.has_envelope = true;
-            lookup.add(lookup.envelope(), 0, envelope, false);
+            for (i, envelope) in envelope.split('|').enumerate() {
+                lookup.add(lookup.envelope(), rank(i), envelope);
+            }
             lookup.record.insert("type", lookup.message(), 0);
         }
         lookup
     }
 
-    fn add(&mut self, slot: usize, rank: u32, from: &str, each: bool) {
-        match from.strip_prefix('@').filter(|_| each) {
-            Some("index") => self.places.push((slot, rank)),
-            Some(path) => self.element.insert(path.trim_start_matches('.'), slot, rank),
-            None => {
-                self.record.insert(from, slot, rank);
-                self.paths.push((slot, rank, from.to_owned()));
+    fn add_table(&mut self, first: usize, columns: &[SpecColumn], each: Option<&str>, part: bool) {
+        let columns_end = first + columns.len();
+        let mut table = Table { columns: first..columns_end, is_part: part, ..Table::default() };
+        for (slot, column) in (first..).zip(columns) {
+            for (i, from) in column.from.iter().enumerate() {
+                match from.strip_prefix('@').filter(|_| each.is_some()) {
+                    Some("index") => table.places.push((slot, rank(i))),
+                    Some(path) => {
+                        table.element.insert(path.trim_start_matches('.'), slot, rank(i));
+                    }
+                    None => self.add(slot, rank(i), from),
+                }
             }
+        }
+        table.list = each.map(|each| {
+            let slot = self.next_slot();
+            self.add(slot, 0, each);
+            let outer = each.split_once('.').map(|(head, rest)| {
+                let outer = self.next_slot();
+                self.add(outer, 0, head);
+                (outer, rest.to_owned())
+            });
+            List { slot, outer }
+        });
+        self.tables.push(table);
+    }
+
+    fn add(&mut self, slot: usize, rank: u32, from: &str) {
+        self.look_for(from, slot, rank);
+        // Singer and dlt flatten so.
+        if from.contains('.') && !from.contains('[') {
+            self.look_for(&from.replace('.', "__"), slot, rank + FLATTENED);
         }
     }
 
-    fn each(&self) -> usize {
-        self.columns
+    fn look_for(&mut self, path: &str, slot: usize, rank: u32) {
+        self.record.insert(path, slot, rank);
+        self.paths.push((slot, rank, path.to_owned()));
+    }
+
+    fn next_slot(&mut self) -> usize {
+        self.slots += 1;
+        self.slots - 1
     }
 
     fn envelope(&self) -> usize {
-        self.columns + 1
+        self.columns
     }
 
     fn message(&self) -> usize {
-        self.columns + 2
+        self.columns + 1
     }
 
     fn slots<'a>(&self) -> Vec<Slot<'a>> {
-        vec![None; self.columns + 3]
+        vec![None; self.slots]
     }
 
     /// Takes the bytes of one JSON record.
@@ -121,9 +180,12 @@ impl Lookup {
         }
         let outside = if self.has_envelope { OUTSIDE } else { 0 };
         let mut slots = self.slots();
-        self.record.walk(value, &mut |slot, rank, raw| {
+        let unread = self.record.walk(value.clone(), &mut |slot, rank, raw| {
             offer(&mut slots, slot, rank + outside, raw, rows);
         })?;
+        if !self.has_envelope {
+            rows.survey(&self.record, value, unread)?;
+        }
         self.unwrapped(slots, rows)
     }
 
@@ -136,6 +198,9 @@ impl Lookup {
     ) -> Result<(), &'static str> {
         let outside = if self.has_envelope { OUTSIDE } else { 0 };
         let mut slots = self.slots();
+        if !self.has_envelope {
+            plan.keep(&cell, rows);
+        }
         for &(slot, rank, place) in &plan.direct {
             let Some(text) = cell(place) else { continue };
             let rank = rank + outside + if text.is_empty() { EMPTY } else { 0 };
@@ -173,69 +238,88 @@ impl Lookup {
             return Err("not_an_object");
         }
         let mut slots: Vec<Slot<'_>> = slots;
-        self.record.walk(value, &mut |slot, rank, raw| {
+        let unread = self.record.walk(value.clone(), &mut |slot, rank, raw| {
             offer(&mut slots, slot, rank, Cow::Owned(raw.into_owned()), rows);
         })?;
+        rows.survey(&self.record, value, unread)?;
         self.spread(&slots, rows)?;
         Ok(Fate::Kept)
     }
 
-    /// One row, or one for each element of the record's list.
+    /// The rows of every table.
     fn spread(&self, slots: &[Slot<'_>], rows: &mut Rows) -> Result<(), Malformed> {
-        let list = slots.get(self.each()).and_then(Option::as_ref).filter(|_| self.has_each);
-        let Some(list) = list.and_then(|(_, list)| list.container()) else {
-            return self.row(slots, &[], rows);
-        };
-        let value = json::parse(&list).ok_or(Malformed)?;
-        let Some(elements) = value.clone().into_array_iter() else {
-            return self.element_row(slots, value, 1, rows);
-        };
+        (0..self.tables.len()).try_for_each(|table| self.spread_one(table, slots, rows))
+    }
+
+    /// One row, or one for each element of the record's list.
+    fn spread_one(&self, at: usize, slots: &[Slot<'_>], rows: &mut Rows) -> Result<(), Malformed> {
+        let Some(table) = self.tables.get(at) else { return Ok(()) };
         let mut count = 0;
-        for element in elements {
-            count += 1;
-            self.element_row(slots, element.map_err(|_| Malformed)?, count, rows)?;
+        if let Some(list) = &table.list {
+            let found = |slot: usize| {
+                let (_, value) = slots.get(slot)?.as_ref()?;
+                value.container()
+            };
+            let mut element_row = |element: LazyValue<'_>| {
+                count += 1;
+                self.element_row((at, table), slots, element, count, rows)
+            };
+            if let Some(list) = found(list.slot) {
+                json::elements(json::parse(&list).ok_or(Malformed)?, "", &mut element_row)?;
+            } else if let Some((outer, rest)) = &list.outer
+                && let Some(outer) = found(*outer)
+            {
+                json::elements(json::parse(&outer).ok_or(Malformed)?, rest, &mut element_row)?;
+            }
         }
-        if count == 0 { self.row(slots, &[], rows) } else { Ok(()) }
+        if count == 0 && !table.is_part { row((at, table), slots, &[], rows) } else { Ok(()) }
     }
 
     fn element_row(
         &self,
+        (at, table): (usize, &Table),
         slots: &[Slot<'_>],
-        element: sonic_rs::LazyValue<'_>,
+        element: LazyValue<'_>,
         index: usize,
         rows: &mut Rows,
     ) -> Result<(), Malformed> {
         let mut own = self.slots();
-        for &(slot, rank) in &self.places {
+        for &(slot, rank) in &table.places {
             put(&mut own, slot, rank, Value::Text(Cow::Owned(index.to_string())));
         }
-        self.element.walk(element, &mut |slot, rank, raw| {
+        table.element.walk(element, &mut |slot, rank, raw| {
             offer(&mut own, slot, rank, raw, rows);
         })?;
-        self.row(slots, &own, rows)
+        row((at, table), slots, &own, rows)
     }
+}
 
-    fn row(&self, record: &[Slot<'_>], own: &[Slot<'_>], rows: &mut Rows) -> Result<(), Malformed> {
-        let mut malformed = None;
-        let mut replaced = false;
-        for column in 0..self.columns {
-            let both = [record.get(column), own.get(column)];
-            let found = both.into_iter().flatten().flatten().min_by_key(|(rank, _)| *rank);
-            match found {
-                None => rows.push(column, None),
-                Some((_, Value::Text(text))) => rows.push(column, Some(text)),
-                Some((_, Value::Json(raw))) => match rows.push_json(column, raw) {
-                    Ok(told) => replaced |= told,
-                    Err(error) => malformed = Some(error),
-                },
-            }
+/// Gives a row of a table: what the element has, and for the rest the record.
+fn row(
+    (at, table): (usize, &Table),
+    record: &[Slot<'_>],
+    own: &[Slot<'_>],
+    rows: &mut Rows,
+) -> Result<(), Malformed> {
+    let mut malformed = None;
+    let mut replaced = false;
+    for column in table.columns.clone() {
+        let both = [record.get(column), own.get(column)];
+        let found = both.into_iter().flatten().flatten().min_by_key(|(rank, _)| *rank);
+        match found {
+            None => rows.push(column, None),
+            Some((_, Value::Text(text))) => rows.push(column, Some(text)),
+            Some((_, Value::Json(raw))) => match rows.push_json(column, raw) {
+                Ok(told) => replaced |= told,
+                Err(error) => malformed = Some(error),
+            },
         }
-        rows.end_row();
-        if replaced {
-            rows.remark("replaced_characters", None, "half a surrogate pair");
-        }
-        malformed.map_or(Ok(()), Err)
     }
+    rows.end_row(at);
+    if replaced {
+        rows.remark("replaced_characters", None, "half a surrogate pair");
+    }
+    malformed.map_or(Ok(()), Err)
 }
 
 /// Rank of a path by its place in `from`.
@@ -289,6 +373,8 @@ pub(super) struct Cells {
     direct: Vec<(usize, u32, usize)>,
     /// Cells that hold JSON into which paths lead.
     inside: Vec<(usize, Tree)>,
+    /// Cells that no column reads, by name.
+    unread: Vec<(String, usize)>,
 }
 
 impl Cells {
@@ -297,7 +383,40 @@ impl Cells {
         for (slot, rank, path) in &lookup.paths {
             cells.find(header, *slot, *rank, path);
         }
+        let read = cells.places();
+        let named = header.iter().enumerate().filter(|(_, name)| !name.trim().is_empty());
+        let unread = named.filter(|(place, _)| read.binary_search(place).is_err());
+        cells.unread = unread.map(|(place, name)| (name.trim().to_owned(), place)).collect();
+        cells.unread.sort();
         cells
+    }
+
+    /// Tells the names of a header, each with the kind of its values.
+    pub(super) fn tell(
+        &self,
+        header: &[String],
+        kind: impl Fn(usize) -> &'static str,
+        rows: &mut Rows,
+    ) {
+        for (place, name) in header.iter().enumerate().filter(|(_, name)| !name.trim().is_empty()) {
+            let is_read = !self.unread.iter().any(|(_, unread)| *unread == place);
+            rows.see(name.trim(), is_read, kind(place));
+        }
+    }
+
+    /// Keeps the cells that no column reads.
+    pub(super) fn keep<'a>(&self, cell: impl Fn(usize) -> Option<Cow<'a, str>>, rows: &mut Rows) {
+        if self.unread.is_empty() || !rows.keeps_attributes() {
+            return;
+        }
+        let filled =
+            self.unread.iter().filter_map(|(name, place)| Some((name.as_str(), cell(*place)?)));
+        rows.keep_cells(filled.filter(|(_, text)| !text.trim().is_empty()));
+    }
+
+    /// Places of the cells that no column reads.
+    pub(super) fn unread(&self) -> impl Iterator<Item = usize> {
+        self.unread.iter().map(|(_, place)| *place)
     }
 
     fn find(&mut self, header: &[String], slot: usize, rank: u32, path: &str) {
@@ -308,7 +427,7 @@ impl Cells {
         if let Some(place) = header.iter().position(|name| fold(name) == folded) {
             return self.direct.push((slot, rank + INEXACT, place));
         }
-        let Some((head, tail)) = path.split_once('.') else { return };
+        let Some((head, tail)) = json::step(path) else { return };
         if let Some(place) = header.iter().position(|name| name == head) {
             let tree = if let Some(at) = self.inside.iter().position(|(at, _)| *at == place) {
                 self.inside.get_mut(at)
@@ -336,7 +455,8 @@ impl Cells {
     /// By column the one cell it reads, if that is all there is to do.
     pub(super) fn plain(&self, lookup: &Lookup) -> Option<Vec<Option<usize>>> {
         let mut plain = vec![None; lookup.columns];
-        if !self.inside.is_empty() || lookup.has_each || lookup.has_envelope {
+        let has_list = lookup.tables.iter().any(|table| table.list.is_some());
+        if !self.inside.is_empty() || has_list || lookup.has_envelope {
             return None;
         }
         for (slot, _, place) in &self.direct {
@@ -361,5 +481,5 @@ impl Cells {
 
 /// A header name without what exports disagree on.
 fn fold(name: &str) -> String {
-    name.trim().to_lowercase()
+    name.trim().nfc().collect::<String>().to_lowercase()
 }

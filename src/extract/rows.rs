@@ -3,16 +3,21 @@
 //! A record is begun, gives rows, and ends as one of four things: kept, refused, a duplicate, or
 //! skipped. Rows of a record never part over two chunks.
 
+use std::borrow::Cow;
 use std::hash::{BuildHasher, Hasher};
+use std::ops::Range;
 
 use arrow::array::{NullBufferBuilder, StringArray};
 use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer};
 use foldhash::quality::FixedState;
 use rustc_hash::FxHashSet;
+use sonic_rs::LazyValue;
 
-use super::json::{self, Malformed};
+use super::json::{self, Malformed, Tree};
 use super::mask::mask;
-use super::{RawChunk, Reject};
+use super::survey::Survey;
+use super::{RawChunk, RawPart, Reject};
+use crate::catalog::SourceSpec;
 
 /// Text of a chunk: bounds memory where records are large.
 const CHUNK_BYTES: usize = 64 << 20;
@@ -84,12 +89,14 @@ impl Seen {
 /// The rows of the chunk at hand, and what goes on from chunk to chunk.
 #[derive(Debug)]
 pub(super) struct Rows {
+    /// Of all tables, one after another.
     columns: Vec<TextColumn>,
+    /// The records', then one a part.
+    tables: Vec<Table>,
     chunk: RawChunk,
     chunk_records: usize,
     /// Of the record at hand, from 1.
     number: u64,
-    rows_before: usize,
     rejects_before: usize,
     /// Bytes of text in all columns, and what they were when the record began.
     bytes: usize,
@@ -98,23 +105,69 @@ pub(super) struct Rows {
     hashed: Vec<u8>,
     /// By column: a header or member was there, be it empty.
     met: Vec<bool>,
+    survey: Survey,
+    /// What no column reads, a text a row of the records' table.
+    attributes: TextColumn,
+}
+
+/// One of the tables that records give rows to.
+#[derive(Debug)]
+struct Table {
+    columns: Range<usize>,
+    /// The record of each row.
+    numbers: Vec<u64>,
+    rows_before: usize,
 }
 
 impl Rows {
-    pub(super) fn new(columns: usize, keyed: bool, chunk_records: usize) -> Self {
+    pub(super) fn new(spec: &SourceSpec, survey: Survey, chunk_records: usize) -> Self {
+        let mut columns = 0;
+        let widths = spec.parts.iter().map(|part| part.columns.len());
+        let tables = std::iter::once(spec.columns.len()).chain(widths).map(|width| {
+            columns += width;
+            Table { columns: columns - width..columns, numbers: Vec::new(), rows_before: 0 }
+        });
         Self {
+            tables: tables.collect(),
             columns: (0..columns).map(|_| TextColumn::new()).collect(),
             chunk: RawChunk::default(),
             chunk_records,
             number: 0,
-            rows_before: 0,
             rejects_before: 0,
             bytes: 0,
             bytes_before: 0,
-            seen: keyed.then(Seen::default),
+            seen: (!spec.key.is_empty()).then(Seen::default),
             hashed: Vec::new(),
             met: vec![false; columns],
+            survey,
+            attributes: TextColumn::new(),
         }
+    }
+
+    /// Looks at what a record has beside the columns.
+    pub(super) fn survey(
+        &mut self,
+        tree: &Tree,
+        record: LazyValue<'_>,
+        unread: bool,
+    ) -> Result<(), Malformed> {
+        self.survey.record(self.number, tree, record, unread)
+    }
+
+    pub(super) fn see(&mut self, name: &str, is_read: bool, kind: &str) {
+        self.survey.see_kind(name, is_read, kind);
+    }
+
+    pub(super) fn keeps_attributes(&self) -> bool {
+        self.survey.keeps()
+    }
+
+    /// Keeps cells that no column reads, in the order of their names.
+    pub(super) fn keep_cells<'a>(&mut self, cells: impl Iterator<Item = (&'a str, Cow<'a, str>)>) {
+        for (name, text) in cells {
+            self.survey.cell(name, &text);
+        }
+        self.survey.close();
     }
 
     pub(super) fn meet(&mut self, column: usize) {
@@ -131,7 +184,10 @@ impl Rows {
     pub(super) fn begin(&mut self) {
         self.number += 1;
         self.chunk.read += 1;
-        self.rows_before = self.chunk.numbers.len();
+        self.survey.begin();
+        for table in &mut self.tables {
+            table.rows_before = table.numbers.len();
+        }
         self.rejects_before = self.chunk.rejects.len();
         self.bytes_before = self.bytes;
     }
@@ -160,9 +216,17 @@ impl Rows {
         replaced
     }
 
-    /// All columns of a row were pushed.
-    pub(super) fn end_row(&mut self) {
-        self.chunk.numbers.push(self.number);
+    /// All columns of a row of the table were pushed.
+    pub(super) fn end_row(&mut self, table: usize) {
+        if table == 0 && self.survey.keeps() {
+            let text = self.survey.text();
+            self.attributes.text.push_str(text);
+            self.attributes.close(!text.is_empty());
+            self.bytes += text.len();
+        }
+        if let Some(table) = self.tables.get_mut(table) {
+            table.numbers.push(self.number);
+        }
     }
 
     /// The record is whole: its rows stay, unless they are those of an earlier record.
@@ -201,10 +265,15 @@ impl Rows {
     }
 
     fn drop_record(&mut self) {
-        for column in &mut self.columns {
-            column.truncate(self.rows_before);
+        if self.survey.keeps() {
+            self.attributes.truncate(self.tables.first().map_or(0, |table| table.rows_before));
         }
-        self.chunk.numbers.truncate(self.rows_before);
+        for table in &mut self.tables {
+            table.numbers.truncate(table.rows_before);
+            for column in self.columns.get_mut(table.columns.clone()).unwrap_or_default() {
+                column.truncate(table.rows_before);
+            }
+        }
         self.chunk.rejects.truncate(self.rejects_before);
         self.bytes = self.bytes_before;
     }
@@ -212,13 +281,16 @@ impl Rows {
     /// Two hashes of 64 bits: of a billion records no two different ones are taken for the same.
     fn hash(&mut self) -> u128 {
         self.hashed.clear();
-        for row in self.rows_before..self.chunk.numbers.len() {
-            for column in &self.columns {
-                let text = column.cell(row).unwrap_or_default();
-                let valid = column.valid.is_valid(row);
-                let length = text.len() as u64 * 2 + u64::from(valid);
-                self.hashed.extend_from_slice(&length.to_le_bytes());
-                self.hashed.extend_from_slice(text.as_bytes());
+        for (i, table) in self.tables.iter().enumerate() {
+            for row in table.rows_before..table.numbers.len() {
+                self.hashed.push(i as u8);
+                for column in self.columns.get(table.columns.clone()).unwrap_or_default() {
+                    let text = column.cell(row).unwrap_or_default();
+                    let valid = column.valid.is_valid(row);
+                    let length = text.len() as u64 * 2 + u64::from(valid);
+                    self.hashed.extend_from_slice(&length.to_le_bytes());
+                    self.hashed.extend_from_slice(text.as_bytes());
+                }
             }
         }
         let half = |seed: u64| {
@@ -232,15 +304,25 @@ impl Rows {
     /// Enough for a chunk.
     pub(super) fn is_full(&self) -> bool {
         self.chunk.read >= self.chunk_records as u64
-            || self.chunk.numbers.len() >= self.chunk_records
+            || self.tables.iter().any(|table| table.numbers.len() >= self.chunk_records)
             || self.bytes >= CHUNK_BYTES
     }
 
     /// The chunk so far; the next one begins.
     pub(super) fn take(&mut self) -> RawChunk {
-        let columns = self.columns.iter_mut().map(TextColumn::finish).collect();
-        (self.rows_before, self.rejects_before) = (0, 0);
+        let mut columns = self.columns.iter_mut().map(TextColumn::finish);
+        let mut tables = self.tables.iter_mut().map(|table| {
+            table.rows_before = 0;
+            let columns = columns.by_ref().take(table.columns.len()).collect();
+            RawPart { numbers: std::mem::take(&mut table.numbers), columns }
+        });
+        let records = tables.next().unwrap_or_default();
+        let parts = tables.collect();
+        self.rejects_before = 0;
         (self.bytes, self.bytes_before) = (0, 0);
-        RawChunk { columns, ..std::mem::take(&mut self.chunk) }
+        let RawPart { numbers, columns } = records;
+        let attributes = self.survey.keeps().then(|| self.attributes.finish());
+        let seen = self.survey.take();
+        RawChunk { numbers, columns, attributes, parts, seen, ..std::mem::take(&mut self.chunk) }
     }
 }

@@ -21,16 +21,34 @@ pub(super) fn kind(spec: &SourceSpec, head: &[u8]) -> FormatKind {
     }
     match head.trim_ascii_start() {
         [b'[', ..] => FormatKind::Json,
-        [b'{', ..] if spec.format.list.is_some() => FormatKind::Json,
         [b'{', rest @ ..] => {
             let body = head.trim_ascii_start();
             let end = memchr(b'\n', rest).map_or(body.len(), |at| at + 1);
             let first = body.get(..end).and_then(|line| std::str::from_utf8(line).ok());
             let more = !body.get(end..).unwrap_or_default().trim_ascii().is_empty();
-            object(spec, first.unwrap_or_default(), more)
+            let first = first.unwrap_or_default();
+            match &spec.format.list {
+                Some(list) => around(spec, list, first),
+                None => object(spec, first, more),
+            }
         }
         _ => FormatKind::Csv,
     }
+}
+
+/// The first line begins an object: a record, where it is whole, has columns and not the `list`.
+fn around(spec: &SourceSpec, list: &str, line: &str) -> FormatKind {
+    let mut tree = Tree::default();
+    for from in spec.columns.iter().flat_map(|column| &column.from) {
+        tree.insert(from, 1, 0);
+    }
+    tree.insert(list, 0, 0);
+    let (mut found, mut column) = (false, false);
+    let walked = json::parse(line.trim()).map(|value| {
+        tree.walk(value, &mut |slot, _, _| if slot == 0 { found = true } else { column = true })
+    });
+    let is_record = walked.is_some_and(|walked| walked.is_ok()) && column && !found;
+    if is_record { FormatKind::Ndjson } else { FormatKind::Json }
 }
 
 /// The first line begins an object: a record, or a document around a list.
@@ -110,7 +128,7 @@ fn delimiter(spec: &SourceSpec, header: &str) -> u8 {
             names.iter().any(|header| header.eq_ignore_ascii_case(name))
         };
         let known = spec.columns.iter().filter(|column| column.from.iter().any(named)).count();
-        let width = exported(spec).count();
+        let width = exported(spec).filter(|column| !column.named_only).count();
         let fits = if headless { usize::from(names.len() == width) } else { known };
         (fits, names.len())
     };

@@ -35,13 +35,20 @@ pub struct Graph {
     pub nodes: Vec<Node>,
 }
 
+/// What names of staged rows begin with.
+pub const STAGED: &str = "staged_";
+
 /// Name of the staged rows of a canonical table.
 pub fn staged(table: &str) -> String {
-    format!("staged_{table}")
+    format!("{STAGED}{table}")
 }
 
 /// Rejects of all objects; staging makes it.
 pub const REJECTS: &str = "staged_rejects";
+/// Headers and members that staged objects had.
+pub const SEEN: &str = "staged_seen_columns";
+/// Warnings about objects that were staged.
+pub const WARNINGS: &str = "staged_warnings";
 /// One row per object version; staging makes it.
 pub const OBJECTS: &str = "object_ledger";
 
@@ -175,7 +182,8 @@ fn sort(nodes: Vec<Node>, catalog: &Catalog) -> Result<Graph, Vec<Problem>> {
         }
     }
     let staged = catalog.canonical().map(|(table, _)| staged(&table.contract.name));
-    let sources: BTreeSet<String> = staged.chain([REJECTS, OBJECTS].map(String::from)).collect();
+    let sources: BTreeSet<String> =
+        staged.chain([REJECTS, SEEN, WARNINGS, OBJECTS].map(String::from)).collect();
     for node in &nodes {
         for input in &node.inputs {
             if input != RUN_TABLE && !sources.contains(input) && !makers.contains_key(input) {

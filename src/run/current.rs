@@ -11,6 +11,7 @@ use std::sync::Arc;
 use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::{Date32Type, Int64Type, TimestampMicrosecondType};
+use chrono::NaiveDate;
 
 use super::sink::{self, Sink, Spread, Written};
 use super::staging::Staged;
@@ -21,6 +22,7 @@ use crate::plan::{self, Node};
 use crate::state::{ObjectEntry, Release};
 use crate::storage::parquet;
 use crate::table::dataset::{Dataset, FileRef};
+use crate::table::day::day_number;
 use crate::table::hash::Hash;
 use crate::table::{Contract, TableError, id};
 
@@ -47,6 +49,8 @@ struct Merge<'a> {
     canonical: Canonical,
     staged: &'a Dataset,
     retired: Retired,
+    /// Rows of later batch dates do not count, as a day number.
+    until: Option<i32>,
     scratch: PathBuf,
 }
 
@@ -61,6 +65,7 @@ pub async fn current(
     tables: &Tables,
     parent: Option<&Release>,
     staged: &Staged,
+    until: Option<NaiveDate>,
 ) -> Result<Vec<Dataset>, RunError> {
     let input = node.inputs.first().map_or("", String::as_str);
     let none = || RunError::NoTable(input.to_owned());
@@ -73,8 +78,10 @@ pub async fn current(
         canonical: table.canonical.clone().ok_or_else(none)?,
         staged: tables.get(input).ok_or_else(none)?,
         retired: retired(&staged.objects),
+        until: until.map(day_number),
         scratch: context.work.folder(fingerprint),
     };
+    let parent = parent.filter(|_| until.is_none());
     let before = parent.and_then(|release| merge.before(node, release, versions_name, staged));
     let made = match before {
         Some(before) => merge.onto(&before, parent, newest_name, staged).await?,
@@ -187,7 +194,7 @@ impl Merge<'_> {
                 models.iter().any(|model| model.header.canonical.as_ref() == target)
             })
         };
-        objects.iter().filter(feeds).map(|entry| crate::table::day::day_number(entry.dt)).max()
+        objects.iter().filter(feeds).map(|entry| day_number(entry.dt)).max()
     }
 
     /// Merges all staged files, or those rows of them that fall into `only` these buckets.
@@ -244,18 +251,23 @@ impl Merge<'_> {
         key: &[usize],
         only: Option<&BTreeSet<u32>>,
     ) -> Result<RecordBatch, RunError> {
-        if self.retired.is_empty() && only.is_none() {
+        if self.retired.is_empty() && only.is_none() && self.until.is_none() {
             return Ok(batch.clone());
         }
         let urls = batch.column_by_name("object_url").and_then(|a| a.as_string_opt::<i32>());
         let versions = batch.column_by_name("object_version");
         let versions = versions.and_then(|a| a.as_primitive_opt::<Int64Type>());
         let (Some(urls), Some(versions)) = (urls, versions) else { return Ok(batch.clone()) };
+        let dts = batch.column_by_name("dt").and_then(|a| a.as_primitive_opt::<Date32Type>());
+        let is_known = |i: usize| match (self.until, dts) {
+            (Some(until), Some(dts)) => dts.value(i) <= until,
+            _ => true,
+        };
         let wanted = |i: usize| {
             let gone = !self.retired.is_empty()
                 && self.retired.contains(&(urls.value(i).to_owned(), versions.value(i)));
             let bucket = || u32::try_from(id::bucket(&sink::key_text(batch, key, i))).unwrap_or(0);
-            !gone && only.is_none_or(|only| only.contains(&bucket()))
+            !gone && is_known(i) && only.is_none_or(|only| only.contains(&bucket()))
         };
         let mask = (0..batch.num_rows()).map(|i| Some(wanted(i))).collect();
         filter_record_batch(batch, &mask).map_err(|source| {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::RunError;
+use super::{Context, RunError};
 use crate::settings::machine as settings;
 use crate::storage::{Created, Store};
 
@@ -69,6 +69,17 @@ async fn create(store: &Store, number: u64, claim: &Claim) -> Result<Created, Ru
 }
 
 impl Lease {
+    /// Takes the lease of a run's warehouse; none where the run goes without.
+    ///
+    /// # Errors
+    /// As [`Lease::take`].
+    pub async fn of(context: &Context) -> Result<Option<Self>, RunError> {
+        if context.settings.without_lease {
+            return Ok(None);
+        }
+        Self::take(&context.store, &context.settings.run_id).await.map(Some)
+    }
+
     /// Takes the lease of a warehouse.
     ///
     /// # Errors

@@ -5,10 +5,10 @@ use std::sync::{Arc, LazyLock};
 use arrow::array::{ArrayRef, Date32Array, Int64Array, RecordBatch, StringArray};
 
 use super::sink::{Sink, Spread, Written};
-use super::staging::PlacedReject;
+use super::staging::{PlacedReject, SeenColumns, Warnings};
 use super::{Context, RunError};
 use crate::plan::Batch;
-pub use crate::plan::graph::{OBJECTS, REJECTS};
+pub use crate::plan::graph::{OBJECTS, REJECTS, SEEN, WARNINGS};
 use crate::stage::Origin;
 use crate::state::ObjectEntry;
 use crate::table::dataset::Dataset;
@@ -53,6 +53,53 @@ pub static REJECTS_CONTRACT: LazyLock<Contract> = LazyLock::new(|| {
             ("source_account", Kind::Text, "Account."),
             ("is_value_only", Kind::Int64, "1: the record was used without this value."),
             ("raw_text", Kind::Text, "What stood there, cut and masked."),
+        ],
+    )
+});
+
+/// What every batch writes beside its canonical rows.
+pub const OF_BATCHES: [&str; 3] = [REJECTS, WARNINGS, SEEN];
+
+/// Contract of [`SEEN`].
+pub static SEEN_CONTRACT: LazyLock<Contract> = LazyLock::new(|| {
+    contract(
+        SEEN,
+        "One row per header or member of an object.",
+        &["object_url", "object_version", "column_name"],
+        &[
+            ("object_url", Kind::Text, "Raw object."),
+            ("object_version", Kind::Int64, "Which version of it."),
+            ("column_name", Kind::Text, "Header, or path of a member."),
+            ("source", Kind::Text, "System."),
+            ("entity", Kind::Text, "Export."),
+            ("source_account", Kind::Text, "Account."),
+            ("dt", Kind::Date, "Batch date of the object."),
+            ("column_kinds", Kind::Text, "What its values are, such as `number|text`."),
+            ("is_read", Kind::Int64, "1: a column of the spec reads it."),
+        ],
+    )
+});
+
+/// Contract of [`WARNINGS`].
+pub static WARNINGS_CONTRACT: LazyLock<Contract> = LazyLock::new(|| {
+    contract(
+        WARNINGS,
+        "One row per warning about an object and a column of it.",
+        &["object_url", "object_version", "warning_rule", "warning_column"],
+        &[
+            ("object_url", Kind::Text, "Raw object."),
+            ("object_version", Kind::Int64, "Which version of it."),
+            ("warning_rule", Kind::Text, "What is told."),
+            (
+                "warning_column",
+                Kind::Text,
+                "Column of the spec or, where it knows none, of the object.",
+            ),
+            ("source", Kind::Text, "System."),
+            ("entity", Kind::Text, "Export."),
+            ("source_account", Kind::Text, "Account."),
+            ("n_records", Kind::Int64, "Records it is true of; 0 where it is about the object."),
+            ("sample", Kind::Text, "An example, cut and masked."),
         ],
     )
 });
@@ -166,6 +213,83 @@ pub fn write_rejects(
     let rows = batch(&REJECTS_CONTRACT, columns)?;
     let scratch = context.work.folder(fingerprint).join("rejects");
     let mut sink = Sink::new(&REJECTS_CONTRACT, Spread::Contract, &scratch);
+    sink.push(&rows)?;
+    sink.finish(1)
+}
+
+/// Writes the warnings of a batch.
+///
+/// # Errors
+/// A full disk.
+pub fn write_warnings(
+    context: &Context,
+    of: &Batch,
+    origins: &[Origin],
+    warnings: &Warnings,
+    fingerprint: &Hash,
+) -> Result<Vec<Written>, RunError> {
+    type Row<'a> = (&'a (usize, String, String), &'a (u64, String));
+    let text = |value: &dyn Fn(Row<'_>) -> String| -> ArrayRef {
+        Arc::new(StringArray::from_iter_values(warnings.iter().map(value)))
+    };
+    let number = |value: &dyn Fn(Row<'_>) -> i64| -> ArrayRef {
+        Arc::new(Int64Array::from_iter_values(warnings.iter().map(value)))
+    };
+    let account = context.job.sources.get(of.source).map_or("", |source| source.account.as_str());
+    let (source, entity) = of.spec.split_once('/').unwrap_or((of.spec.as_str(), ""));
+    let columns: Vec<ArrayRef> = vec![
+        text(&|((object, ..), _)| origins.get(*object).map(|o| o.url.clone()).unwrap_or_default()),
+        number(&|((object, ..), _)| origins.get(*object).map_or(0, |o| o.version)),
+        text(&|((_, rule, _), _)| rule.clone()),
+        text(&|((_, _, column), _)| column.clone()),
+        text(&|_| source.to_owned()),
+        text(&|_| entity.to_owned()),
+        text(&|_| account.to_owned()),
+        number(&|(_, (records, _))| int(*records)),
+        text(&|(_, (_, sample))| sample.clone()),
+    ];
+    let rows = batch(&WARNINGS_CONTRACT, columns)?;
+    let scratch = context.work.folder(fingerprint).join("warnings");
+    let mut sink = Sink::new(&WARNINGS_CONTRACT, Spread::Contract, &scratch);
+    sink.push(&rows)?;
+    sink.finish(1)
+}
+
+/// Writes the headers and members of a batch's objects.
+///
+/// # Errors
+/// A full disk.
+pub fn write_seen(
+    context: &Context,
+    of: &Batch,
+    origins: &[Origin],
+    seen: &SeenColumns,
+    fingerprint: &Hash,
+) -> Result<Vec<Written>, RunError> {
+    let text = |value: &dyn Fn(&(usize, String)) -> String| -> ArrayRef {
+        Arc::new(StringArray::from_iter_values(seen.keys().map(value)))
+    };
+    let account = context.job.sources.get(of.source).map_or("", |source| source.account.as_str());
+    let (source, entity) = of.spec.split_once('/').unwrap_or((of.spec.as_str(), ""));
+    let of_object = |(object, _): &(usize, String)| origins.get(*object);
+    let versions = seen.keys().map(|key| of_object(key).map_or(0, |origin| origin.version));
+    let dts = seen.keys().map(|key| of_object(key).map(|origin| day_number(origin.dt)));
+    let kinds = seen.values().map(|seen| seen.kinds());
+    let read = seen.values().map(|seen| i64::from(seen.is_read));
+    let columns: Vec<ArrayRef> = vec![
+        text(&|key| of_object(key).map(|origin| origin.url.clone()).unwrap_or_default()),
+        Arc::new(Int64Array::from_iter_values(versions)),
+        text(&|(_, name)| name.clone()),
+        text(&|_| source.to_owned()),
+        text(&|_| entity.to_owned()),
+        text(&|_| account.to_owned()),
+        Arc::new(dts.collect::<Date32Array>()),
+        Arc::new(StringArray::from_iter_values(kinds)),
+        Arc::new(Int64Array::from_iter_values(read)),
+    ];
+    let rows = batch(&SEEN_CONTRACT, columns)?;
+    let scratch = context.work.folder(fingerprint).join("seen");
+    let mut sink = Sink::new(&SEEN_CONTRACT, Spread::Contract, &scratch);
     sink.push(&rows)?;
     sink.finish(1)
 }

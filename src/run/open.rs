@@ -9,7 +9,7 @@ use super::{Context, RunError, checks, listing, work};
 use crate::catalog::{Catalog, Files};
 use crate::engine::Engine;
 use crate::job::{self, Job, Origin, Problem};
-use crate::plan::{self, Plan, PlanError, Snapshot};
+use crate::plan::{self, Graph, Plan, PlanError, Snapshot};
 use crate::settings::Settings;
 use crate::state::{ObjectEntry, Release, StateReader};
 use crate::storage::Store;
@@ -75,6 +75,19 @@ impl Desk {
         let snapshot = Snapshot { release: parent.as_ref(), objects: &objects };
         let plan = plan::plan(&self.job, &self.catalog, snapshot, &listing, as_of)?;
         Ok(Planned { plan, parent, objects })
+    }
+
+    /// Days of the newest release that would come out differently today; only a backfill writes
+    /// them again.
+    ///
+    /// # Errors
+    /// A store that failed.
+    pub async fn stale(&self) -> Result<Vec<NaiveDate>, RunError> {
+        let reader = StateReader::new(self.store.clone());
+        let Some(release) = reader.latest().await? else { return Ok(Vec::new()) };
+        let objects = reader.objects(&release).await?;
+        let graph = Graph::new(&self.job, &self.catalog).map_err(PlanError::Problems)?;
+        Ok(plan::days::stale(&self.job, &self.catalog, &graph, &release, &objects))
     }
 
     /// Opens engine and scratch space.

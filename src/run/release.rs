@@ -4,25 +4,21 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{Datelike, Days, NaiveDate};
-
-use super::{Context, RunError, Tables, checks};
+use super::lease::Lease;
+use super::{Context, RunError, Tables, checks, give_back};
 use crate::catalog::Catalog;
-use crate::plan::{AS_OF, Plan};
+use crate::plan::{AS_OF, Graph, Plan, PlanError, days};
 use crate::publish::{self, Shown};
 use crate::state::{
     Commit, Counts, LAYOUT, ObjectEntry, Release, StateError, StateReader, StateWriter,
 };
 use crate::storage::Store;
 use crate::table::dataset::{Dataset, FileRef};
-use crate::upkeep::export;
+use crate::upkeep::{export, verify};
 
 /// Files placed longer ago than this are placed again before the commit: a clean-up takes what no
 /// release names and what is older than a day.
 const PLACED_MAX: Duration = Duration::from_hours(12);
-
-/// Days before the horizon that a daily table keeps, beside the last days of months.
-const KEPT_DAYS: u64 = 35;
 
 /// Checks the tables, names their files, makes the commit and projects it; `None` when another
 /// run's commit came first.
@@ -37,16 +33,30 @@ pub async fn publish(
     objects: &[ObjectEntry],
     counts: Counts,
 ) -> Result<Option<Release>, RunError> {
-    if let Some(found) = checks::audit(context, plan, &tables).await? {
+    let past = parent.filter(|_| plan.is_past);
+    let is_whole = past.is_none() || has_all_days(context, &tables);
+    let found = checks::audit(context, plan, &tables).await?;
+    if let Some(found) = found.filter(|_| is_whole) {
         tables.insert(found.name.clone(), found);
     }
-    carry_over(context, plan, parent, &mut tables);
+    match past {
+        Some(release) => keep_all_but_the_day(context, plan, release, &mut tables),
+        None => carry_over(context, plan, parent, &mut tables),
+    }
+    let graph = Graph::new(&context.job, &context.catalog).map_err(PlanError::Problems)?;
+    let made_from = days::key(&context.job, &context.catalog, &graph, objects, plan.as_of);
+    let made_from = is_whole.then_some(made_from);
+    let horizon = past.map_or(plan.horizon, |release| release.horizon);
     let writer = StateWriter::new(context.store.clone());
     let clock = &context.settings.clock;
     let (published, state, pointer) = loop {
         let started = clock.elapsed();
         let (published, state) = place(context, parent, &tables).await?;
-        let pointer = writer.objects(objects).await?;
+        let pointer = match past {
+            // A restated day knows less than the release it goes into.
+            Some(release) => release.objects.clone(),
+            None => Some(writer.objects(objects).await?),
+        };
         if clock.elapsed().saturating_sub(started) <= PLACED_MAX {
             break (published, state, pointer);
         }
@@ -57,11 +67,12 @@ pub async fn publish(
         parent: parent.map(|release| release.number),
         writer: context.settings.run_id.clone(),
         job: context.job.name.clone(),
-        as_of: plan.as_of,
-        horizon: plan.horizon,
+        as_of: past.map_or(plan.as_of, |release| release.as_of),
+        horizon,
         tables: published,
-        state,
-        objects: Some(pointer),
+        state: past.map_or(state, |release| release.state.clone()),
+        objects: pointer,
+        days: days::with(parent, horizon, plan.as_of, made_from),
         summary: BTreeMap::from([("records".into(), serde_json::json!(counts))]),
     };
     if writer.commit(&release).await? == Commit::Lost {
@@ -73,25 +84,43 @@ pub async fn publish(
 
 /// Gives daily tables the days of the parent release that are kept.
 fn carry_over(context: &Context, plan: &Plan, parent: Option<&Release>, tables: &mut Tables) {
-    let is_daily = |name: &str| {
-        let table = context.catalog.tables.get(name).filter(|table| table.published);
-        table.is_some_and(|table| table.contract.partition == [AS_OF])
-    };
+    let is_daily = |name: &str| days::is_daily(&context.catalog, name);
     for (name, dataset) in tables.iter_mut().filter(|(name, _)| is_daily(name)) {
         let Some(before) = parent.and_then(|release| release.tables.get(name)) else { continue };
         let kept = |file: &&FileRef| {
             let day = file.partition.get(AS_OF).and_then(|day| day.parse().ok());
-            day.is_some_and(|day| day != plan.as_of && is_kept(day, plan.horizon))
+            day.is_some_and(|day| day != plan.as_of && days::is_kept(day, plan.horizon))
         };
         let files = dataset.files.iter().chain(before.files.iter().filter(kept)).cloned();
         *dataset = Dataset::new(name, dataset.fingerprint.clone(), files.collect());
     }
 }
 
-/// Whether a daily table keeps the day: the last weeks, and the last days of months.
-fn is_kept(day: NaiveDate, horizon: NaiveDate) -> bool {
-    let is_month_end = day.succ_opt().is_none_or(|next| next.day() == 1);
-    is_month_end || horizon.checked_sub_days(Days::new(KEPT_DAYS)).is_none_or(|first| day > first)
+/// Whether all daily tables were made, but for what checks found.
+fn has_all_days(context: &Context, tables: &Tables) -> bool {
+    let daily = days::daily(&context.catalog);
+    daily.iter().all(|name| name == checks::RESULTS || tables.contains_key(name))
+}
+
+/// Leaves of the tables made for a former day those files that are of that day, in the place of the
+/// release's own; all else is as the release has it.
+fn keep_all_but_the_day(context: &Context, plan: &Plan, release: &Release, tables: &mut Tables) {
+    let day = plan.as_of.to_string();
+    let is_of_day = |file: &&FileRef| file.partition.get(AS_OF).is_some_and(|found| *found == day);
+    let made = std::mem::take(tables);
+    for (name, before) in &release.tables {
+        let new = made.get(name).filter(|_| days::is_daily(&context.catalog, name));
+        let dataset = match new {
+            None => before.clone(),
+            Some(new) => {
+                let kept = before.files.iter().filter(|file| !is_of_day(file));
+                let files = kept.chain(new.files.iter().filter(is_of_day)).cloned();
+                // The fingerprint is that of the newest day: former days are no input of any step.
+                Dataset::new(name, before.fingerprint.clone(), files.collect())
+            }
+        };
+        tables.insert(name.clone(), dataset);
+    }
 }
 
 type Placed = (BTreeMap<String, Dataset>, BTreeMap<String, Dataset>);
@@ -166,6 +195,37 @@ fn shown(catalog: &Catalog, release: Release) -> Shown {
         as_of: release.as_of,
         tables: tables.map(|(name, dataset)| (name.clone(), (contract(&name), dataset))).collect(),
     }
+}
+
+/// Makes an older release current again: a new release with its tables, state and days.
+///
+/// The next run takes up what it does not know of, as if the releases in between had never been.
+///
+/// # Errors
+/// There is no such release, a file of it is gone, another run holds the lease or published first.
+pub async fn roll_back(context: &Context, number: u64) -> Result<Release, RunError> {
+    let lease = Lease::of(context).await?;
+    let reader = StateReader::new(context.store.clone());
+    let newest = reader.latest().await?.ok_or(StateError::NoRelease)?;
+    let target = reader.release(number).await?;
+    let found = verify::verify(&context.store, std::slice::from_ref(&target), false).await?;
+    if let Some((path, fault, _)) = found.faults.first() {
+        return Err(RunError::Unusable { number, path: path.clone(), fault: *fault });
+    }
+    let release = Release {
+        number: newest.number + 1,
+        parent: Some(newest.number),
+        writer: context.settings.run_id.clone(),
+        summary: BTreeMap::from([("rolled_back_to".into(), serde_json::json!(number))]),
+        ..target
+    };
+    let done = StateWriter::new(context.store.clone()).commit(&release).await?;
+    if done == Commit::Lost {
+        return Err(RunError::CommitLost);
+    }
+    project(context).await?;
+    give_back(lease).await;
+    Ok(release)
 }
 
 /// Copies a release to `url`, by number or the newest, as plain Parquet.

@@ -3,6 +3,9 @@
 //! A batch streams: one thread decodes and types chunks, every staging model of the spec gets each
 //! chunk and runs beside the others, so memory does not grow with the size of an object.
 
+mod tally;
+mod told;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
@@ -13,12 +16,16 @@ use futures::{StreamExt, TryStreamExt};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
+use self::tally::Tally;
+use self::told::Told;
+pub use self::told::{PlacedReject, SeenColumns, Warnings};
 use super::current::retired;
 use super::sink::{Sink, Spread, Written};
 use super::{Context, RunError, Tables, ledger, listing, scale};
+use crate::catalog::spec::ATTRIBUTES;
 use crate::catalog::{Canonical, Model, SourceSpec, Table};
 use crate::engine::EngineError;
-use crate::extract::{self, Fetched, Reject};
+use crate::extract::{self, ExtractError, Fetched};
 use crate::plan::graph::staged;
 use crate::plan::{self, Batch, Found, Plan};
 use crate::stage::{self, Origin, RECORD_BITS, Refused, Typing};
@@ -80,7 +87,7 @@ pub async fn stage(
     let objects: Vec<_> = ledger.into_values().flat_map(BTreeMap::into_values).collect();
     let mut tables = Tables::new();
     let canonical = context.catalog.canonical().map(|(table, _)| staged(&table.contract.name));
-    for name in canonical.chain([ledger::REJECTS.to_owned()]) {
+    for name in canonical.chain(ledger::OF_BATCHES.map(str::to_owned)) {
         let mut parts = files.remove(&name).unwrap_or_default();
         if let Some(before) = parent.and_then(|release| release.state.get(&name)) {
             parts.insert(0, before.clone());
@@ -90,6 +97,29 @@ pub async fn stage(
     let ledger = ledger::write(context, &objects).await?;
     tables.insert(ledger.name.clone(), ledger);
     Ok(Staged { tables, objects, before, new_objects, counts })
+}
+
+/// What was staged of the objects that were known by the end of a day; nothing is staged for it.
+///
+/// # Errors
+/// A full disk.
+pub async fn known_by(
+    context: &Arc<Context>,
+    day: NaiveDate,
+    parent: &Release,
+    mut objects: Vec<ObjectEntry>,
+) -> Result<Staged, RunError> {
+    objects.retain(|entry| entry.dt <= day);
+    let mut tables = Tables::new();
+    let canonical = context.catalog.canonical().map(|(table, _)| staged(&table.contract.name));
+    for name in canonical.chain(ledger::OF_BATCHES.map(str::to_owned)) {
+        let parts = parent.state.get(&name).into_iter().cloned().collect();
+        tables.insert(name.clone(), union(&name, parts, &objects));
+    }
+    let ledger = ledger::write(context, &objects).await?;
+    tables.insert(ledger.name.clone(), ledger);
+    let (before, counts) = (objects.clone(), Counts::default());
+    Ok(Staged { tables, objects, before, new_objects: 0, counts })
 }
 
 /// Files of several batches as one dataset; files of batches that no object rests on any more
@@ -123,6 +153,7 @@ struct Ready {
 struct Done {
     datasets: Vec<Dataset>,
     objects: Vec<ObjectEntry>,
+    left_out: u64,
 }
 
 async fn stage_batch(
@@ -145,10 +176,10 @@ async fn stage_batch(
     }
     let fingerprint = hasher.finish();
     if let Some((datasets, objects)) = context.work.staged_receipt(&fingerprint).await? {
-        return Ok(Some(Done { datasets, objects }));
+        return Ok(Some(Done { datasets, objects, left_out: 0 }));
     }
     let done = decode_and_map(context, batch, spec, ready, &fingerprint, &staging).await?;
-    check_rejects(context, &done.objects, &batch.spec)?;
+    check_rejects(context, &done, &batch.spec)?;
     context.work.finish_staged(&fingerprint, &done.datasets, &done.objects).await?;
     Ok(Some(done))
 }
@@ -189,48 +220,6 @@ async fn fetch(
     Ok(ready)
 }
 
-/// Which records gave at least one row, and what the decoder counted, by object.
-#[derive(Debug, Default)]
-struct Tally {
-    read: u64,
-    duplicate: u64,
-    skipped: u64,
-    rejected: Bits,
-    used: Bits,
-}
-
-/// A set of record numbers.
-#[derive(Debug, Default)]
-struct Bits {
-    words: Vec<u64>,
-}
-
-impl Bits {
-    fn insert(&mut self, number: u64) {
-        let (word, bit) = ((number / 64) as usize, number % 64);
-        if word >= self.words.len() {
-            self.words.resize(word + 1, 0);
-        }
-        if let Some(word) = self.words.get_mut(word) {
-            *word |= 1 << bit;
-        }
-    }
-
-    fn count(&self) -> u64 {
-        self.words.iter().map(|word| u64::from(word.count_ones())).sum()
-    }
-
-    /// How many are in this set and not in the other.
-    fn count_without(&self, other: &Self) -> u64 {
-        let others = other.words.iter().copied().chain(std::iter::repeat(0));
-        self.words
-            .iter()
-            .zip(others)
-            .map(|(word, other)| u64::from((word & !other).count_ones()))
-            .sum()
-    }
-}
-
 async fn decode_and_map(
     context: &Arc<Context>,
     batch: &Batch,
@@ -241,6 +230,7 @@ async fn decode_and_map(
 ) -> Result<Done, RunError> {
     let typing = Typing::new(spec, &staging_context(context, batch.source))?;
     let models = context.catalog.staging_models(spec);
+    let models_keep_attributes = models.iter().any(|model| model.names(ATTRIBUTES));
     let (mut senders, mut tasks) = (Vec::new(), Vec::new());
     let tallies: Arc<Mutex<Vec<Tally>>> =
         Arc::new(Mutex::new(ready.iter().map(|_| Tally::default()).collect()));
@@ -250,12 +240,17 @@ async fn decode_and_map(
             continue;
         };
         let (sender, receiver) = mpsc::channel(CHUNKS_WAITING);
-        senders.push(sender);
+        senders.push((mapping.table_read(), sender));
         tasks.push(tokio::spawn(mapping.run(receiver, fingerprint.clone())));
+    }
+    let mut spec = spec.clone();
+    if !models_keep_attributes {
+        spec.format.attributes = Some(false);
     }
     let decoder = Decoder {
         context: Arc::clone(context),
-        spec: spec.clone(),
+        spec,
+        optional: context.job.sources.get(batch.source).is_some_and(|source| source.optional),
         typing,
         tallies: Arc::clone(&tallies),
         senders,
@@ -273,15 +268,20 @@ async fn decode_and_map(
         }
     }
     // The decoder's own error comes first: a model fails of it when its rows stop short.
-    let (ready, mut rejects) = decoding.await.map_err(RunError::Thread)??;
+    let (ready, told) = decoding.await.map_err(RunError::Thread)??;
     if let Some(error) = failed {
         return Err(error);
     }
+    let Told { mut rejects, warnings, seen, left_out } = told;
     rejects.extend(refused);
     rejects.sort();
     rejects.dedup_by(|a, b| a.subject() == b.subject());
     let rejects = ledger::write_rejects(context, batch, &origins, &rejects, fingerprint)?;
     datasets.push((ledger::REJECTS.to_owned(), rejects));
+    let warnings = ledger::write_warnings(context, batch, &origins, &warnings, fingerprint)?;
+    datasets.push((ledger::WARNINGS.to_owned(), warnings));
+    let seen = ledger::write_seen(context, batch, &origins, &seen, fingerprint)?;
+    datasets.push((ledger::SEEN.to_owned(), seen));
     let mut kept = Vec::new();
     for (name, mut written) in datasets {
         for file in &mut written {
@@ -291,7 +291,7 @@ async fn decode_and_map(
     }
     let tallies = tallies.lock().map(|mut t| std::mem::take(&mut *t)).unwrap_or_default();
     let objects = entries(context, batch, ready, tallies, fingerprint, staging)?;
-    Ok(Done { datasets: kept, objects })
+    Ok(Done { datasets: kept, objects, left_out })
 }
 
 /// What staging must know of the job and of one of its sources.
@@ -367,9 +367,10 @@ fn entries(
     Ok(entries)
 }
 
-fn check_rejects(context: &Context, entries: &[ObjectEntry], spec: &str) -> Result<(), RunError> {
-    let read: u64 = entries.iter().map(|entry| entry.counts.read).sum();
-    let rejected: u64 = entries.iter().map(|entry| entry.counts.rejected).sum();
+fn check_rejects(context: &Context, done: &Done, spec: &str) -> Result<(), RunError> {
+    let read: u64 = done.objects.iter().map(|entry| entry.counts.read).sum();
+    let rejected: u64 = done.objects.iter().map(|entry| entry.counts.rejected).sum();
+    let rejected = rejected - done.left_out;
     let limit = context.job.limits.rejects_max;
     if rejected as f64 > limit * read as f64 && rejected > 0 {
         return Err(RunError::Rejects { object: spec.to_owned(), rejected, read, limit });
@@ -381,62 +382,47 @@ fn check_rejects(context: &Context, entries: &[ObjectEntry], spec: &str) -> Resu
 struct Decoder {
     context: Arc<Context>,
     spec: SourceSpec,
+    optional: bool,
     typing: Typing,
     tallies: Arc<Mutex<Vec<Tally>>>,
-    senders: Vec<mpsc::Sender<Result<RecordBatch, EngineError>>>,
-}
-
-/// A reject with its object's place in the batch.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct PlacedReject {
-    pub object: usize,
-    pub record_number: u64,
-    pub rule: String,
-    pub column: String,
-    pub text: String,
-    pub value_only: bool,
-}
-
-impl PlacedReject {
-    fn new(object: usize, reject: Reject) -> Self {
-        Self {
-            object,
-            record_number: reject.record_number,
-            rule: reject.rule.to_owned(),
-            column: reject.column.unwrap_or_default(),
-            text: reject.text,
-            value_only: reject.value_only,
-        }
-    }
-
-    /// What a reject is about: a record that gives several rows breaks a rule once.
-    fn subject(&self) -> (usize, u64, &str, &str) {
-        (self.object, self.record_number, &self.rule, &self.column)
-    }
+    /// With the place of the raw table that they take.
+    senders: Vec<(usize, mpsc::Sender<Result<RecordBatch, EngineError>>)>,
 }
 
 impl Decoder {
-    fn run(self, ready: Vec<Ready>) -> Result<(Vec<Ready>, Vec<PlacedReject>), RunError> {
-        let mut rejects = Vec::new();
+    fn run(self, ready: Vec<Ready>) -> Result<(Vec<Ready>, Told), RunError> {
+        let mut told = Told::default();
         for (i, object) in ready.iter().enumerate() {
-            self.object(i, object, &mut rejects)?;
+            match self.object(i, object, &mut told) {
+                Err(RunError::Extract(error)) if self.optional && error.is_of_header() => {
+                    self.leave_out(i, &error, &mut told);
+                }
+                done => done?,
+            }
         }
-        Ok((ready, rejects))
+        Ok((ready, told))
     }
 
-    fn object(
-        &self,
-        i: usize,
-        object: &Ready,
-        rejects: &mut Vec<PlacedReject>,
-    ) -> Result<(), RunError> {
+    fn leave_out(&self, i: usize, error: &ExtractError, told: &mut Told) {
+        let Ok(mut tallies) = self.tallies.lock() else { return };
+        let Some(tally) = tallies.get_mut(i) else { return };
+        tally.read += 1;
+        tally.rejected.insert(tally.read);
+        told.leave_out(i, tally.read, error);
+        tracing::warn!("{error}; its source is optional and is left out");
+    }
+
+    fn object(&self, i: usize, object: &Ready, told: &mut Told) -> Result<(), RunError> {
         let limits = &self.context.job.limits;
         let records =
             extract::records(&object.fetched.file, &object.found.url, &self.spec, limits)?;
         for chunk in records {
             self.context.stop.check()?;
             let chunk = chunk?;
-            let (rows, refused) = self.typing.chunk(i, &chunk)?;
+            told.see(i, &chunk.seen);
+            let stage::Typed { tables, rejects: refused, warnings } =
+                self.typing.tables(i, Some(object.dt), &chunk)?;
+            told.warn(i, warnings);
             if let Ok(mut tallies) = self.tallies.lock()
                 && let Some(tally) = tallies.get_mut(i)
             {
@@ -447,8 +433,9 @@ impl Decoder {
                     tally.rejected.insert(reject.record_number);
                 }
             }
-            rejects.extend(refused.into_iter().map(|reject| PlacedReject::new(i, reject)));
-            for sender in &self.senders {
+            told.reject(i, refused);
+            for (table, sender) in &self.senders {
+                let Some(rows) = tables.get(*table) else { continue };
                 // A closed channel is a model that failed; its own error is the one to tell.
                 if sender.blocking_send(Ok(rows.clone())).is_err() {
                     return Ok(());
@@ -514,6 +501,12 @@ impl Mapping {
         })
     }
 
+    /// Place of the raw table that the model reads; the lint sees to it that there is one.
+    fn table_read(&self) -> usize {
+        let tables = self.spec.raw_tables();
+        tables.iter().position(|name| self.model.references.contains(name)).unwrap_or_default()
+    }
+
     async fn run(
         self,
         receiver: mpsc::Receiver<Result<RecordBatch, EngineError>>,
@@ -521,7 +514,11 @@ impl Mapping {
     ) -> Result<Mapped, RunError> {
         let session = self.context.engine.session();
         let rows = ReceiverStream::new(receiver).boxed();
-        session.stream(&self.spec.raw_table(), stage::types::raw_schema(&self.spec), rows)?;
+        let read = self.table_read();
+        let tables = self.spec.raw_tables().into_iter().zip(stage::types::raw_schemas(&self.spec));
+        if let Some((name, schema)) = tables.into_iter().nth(read) {
+            session.stream(&name, schema, rows)?;
+        }
         let mut answer = session.query(&self.model.name, &self.model.sql).await?;
         let name = staged(&self.table.contract.name);
         let scratch = self.context.work.folder(&fingerprint).join(&self.model.name);

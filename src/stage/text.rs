@@ -2,6 +2,7 @@
 
 use arrow::array::{Array, StringArray, StringBuilder};
 use arrow::buffer::{BooleanBuffer, NullBuffer};
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 /// Characters of a value that a reject shows.
 const SHOWN_MAX: usize = 80;
@@ -9,6 +10,25 @@ const SHOWN_MAX: usize = 80;
 const DIGITS_SHOWN_MAX: usize = 4;
 /// A word this short (`N/A`, `null`) is shown where a number should stand.
 const WORD_SHOWN_MAX: usize = 4;
+/// Elements that stand on lines of their own.
+const BLOCKS: [&str; 16] = [
+    "br",
+    "p",
+    "div",
+    "li",
+    "ul",
+    "ol",
+    "tr",
+    "table",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "blockquote",
+    "hr",
+    "pre",
+];
 /// Longest entity that is looked for, without `&` and `;`.
 const ENTITY_MAX: usize = 10;
 
@@ -49,6 +69,129 @@ pub fn unescaped(text: &StringArray) -> StringArray {
         }
     }
     builder.finish()
+}
+
+/// Without the apostrophe that keeps a spreadsheet from reading a formula (`'+34…`).
+pub fn unguarded(text: StringArray) -> StringArray {
+    let guarded = |value: &str| value.starts_with('\'') && guard(value).is_some();
+    if !text.iter().flatten().any(guarded) {
+        return text;
+    }
+    text.iter().map(|value| value.map(|value| guard(value).unwrap_or(value))).collect()
+}
+
+fn guard(value: &str) -> Option<&str> {
+    let rest = value.strip_prefix('\'')?;
+    let mut after = rest.chars();
+    let (first, second) = (after.next()?, after.next()?);
+    let signed = matches!(first, '+' | '-') && (second.is_ascii_digit() || second == '(');
+    (signed || matches!(first, '=' | '@') && !second.is_whitespace()).then_some(rest)
+}
+
+/// With letters and their accents as one character each (NFC), however the exporting system
+/// writes them, so that equal words are equal.
+pub fn composed(text: StringArray) -> StringArray {
+    if text.value_data().is_ascii() || text.iter().flatten().all(is_composed) {
+        return text;
+    }
+    let compose = |value: &str| value.nfc().collect::<String>();
+    text.iter().map(|value| value.map(compose)).collect()
+}
+
+fn is_composed(value: &str) -> bool {
+    value.is_ascii() || is_nfc_quick(value.chars()) == IsNormalized::Yes
+}
+
+/// Markup as the words it shows.
+pub fn stripped(text: &StringArray) -> StringArray {
+    if !text.iter().flatten().any(|value| value.contains(['<', '&'])) {
+        return text.clone();
+    }
+    text.iter().map(|value| value.map(words)).collect()
+}
+
+/// The words that HTML shows: tags go, blocks end a line, entities become characters, and what
+/// only a browser reads is left out.
+pub fn words(html: &str) -> String {
+    let mut out = String::with_capacity(html.len());
+    let mut rest = html;
+    while let Some((before, after)) = rest.split_once('<') {
+        push_words(before, &mut out);
+        let Some(tag) = tag(after) else {
+            out.push('<');
+            rest = after;
+            continue;
+        };
+        rest = tag.after;
+        match tag.name.as_str() {
+            "script" | "style" | "head" | "title" if tag.opens => rest = past(rest, &tag.name),
+            name if BLOCKS.contains(&name) && !out.is_empty() && !out.ends_with('\n') => {
+                out.truncate(out.trim_end_matches(' ').len());
+                out.push('\n');
+            }
+            _ => {}
+        }
+    }
+    push_words(rest, &mut out);
+    let text = unescape(out.trim());
+    text.trim().to_owned()
+}
+
+/// Text between tags, with runs of blanks as one.
+fn push_words(text: &str, out: &mut String) {
+    for c in text.chars() {
+        if !c.is_ascii_whitespace() {
+            out.push(c);
+        } else if !out.is_empty() && !out.ends_with([' ', '\n']) {
+            out.push(' ');
+        }
+    }
+}
+
+struct Tag<'a> {
+    name: String,
+    opens: bool,
+    after: &'a str,
+}
+
+/// The tag or comment that follows a `<`; none where it is only a sign (`a < b`).
+fn tag(text: &str) -> Option<Tag<'_>> {
+    let none = |after| Tag { name: String::new(), opens: false, after };
+    if let Some(comment) = text.strip_prefix("!--") {
+        return Some(none(comment.split_once("-->").map_or("", |(_, after)| after)));
+    }
+    let closes = text.starts_with('/');
+    let named = text.strip_prefix(['/', '!', '?']).unwrap_or(text);
+    if !named.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        return None;
+    }
+    let name: String = named.chars().take_while(char::is_ascii_alphanumeric).collect();
+    let mut quote = None;
+    let end = named.char_indices().find_map(|(at, c)| match quote {
+        None if c == '>' => Some(at),
+        None if c == '"' || c == '\'' => {
+            quote = Some(c);
+            None
+        }
+        Some(open) if open == c => {
+            quote = None;
+            None
+        }
+        _ => None,
+    })?;
+    Some(Tag { name: name.to_ascii_lowercase(), opens: !closes, after: named.get(end + 1..)? })
+}
+
+/// What follows the end of an element that shows no words.
+fn past<'a>(text: &'a str, name: &str) -> &'a str {
+    let mut rest = text;
+    while let Some((_, after)) = rest.split_once("</") {
+        if after.get(..name.len()).is_some_and(|found| found.eq_ignore_ascii_case(name)) {
+            return after.split_once('>').map_or("", |(_, after)| after);
+        }
+        rest = after;
+    }
+    ""
 }
 
 /// One pass: `&amp;#39;` becomes `&#39;`, as a browser would show it.

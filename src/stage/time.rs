@@ -6,14 +6,19 @@
 
 use chrono::format::{Item, Parsed, StrftimeItems, parse};
 use chrono::offset::LocalResult;
-use chrono::{DateTime, Datelike, Duration, NaiveDate, NaiveDateTime, NaiveTime, TimeZone};
+use chrono::{DateTime, Datelike, Days, Duration, NaiveDate, NaiveDateTime, NaiveTime, TimeZone};
 use chrono_tz::Tz;
 
 use crate::catalog::spec::TimeUnit;
 
-/// 2000-01-01 and 2100-01-01: an epoch number outside has another unit or a typing error.
+/// 2000-01-01: an epoch number before it has another unit or is a typing error.
 const EPOCH_MIN_US: i128 = 946_684_800_000_000;
-const EPOCH_MAX_US: i128 = 4_102_444_800_000_000;
+/// 2100-01-01: as far ahead as times may lie that are due one day.
+pub const FAR_US: i64 = 4_102_444_800_000_000;
+/// Days that a clock may be ahead of the day its object belongs to.
+const DAYS_AHEAD: u64 = 2;
+/// What systems write for a day that is not known.
+const NEVER: [&str; 3] = ["0001-01-01", "0000-00-00", "1004-"];
 /// No zone is further from UTC.
 const OFFSET_MAX_S: i32 = 18 * 3600;
 
@@ -32,39 +37,76 @@ pub fn is_format(format: &str) -> bool {
     !StrftimeItems::new(format).any(|item| matches!(item, Item::Error))
 }
 
-/// Microseconds since 1970, UTC.
+/// How often a local time comes in its zone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Placed {
+    Once,
+    /// Clocks were set back: the earlier is taken.
+    Twice,
+    /// Clocks were set on: it is moved on as they were.
+    Never,
+}
+
+/// The first instant, in microseconds, that an epoch number in an object of the day must not
+/// reach.
+pub fn epoch_end(dt: Option<NaiveDate>) -> i64 {
+    let end = dt.and_then(|dt| dt.checked_add_days(Days::new(DAYS_AHEAD + 1)));
+    end.map_or(FAR_US, |day| day.and_time(NaiveTime::MIN).and_utc().timestamp_micros())
+}
+
+fn is_never(text: &str) -> bool {
+    text.starts_with(['0', '1']) && NEVER.iter().any(|never| text.starts_with(never))
+}
+
+/// Microseconds since 1970, UTC, and how often that local time came; none for what systems write
+/// where they know no time (0, 0001-01-01).
 ///
 /// # Errors
 /// The rule that the text breaks.
-pub fn timestamp(text: &str, clock: &Clock) -> Result<i64, &'static str> {
+pub fn timestamp(
+    text: &str,
+    clock: &Clock,
+    epoch_end: i64,
+) -> Result<Option<(i64, Placed)>, &'static str> {
     let text = text.trim();
     if let Some(unit) = clock.unit
         && let Some(us) = epoch(text, unit)
     {
-        let inside = (EPOCH_MIN_US..EPOCH_MAX_US).contains(&us);
-        return if inside {
-            i64::try_from(us).map_err(|_| "time_out_of_range")
-        } else {
-            Err("time_out_of_range")
-        };
+        if us == 0 {
+            return Ok(None);
+        }
+        let inside = (EPOCH_MIN_US..i128::from(epoch_end)).contains(&us);
+        let us = i64::try_from(us).ok().filter(|_| inside).ok_or("time_out_of_range")?;
+        return Ok(Some((us, Placed::Once)));
+    }
+    if is_never(text) {
+        return Ok(None);
     }
     let listed = clock.formats.iter().find_map(|format| formatted(text, format));
     let (local, offset) = listed.or_else(|| iso(text)).ok_or("not_a_time")?;
     let utc = match offset {
-        Some(seconds) => local.checked_sub_signed(Duration::seconds(i64::from(seconds))),
+        Some(seconds) => {
+            let utc = local.checked_sub_signed(Duration::seconds(i64::from(seconds)));
+            utc.map(|utc| (utc, Placed::Once))
+        }
         None => in_zone(local, clock.zone),
     };
-    Ok(utc.ok_or("time_out_of_range")?.and_utc().timestamp_micros())
+    let (utc, placed) = utc.ok_or("time_out_of_range")?;
+    Ok(Some((utc.and_utc().timestamp_micros(), placed)))
 }
 
-/// The day as it is written, whatever the offset beside it.
+/// The day as it is written, whatever the offset beside it; none for what systems write where
+/// they know no day.
 ///
 /// # Errors
 /// The rule that the text breaks.
-pub fn date(text: &str, clock: &Clock) -> Result<NaiveDate, &'static str> {
+pub fn date(text: &str, clock: &Clock) -> Result<Option<NaiveDate>, &'static str> {
     let text = text.trim();
+    if is_never(text) {
+        return Ok(None);
+    }
     let listed = clock.formats.iter().find_map(|format| formatted(text, format));
-    listed.or_else(|| iso(text)).map(|(local, _)| local.date()).ok_or("not_a_date")
+    listed.or_else(|| iso(text)).map(|(local, _)| Some(local.date())).ok_or("not_a_date")
 }
 
 /// A number of `unit`s as microseconds, or none if it is no number.
@@ -203,14 +245,14 @@ impl<'a> Cursor<'a> {
 }
 
 /// A local time in UTC: the earlier of two, and one in a gap is moved on by the gap's length.
-fn in_zone(local: NaiveDateTime, zone: Tz) -> Option<NaiveDateTime> {
+fn in_zone(local: NaiveDateTime, zone: Tz) -> Option<(NaiveDateTime, Placed)> {
     match zone.from_local_datetime(&local) {
-        LocalResult::Single(time) => Some(time.naive_utc()),
-        LocalResult::Ambiguous(a, b) => Some(a.min(b).naive_utc()),
+        LocalResult::Single(time) => Some((time.naive_utc(), Placed::Once)),
+        LocalResult::Ambiguous(a, b) => Some((a.min(b).naive_utc(), Placed::Twice)),
         LocalResult::None => {
             // Before the gap: no zone is 15 hours ahead, so this instant lies before the change.
             let before = zone.from_utc_datetime(&local.checked_sub_signed(Duration::hours(15))?);
-            local.checked_sub_signed(offset_of(&before))
+            Some((local.checked_sub_signed(offset_of(&before))?, Placed::Never))
         }
     }
 }

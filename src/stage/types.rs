@@ -4,27 +4,29 @@
 //! only the value does where the column is `lenient`. Nothing is rounded, guessed or dropped in
 //! silence.
 
-use std::collections::BTreeSet;
+use std::cell::Cell;
 use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array,
-    RecordBatch, StringArray, TimestampMicrosecondArray,
+    RecordBatch, StringArray, TimestampMicrosecondArray, new_null_array,
 };
-use arrow::compute::{filter_record_batch, nullif};
 use arrow::datatypes::{
     DataType, Decimal128Type, Field, Float64Type, Int64Type, Schema, SchemaRef,
 };
 use arrow::error::ArrowError;
+use chrono::NaiveDate;
 use chrono_tz::Tz;
 
+use super::findings::{Finding, Findings};
 use super::frame::{Cast, Frame};
 use super::sum::Path;
-use super::time::{self, Clock};
+use super::time::{self, Clock, Placed};
+use super::warnings::Notes;
 use super::{Context, RECORD_BITS, StageError, number, text};
 use crate::catalog::SourceSpec;
-use crate::catalog::spec::{SpecColumn, SpecKind};
-use crate::extract::{RawChunk, Reject};
+use crate::catalog::spec::{ATTRIBUTES, SpecColumn, SpecKind};
+use crate::extract::{RawChunk, Reject, Warning};
 use crate::table::day::day_number;
 use crate::table::{DECIMAL, Kind};
 
@@ -44,11 +46,29 @@ pub fn kind(spec: SpecKind) -> Kind {
     }
 }
 
-/// Schema of `raw_<source>__<entity>`: `record_id`, then the spec's columns.
+/// Schema of `raw_<source>__<entity>`: `record_id`, then the spec's columns, then `attributes`.
 pub fn raw_schema(spec: &SourceSpec) -> SchemaRef {
-    let mut fields = vec![Field::new("record_id", DataType::Int64, false)];
-    fields.extend(spec.columns.iter().map(|c| Field::new(&c.name, kind(c.kind).arrow(), true)));
+    let mut fields = fields_of(&spec.columns);
+    if !spec.has_column(ATTRIBUTES) {
+        fields.push(Field::new(ATTRIBUTES, DataType::Utf8, true));
+    }
     Arc::new(Schema::new(fields))
+}
+
+/// Schemas of the spec's raw tables, in their order.
+pub fn raw_schemas(spec: &SourceSpec) -> Vec<SchemaRef> {
+    let parts = spec.parts.iter().map(|part| schema_of(&part.columns));
+    std::iter::once(raw_schema(spec)).chain(parts).collect()
+}
+
+fn schema_of(columns: &[SpecColumn]) -> SchemaRef {
+    Arc::new(Schema::new(fields_of(columns)))
+}
+
+fn fields_of(columns: &[SpecColumn]) -> Vec<Field> {
+    let mut fields = vec![Field::new("record_id", DataType::Int64, false)];
+    fields.extend(columns.iter().map(|c| Field::new(&c.name, kind(c.kind).arrow(), true)));
+    fields
 }
 
 /// Types one chunk; a [`Typing`] made for the occasion.
@@ -68,6 +88,17 @@ pub fn type_chunk(
 #[derive(Debug, Clone)]
 pub struct Typing {
     spec: String,
+    records: Columns,
+    parts: Vec<Columns>,
+    /// Of the records' table.
+    schema: SchemaRef,
+}
+
+/// One raw table made ready.
+#[derive(Debug, Clone)]
+struct Columns {
+    /// Stands before the names of its columns in rejects.
+    prefix: String,
     schema: SchemaRef,
     columns: Vec<Reader>,
     frame: Frame,
@@ -99,63 +130,155 @@ struct Bound {
     unscaled: i128,
 }
 
-/// A row at fault.
-type Finding = (usize, &'static str);
-
 impl Typing {
     /// # Errors
     /// A zone, format, option or column that the spec names does not exist.
     pub fn new(spec: &SourceSpec, context: &Context) -> Result<Self, StageError> {
-        let columns = spec.columns.iter().map(|column| Reader::new(spec, context, column));
-        let columns: Vec<Reader> = columns.collect::<Result<_, _>>()?;
-        let framed = columns.iter().enumerate().filter_map(|(i, c)| Some((i, c.cast()?)));
-        let (framed, casts): (Vec<usize>, Vec<Cast>) = framed.unzip();
-        let (spec, schema) = (spec.key(), raw_schema(spec));
-        Ok(Self { spec, schema, columns, frame: Frame::new(&casts), framed })
+        let parts = spec.parts.iter().map(|part| {
+            let table = Table { spec: spec.key(), columns: &part.columns, key: &[] };
+            Columns::new(&table, context, format!("{}.", part.name))
+        });
+        let parts = parts.collect::<Result<_, _>>()?;
+        let table = Table { spec: spec.key(), columns: &spec.columns, key: &spec.key };
+        let records = Columns::new(&table, context, String::new())?;
+        Ok(Self { spec: spec.key(), records, parts, schema: raw_schema(spec) })
     }
 
-    /// Types the columns of a chunk; rows with a reject that is not `value_only` are left out.
-    ///
-    /// `object` is the place of the chunk's object in its batch.
+    /// The records of [`Typing::tables`], without their parts.
     ///
     /// # Errors
-    /// The engine that casts fails; no text makes it.
+    /// As [`Typing::tables`].
     pub fn chunk(
         &self,
         object: usize,
         chunk: &RawChunk,
     ) -> Result<(RecordBatch, Vec<Reject>), StageError> {
-        self.typed(object, chunk)
+        let mut typed = self.tables(object, None, chunk)?;
+        Ok((typed.tables.swap_remove(0), typed.rejects))
+    }
+
+    /// Types the columns of a chunk, in the order of the spec's raw tables; records with a reject
+    /// that is not `value_only` are left out of all of them.
+    ///
+    /// `object` is the place of the chunk's object in its batch, `dt` the object's day.
+    ///
+    /// # Errors
+    /// The engine that casts fails; no text makes it.
+    pub fn tables(
+        &self,
+        object: usize,
+        dt: Option<NaiveDate>,
+        chunk: &RawChunk,
+    ) -> Result<Typed, StageError> {
+        let place = Place { object, epoch_end: time::epoch_end(dt) };
+        self.typed(place, chunk)
             .map_err(|source| StageError::Frame { spec: self.spec.clone(), source: source.into() })
+    }
+
+    fn typed(&self, place: Place, chunk: &RawChunk) -> Result<Typed, ArrowError> {
+        let mut notes = Notes::new(&chunk.warnings);
+        let (records, found) =
+            self.records.typed(place, &chunk.numbers, &chunk.columns, &mut notes)?;
+        let records = (self.with_attributes(&records, chunk.attributes.as_ref())?, found);
+        let mut tables = vec![(&chunk.numbers, records)];
+        for (columns, part) in self.parts.iter().zip(&chunk.parts) {
+            let typed = columns.typed(place, &part.numbers, &part.columns, &mut notes)?;
+            tables.push((&part.numbers, typed));
+        }
+        // A record leaves with all its rows: sums over the ones that were left would be wrong.
+        let left = tables.iter().flat_map(|(numbers, (_, found))| found.left(numbers)).collect();
+        let mut rejects = chunk.rejects.clone();
+        let mut batches = Vec::with_capacity(tables.len());
+        for (numbers, (batch, found)) in tables {
+            batches.push(found.apply(&left, batch, numbers, &mut rejects)?);
+        }
+        Ok(Typed { tables: batches, rejects, warnings: notes.into_warnings() })
+    }
+
+    fn with_attributes(
+        &self,
+        records: &RecordBatch,
+        attributes: Option<&StringArray>,
+    ) -> Result<RecordBatch, ArrowError> {
+        let mut columns = records.columns().to_vec();
+        if self.schema.fields().len() > columns.len() {
+            columns.push(match attributes {
+                Some(attributes) => Arc::new(attributes.clone()),
+                None => new_null_array(&DataType::Utf8, records.num_rows()),
+            });
+        }
+        RecordBatch::try_new(Arc::clone(&self.schema), columns)
+    }
+}
+
+/// A chunk with types.
+#[derive(Debug, Clone)]
+pub struct Typed {
+    /// One a raw table, in their order.
+    pub tables: Vec<RecordBatch>,
+    pub rejects: Vec<Reject>,
+    pub warnings: Vec<Warning>,
+}
+
+/// Where a chunk comes from.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    object: usize,
+    /// First instant that a number of seconds must not reach.
+    epoch_end: i64,
+}
+
+/// The columns of one raw table of a spec.
+struct Table<'a> {
+    spec: String,
+    columns: &'a [SpecColumn],
+    key: &'a [String],
+}
+
+impl Columns {
+    fn new(table: &Table<'_>, context: &Context, prefix: String) -> Result<Self, StageError> {
+        let columns = table.columns.iter().map(|column| Reader::new(table, context, column));
+        let columns: Vec<Reader> = columns.collect::<Result<_, _>>()?;
+        let framed = columns.iter().enumerate().filter_map(|(i, c)| Some((i, c.cast()?)));
+        let (framed, casts): (Vec<usize>, Vec<Cast>) = framed.unzip();
+        let schema = schema_of(table.columns);
+        Ok(Self { prefix, schema, columns, frame: Frame::new(&casts), framed })
     }
 
     fn typed(
         &self,
-        object: usize,
-        chunk: &RawChunk,
-    ) -> Result<(RecordBatch, Vec<Reject>), ArrowError> {
-        let rows = chunk.numbers.len();
-        let given = |i: usize| chunk.columns.get(i);
+        place: Place,
+        numbers: &[u64],
+        given: &[StringArray],
+        notes: &mut Notes,
+    ) -> Result<(RecordBatch, Findings), ArrowError> {
+        let rows = numbers.len();
+        let given = |i: usize| given.get(i);
         let texts = self.columns.iter().enumerate().map(|(i, c)| c.text(given(i), rows));
         let texts: Vec<StringArray> = texts.collect();
         let of_frame: Vec<StringArray> =
             self.framed.iter().filter_map(|i| texts.get(*i).map(text::trimmed)).collect();
         let mut framed = self.frame.read(&of_frame)?.into_iter();
 
-        let ids = chunk.numbers.iter().map(|n| ((object as i64) << RECORD_BITS) | *n as i64);
+        let ids = numbers.iter().map(|n| ((place.object as i64) << RECORD_BITS) | *n as i64);
         let mut arrays: Vec<ArrayRef> = vec![Arc::new(Int64Array::from_iter_values(ids))];
-        let mut findings = Findings::new(rows);
+        let mut findings = Findings::new(rows, self.prefix.clone());
         for (reader, text) in self.columns.iter().zip(&texts) {
+            notes.column(&self.prefix, &reader.column.name);
+            if reader.is_words() && reader.constant.is_none() {
+                notes.mojibake(text);
+            }
             let read = reader.cast().and_then(|_| framed.next());
-            let (array, mut found) = match read {
-                Some(read) => (read.values, all(&read.unread, reader.unread_rule())),
-                None => reader.read(text, reader.currency.and_then(|at| texts.get(at)))?,
+            let (array, mut found) = if let Some(read) = read {
+                (read.values, all(&read.unread, reader.unread_rule()))
+            } else {
+                let currency = reader.currency.and_then(|at| texts.get(at));
+                reader.read(text, currency, place.epoch_end, notes)?
             };
             reader.check(text, &array, &mut found);
-            arrays.push(findings.add(reader, text, array, found)?);
+            arrays.push(findings.add(&reader.column, reader.is_key, text, array, found)?);
         }
-        let batch = RecordBatch::try_new(Arc::clone(&self.schema), arrays)?;
-        findings.apply(&batch, chunk)
+        Ok((RecordBatch::try_new(Arc::clone(&self.schema), arrays)?, findings))
     }
 }
 
@@ -165,9 +288,9 @@ fn all(mask: &BooleanArray, rule: &'static str) -> Vec<Finding> {
 }
 
 impl Reader {
-    fn new(spec: &SourceSpec, context: &Context, column: &SpecColumn) -> Result<Self, StageError> {
+    fn new(table: &Table<'_>, context: &Context, column: &SpecColumn) -> Result<Self, StageError> {
         let fail = |message: String| StageError::Column {
-            spec: spec.key(),
+            spec: table.spec.clone(),
             column: column.name.clone(),
             message,
         };
@@ -176,7 +299,7 @@ impl Reader {
         }
         let currency = match &column.minor_units_of {
             Some(name) => {
-                let at = spec.columns.iter().position(|other| other.name == *name);
+                let at = table.columns.iter().position(|other| other.name == *name);
                 Some(at.ok_or_else(|| fail(format!("there is no column `{name}`")))?)
             }
             None => None,
@@ -201,7 +324,7 @@ impl Reader {
         });
         Ok(Self {
             constant,
-            is_key: spec.key.contains(&column.name),
+            is_key: table.key.contains(&column.name),
             clock: Clock { unit: column.unit, formats: column.formats.clone(), zone },
             mark,
             currency,
@@ -216,7 +339,7 @@ impl Reader {
     fn cast(&self) -> Option<Cast> {
         match self.column.kind {
             SpecKind::Int64 => Some(Cast::Int64),
-            SpecKind::Float64 if self.mark == '.' => Some(Cast::Float64),
+            SpecKind::Float64 if self.mark == '.' && !self.column.percent => Some(Cast::Float64),
             SpecKind::Bool => Some(Cast::Bool),
             _ => None,
         }
@@ -235,29 +358,70 @@ impl Reader {
             (None, Some(given)) => given.clone(),
             (None, None) => StringArray::new_null(rows),
         };
-        let given = if self.column.html_unescape { text::unescaped(&given) } else { given };
+        if self.constant.is_some() {
+            return text::cleaned(&given, &self.column.null_values);
+        }
+        let given = if self.column.strip_tags {
+            text::stripped(&given)
+        } else if self.column.html_unescape {
+            text::unescaped(&given)
+        } else {
+            given
+        };
+        let given = if self.column.kind == SpecKind::Json { given } else { text::unguarded(given) };
+        let given = if self.is_words() { text::composed(given) } else { given };
         text::cleaned(&given, &self.column.null_values)
+    }
+
+    fn is_words(&self) -> bool {
+        self.column.kind == SpecKind::Text
+    }
+
+    /// A spreadsheet that took ids for numbers has made different ones the same.
+    fn is_id(&self) -> bool {
+        let name = self.column.name.as_str();
+        self.is_key || name == "id" || name.ends_with("_id")
     }
 
     fn read(
         &self,
         text: &StringArray,
         currency: Option<&StringArray>,
+        epoch_end: i64,
+        notes: &mut Notes,
     ) -> Result<(ArrayRef, Vec<Finding>), ArrowError> {
         let mut found = Vec::new();
         let clock = &self.clock;
+        let (twice, never) = (Cell::new(0), Cell::new(0));
         let array: ArrayRef = match self.column.kind {
             SpecKind::Date => {
-                let day = |_, text: &str| time::date(text, clock).map(day_number);
-                Arc::new(each(text, &mut found, day).collect::<Date32Array>())
+                let day = |_, text: &str| Ok(time::date(text, clock)?.map(day_number));
+                Arc::new(maybe(text, &mut found, day).collect::<Date32Array>())
             }
             SpecKind::Timestamp => {
-                let time = |_, text: &str| time::timestamp(text, clock);
-                let times = each(text, &mut found, time).collect::<TimestampMicrosecondArray>();
+                // An old day may be exported late.
+                let ahead = self.column.future || self.column.name == "extracted_at";
+                let end = if ahead { time::FAR_US } else { epoch_end };
+                let time = |_, text: &str| {
+                    let Some((us, placed)) = time::timestamp(text, clock, end)? else {
+                        return Ok(None);
+                    };
+                    match placed {
+                        Placed::Once => {}
+                        Placed::Twice => twice.set(twice.get() + 1),
+                        Placed::Never => never.set(never.get() + 1),
+                    }
+                    Ok(Some(us))
+                };
+                let times = maybe(text, &mut found, time).collect::<TimestampMicrosecondArray>();
+                notes.add("hour_comes_twice", twice.get(), "");
+                notes.add("hour_never_comes", never.get(), "");
                 Arc::new(times.with_timezone("UTC"))
             }
             SpecKind::Float64 => {
-                let float = |_, text: &str| Ok(number::money(text, self.mark)? as f64 / 10_000.0);
+                let float = |_, text: &str| {
+                    Ok(number::money(self.bare(text), self.mark)? as f64 / 10_000.0)
+                };
                 Arc::new(each(text, &mut found, float).collect::<Float64Array>())
             }
             SpecKind::Decimal | SpecKind::Money => {
@@ -266,7 +430,7 @@ impl Reader {
                         number::minor(text, if of.is_valid(row) { of.value(row) } else { "" })
                     }
                     (None, SpecKind::Money) => number::money(text, self.mark),
-                    (None, _) => number::decimal(text, self.mark),
+                    (None, _) => number::decimal(self.bare(text), self.mark),
                 };
                 let amount = |row: usize, text: &str| match &self.sum_of {
                     Some(path) => number::stored(path.sum(text, |text| one(row, text))?),
@@ -282,6 +446,12 @@ impl Reader {
         Ok((array, found))
     }
 
+    /// A number without its percent sign, where the column has them.
+    fn bare<'a>(&self, text: &'a str) -> &'a str {
+        let text = text.trim();
+        if self.column.percent { text.strip_suffix('%').unwrap_or(text).trim_end() } else { text }
+    }
+
     /// Adds the rows whose value was read but is not allowed.
     fn check(&self, text: &StringArray, array: &ArrayRef, found: &mut Vec<Finding>) {
         let values = &self.column.values;
@@ -290,7 +460,7 @@ impl Reader {
             let other = present().filter(|(_, text)| !values.iter().any(|v| v == text.trim()));
             found.extend(other.map(|(row, _)| (row, "not_allowed")));
         }
-        if self.is_key && self.column.kind == SpecKind::Text {
+        if self.is_id() && self.column.kind == SpecKind::Text {
             let lost = present().filter(|(_, text)| text::is_scientific(text));
             found.extend(lost.map(|(row, _)| (row, "scientific_id")));
         }
@@ -318,6 +488,15 @@ fn zone(context: &Context, name: Option<&str>) -> Result<Tz, String> {
         None | Some("job") => Ok(context.zone),
         Some(name) => name.parse().map_err(|_| name.to_owned()),
     }
+}
+
+/// As [`each`], of texts that may mean nothing.
+fn maybe<'a, T: 'a>(
+    text: &'a StringArray,
+    found: &'a mut Vec<Finding>,
+    read: impl Fn(usize, &str) -> Result<Option<T>, &'static str> + 'a,
+) -> impl Iterator<Item = Option<T>> + 'a {
+    each(text, found, read).map(Option::flatten)
 }
 
 /// Reads each text; one that breaks a rule becomes null and a finding.
@@ -359,100 +538,5 @@ impl Bound {
             }
             _ => None,
         }
-    }
-}
-
-/// What was found in a chunk, and which rows leave because of it.
-struct Findings {
-    leaves: Vec<bool>,
-    /// Row and reject, column by column.
-    rejects: Vec<(usize, Reject)>,
-}
-
-impl Findings {
-    fn new(rows: usize) -> Self {
-        Self { leaves: vec![false; rows], rejects: Vec::new() }
-    }
-
-    /// Notes the findings of a column and gives the column as it stays.
-    fn add(
-        &mut self,
-        reader: &Reader,
-        text: &StringArray,
-        array: ArrayRef,
-        found: Vec<Finding>,
-    ) -> Result<ArrayRef, ArrowError> {
-        let column = &reader.column;
-        let is_word = matches!(column.kind, SpecKind::Text | SpecKind::Json);
-        let mut lost = vec![false; if found.is_empty() { 0 } else { array.len() }];
-        for (row, rule) in found {
-            let shown = text::shown(text.value(row), is_word);
-            self.note(row, rule, column, shown, column.lenient);
-            lost.get_mut(row).into_iter().for_each(|lost| *lost = true);
-        }
-        let array = if lost.is_empty() || !column.lenient {
-            array
-        } else {
-            nullif(&array, &BooleanArray::from(lost.clone()))?
-        };
-        if column.required || reader.is_key {
-            for row in 0..array.len() {
-                let told = !column.lenient && lost.get(row) == Some(&true);
-                if array.is_null(row) && !told {
-                    self.note(row, "missing_required", column, String::new(), false);
-                }
-            }
-        }
-        Ok(array)
-    }
-
-    fn note(
-        &mut self,
-        row: usize,
-        rule: &'static str,
-        column: &SpecColumn,
-        text: String,
-        value_only: bool,
-    ) {
-        if let (false, Some(leaves)) = (value_only, self.leaves.get_mut(row)) {
-            *leaves = true;
-        }
-        let column = Some(column.name.clone());
-        self.rejects.push((row, Reject { record_number: 0, rule, column, text, value_only }));
-    }
-
-    /// A record leaves with all its rows: sums over the ones that were left would be wrong.
-    fn whole_records(&mut self, numbers: &[u64]) {
-        let left = self.leaves.iter().zip(numbers).filter(|(leaves, _)| **leaves);
-        let left: BTreeSet<u64> = left.map(|(_, number)| *number).collect();
-        if left.is_empty() {
-            return;
-        }
-        for (leaves, number) in self.leaves.iter_mut().zip(numbers) {
-            *leaves |= left.contains(number);
-        }
-    }
-
-    /// Takes the rows out and gives the chunk's rejects, with what extraction had found first.
-    fn apply(
-        mut self,
-        batch: &RecordBatch,
-        chunk: &RawChunk,
-    ) -> Result<(RecordBatch, Vec<Reject>), ArrowError> {
-        let mut rejects = chunk.rejects.clone();
-        self.whole_records(&chunk.numbers);
-        for (row, mut reject) in std::mem::take(&mut self.rejects) {
-            // A lost value of a row that leaves is no news of its own.
-            if reject.value_only && self.leaves.get(row) == Some(&true) {
-                continue;
-            }
-            reject.record_number = chunk.numbers.get(row).copied().unwrap_or_default();
-            rejects.push(reject);
-        }
-        if !self.leaves.contains(&true) {
-            return Ok((batch.clone(), rejects));
-        }
-        let stays = self.leaves.iter().map(|leaves| !leaves).collect::<Vec<bool>>();
-        Ok((filter_record_batch(batch, &BooleanArray::from(stays))?, rejects))
     }
 }

@@ -31,8 +31,10 @@ fn every_file_of_sql_is_in_the_graph() {
     }
     for model in catalog.models.values() {
         let name = &model.name;
-        let staged =
-            catalog.specs.values().any(|spec| model.references.contains(&spec.raw_table()));
+        let staged = catalog
+            .specs
+            .values()
+            .any(|s| s.raw_tables().iter().any(|t| model.references.contains(t)));
         let read = catalog.models.values().any(|other| other.references.contains(name));
         let native = NATIVE.iter().any(|native| native.inputs.contains(&name.as_str()));
         let made = catalog.tables.contains_key(name) || model.path.starts_with("sql/check/");
@@ -139,6 +141,16 @@ fn headers_contracts_and_the_flow_are_checked() {
             "sql/stage/asknicely/stg_asknicely__x.sql",
             "-- One row.\n-- grain: a\nselect a from raw_asknicely__responses",
             "says not which table it fills",
+        ),
+        (
+            "sql/stage/asknicely/stg_asknicely__x.sql",
+            "-- One row.\n-- grain: a\n-- canonical: orders\nselect a from raw_asknicely__typo",
+            "which no spec gives",
+        ),
+        (
+            "sql/stage/shopify/stg_shopify__x.sql",
+            "-- One row.\n-- grain: a\n-- canonical: orders\nselect a from raw_shopify__orders cross join raw_shopify__orders_ui",
+            "reads more than one raw table",
         ),
         ("sql/assemble/m.sql", "-- One row.\n-- grain: b\nselect a from x", "has the grain `b`"),
         ("sql/assemble/m.toml", "grain = 3\nfoo = 1", "foo: there is no such field"),

@@ -5,7 +5,9 @@ mod json;
 mod laws;
 mod lines;
 mod parquet;
+mod parts;
 mod shapes;
+mod survey;
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -27,6 +29,12 @@ pub(crate) fn spec(format: &str, columns: &str) -> SourceSpec {
         let from: Vec<_> = from.split('|').filter(|f| !f.is_empty()).collect();
         writeln!(text, "from = {from:?}").unwrap();
     }
+    SourceSpec::parse("sql/stage/test/records.toml", &text).expect("a good spec")
+}
+
+/// A spec as it stands in a file, with a column `id`.
+pub(crate) fn spec_of(text: &str) -> SourceSpec {
+    let text = format!("description = \"test\"\n[[column]]\nname = \"id\"\n{text}");
     SourceSpec::parse("sql/stage/test/records.toml", &text).expect("a good spec")
 }
 
@@ -61,6 +69,17 @@ pub(crate) fn show(chunks: &[RawChunk]) -> String {
             let cells: Vec<_> = cells.collect();
             writeln!(out, "{number}: {}", cells.join("|")).unwrap();
             kept.insert(*number);
+        }
+        for (place, part) in chunk.parts.iter().enumerate() {
+            for (row, number) in part.numbers.iter().enumerate() {
+                let cells = part.columns.iter().map(|column| {
+                    assert_eq!(column.len(), part.numbers.len());
+                    if column.is_null(row) { "~" } else { column.value(row) }
+                });
+                let cells: Vec<_> = cells.collect();
+                writeln!(out, "{number}.{place}: {}", cells.join("|")).unwrap();
+                kept.insert(*number);
+            }
         }
         for reject in &chunk.rejects {
             let mark = if reject.value_only { '?' } else { '!' };

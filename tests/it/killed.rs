@@ -2,6 +2,8 @@
 //! finishes its work.
 
 use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -95,4 +97,58 @@ async fn a_night_that_dies_at_any_write_is_finished_by_the_next_run() {
         writes += 7;
     }
     assert!(died > 5, "the sweep died only {died} times");
+}
+
+/// Spawns a run of a night, kills it after `lines` lines of its log, and says whether it was
+/// still running then.
+fn kill_after(project: &Project, lines: usize) -> bool {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_cxmart"))
+        .args(["run", "project", "--verbose", "--threads", "2"])
+        .current_dir(project.path())
+        .env_clear()
+        .env("CXMART__IDENTITY__SALT", "00".repeat(32))
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    let log = BufReader::new(child.stderr.take().expect("stderr"));
+    let read = log.lines().take(lines).count();
+    let running = read == lines && child.try_wait().expect("asked").is_none();
+    // SIGKILL: nothing of the process runs after it.
+    child.kill().expect("killed");
+    let status = child.wait().expect("it ended");
+    assert!(running || status.success() || status.code().is_none(), "{status}");
+    running
+}
+
+/// Goal: a process that is killed, again and again, at any moment of its work loses nothing and
+/// doubles nothing, and readers keep a whole release. Method: a second night whose run is killed
+/// with SIGKILL a few log lines later each time, every try going on from what the last one left.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_killed_again_and_again_ends_in_the_same_release() {
+    let (killed, undisturbed) = (Project::new(""), Project::new(""));
+    for project in [&killed, &undisturbed] {
+        project.night("2024-05-28", 1, &[9, 3, 10]);
+        project.run().await.expect("the first night");
+        project.night("2024-05-29", 3, &[2, 8]);
+    }
+    let store = killed.open().store.clone();
+    let before = content(&store, &latest(&store).await.expect("a release")).await;
+    undisturbed.run().await.expect("the second night");
+    let other = undisturbed.open().store.clone();
+    let after = content(&other, &latest(&other).await.expect("a release")).await;
+    let mut kills = 0;
+    for lines in (1..200).step_by(6) {
+        if !kill_after(&killed, lines) {
+            break;
+        }
+        kills += 1;
+        let seen = content(&store, &latest(&store).await.expect("a release")).await;
+        assert!(seen == before || seen == after, "a mix after {lines} lines");
+    }
+    assert!(kills > 3, "only {kills} runs were killed");
+    killed.run().await.expect("the last try");
+    let release = latest(&store).await.expect("a release");
+    assert_eq!(release.number, 2);
+    assert_eq!(content(&store, &release).await, after);
 }

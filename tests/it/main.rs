@@ -39,6 +39,7 @@ mod project;
 mod publish;
 mod resolve;
 mod scores;
+mod service;
 mod sink;
 mod skeleton;
 mod stage;

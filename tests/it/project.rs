@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use chrono::NaiveDate;
 use cxmart::run::{Context, Outcome, RunError};
 use cxmart::settings::{self, Settings};
 use cxmart::state::{Release, StateReader};
@@ -70,6 +71,16 @@ impl Project {
 
     pub async fn run(&self) -> Result<Outcome, RunError> {
         cxmart::run::run(Arc::new(self.open()), None).await
+    }
+
+    pub async fn run_at(&self, as_of: NaiveDate) -> Result<Outcome, RunError> {
+        cxmart::run::run(Arc::new(self.open()), Some(as_of)).await
+    }
+
+    /// Days that would come out differently today.
+    pub async fn stale(&self) -> Vec<NaiveDate> {
+        let desk = cxmart::run::open::Desk::read("jobs/project.toml", self.settings());
+        desk.expect("the job opens").stale().await.expect("readable state")
     }
 
     pub async fn release(&self) -> Option<Release> {

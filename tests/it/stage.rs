@@ -1,4 +1,7 @@
 //! Staging: text to types, and every source from its bytes to canonical rows.
 
+mod drift;
+mod parts;
+mod scale;
 mod sources;
 mod typing;

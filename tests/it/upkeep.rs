@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use cxmart::run::{RunError, release};
 use cxmart::settings::clock::Clock;
+use cxmart::state::StateReader;
 use cxmart::storage::{StorageError, Store};
-use cxmart::upkeep::UpkeepError;
+use cxmart::upkeep::verify::Fault;
+use cxmart::upkeep::{UpkeepError, diff, gc, verify};
 use serde_json::Value;
 
 use crate::project::Project;
@@ -108,4 +110,131 @@ async fn files_placed_long_ago_are_placed_again_before_the_commit() {
     let outcome = cxmart::run::run(Arc::new(context), None).await.expect("a release");
     assert_eq!(outcome.release, Some(1));
     assert_eq!(asked.load(Ordering::SeqCst), 4);
+}
+
+async fn release_of(project: &Project, number: u64) -> cxmart::state::Release {
+    let reader = StateReader::new(project.open().store.clone());
+    reader.release(number).await.expect("a release")
+}
+
+/// Goal: verify tells what is missing, cut short or changed, and a look at sizes alone misses the
+/// last. Method: three files of a release, each harmed in another way.
+#[tokio::test(flavor = "multi_thread")]
+async fn verify_names_files_that_are_gone_cut_or_changed() {
+    let project = Project::new("");
+    project.night("2024-05-28", 1, &[3, 8]);
+    project.run().await.expect("a release");
+    let release = project.release().await.expect("one");
+    let store = project.open().store.clone();
+    let all = [release.clone()];
+    let whole = verify::verify(&store, &all, true).await.expect("looked at");
+    assert!(whole.faults.is_empty() && whole.files > 20, "{whole:?}");
+    let file =
+        |table: &str| project.path().join("warehouse").join(&release.tables[table].files[0].path);
+    let harm = |table: &str, change: &dyn Fn(&mut Vec<u8>)| {
+        let mut bytes = std::fs::read(file(table)).expect("a file");
+        change(&mut bytes);
+        // A new file: the old one has other names.
+        std::fs::remove_file(file(table)).expect("removed");
+        std::fs::write(file(table), bytes).expect("written");
+    };
+    harm("feedback", &|bytes| bytes[40] ^= 1);
+    harm("customers", &|bytes| bytes.truncate(60));
+    std::fs::remove_file(file("interactions")).expect("removed");
+    let faults = |found: verify::Verified| {
+        let name = |path: String| path.split('/').nth(1).map(str::to_owned).expect("a table");
+        found.faults.into_iter().map(|(path, fault, _)| (name(path), fault)).collect::<Vec<_>>()
+    };
+    let (gone, cut) =
+        (("interactions".to_owned(), Fault::Missing), ("customers".to_owned(), Fault::Size));
+    let quick = verify::verify(&store, &all, false).await.expect("looked at");
+    assert_eq!(faults(quick), [cut.clone(), gone.clone()]);
+    let deep = verify::verify(&store, &all, true).await.expect("looked at");
+    assert_eq!(faults(deep), [cut, ("feedback".to_owned(), Fault::Damaged), gone]);
+}
+
+/// Goal: a rollback says what the older release said, readers see it, and the next run takes up
+/// what came after. Method: two nights, back to the first, and a run.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rollback_is_a_new_release_that_says_what_an_older_one_said() {
+    let project = Project::new("");
+    project.night("2024-05-28", 1, &[3, 8]);
+    project.run().await.expect("the first night");
+    project.night("2024-05-29", 3, &[9]);
+    project.run().await.expect("the second night");
+    let back = release::roll_back(&project.open(), 1).await.expect("rolled back");
+    let (first, second) = (release_of(&project, 1).await, release_of(&project, 2).await);
+    assert_eq!((back.number, back.parent, back.horizon), (3, Some(2), first.horizon));
+    assert_eq!(back.tables, first.tables);
+    let views = std::fs::read_to_string(project.path().join("warehouse/catalog/views.sql"));
+    let file = &first.tables["feedback"].files[0].path;
+    assert!(views.expect("views").contains(file.as_str()));
+    let outcome = project.run().await.expect("the second night again");
+    assert_eq!(outcome.release, Some(4));
+    let again = release_of(&project, 4).await;
+    assert_eq!(again.tables["feedback"].content_hash, second.tables["feedback"].content_hash);
+    let none = release::roll_back(&project.open(), 9).await;
+    assert!(matches!(none, Err(RunError::State(_))), "{none:?}");
+}
+
+/// Goal: gc deletes old releases with what only they name, spares the young, the salt and Delta
+/// logs, and leaves every retained release whole. Method: three nights, one retained, and a look
+/// from two days later.
+#[tokio::test(flavor = "multi_thread")]
+async fn gc_deletes_what_no_retained_release_names() {
+    let project = Project::new("");
+    for (first, night) in [(1, "2024-05-28"), (3, "2024-05-29"), (5, "2024-05-30")] {
+        project.night(night, first, &[3, 8]);
+        project.run().await.expect("a night");
+    }
+    let store = project.open().store.clone();
+    let now_us = cxmart::settings::machine::now_us();
+    let young = gc::find(&store, 1, now_us).await.expect("listed");
+    assert_eq!(young, gc::Garbage::default());
+    let later = now_us + 48 * 60 * 60 * 1_000_000;
+    let all = gc::find(&store, 3, later).await.expect("listed");
+    assert!(all.objects.iter().all(|object| object.path.starts_with("work/")), "{all:?}");
+    let old = gc::find(&store, 1, later).await.expect("listed");
+    assert_eq!(old.releases, [1, 2]);
+    let logs = store.list("tables").await.expect("listed");
+    let logs = logs.iter().filter(|object| object.path.contains("_delta_log")).count();
+    let feedback = release_of(&project, 1).await.tables["feedback"].files[0].path.clone();
+    let number = old.objects.len() as u64;
+    assert_eq!(gc::sweep(&store, old).await.expect("deleted"), number);
+    assert!(store.head(&feedback).await.expect("asked").is_none());
+    let newest = project.release().await.expect("one");
+    assert_eq!(newest.number, 3);
+    let found = verify::verify(&store, &[newest], true).await.expect("looked at");
+    assert!(found.faults.is_empty(), "{found:?}");
+    let left = store.list("tables").await.expect("listed");
+    assert_eq!(left.iter().filter(|object| object.path.contains("_delta_log")).count(), logs);
+    assert!(store.head("state/v1/salt").await.expect("asked").is_none(), "the salt is given");
+    assert!(!project.run().await.expect("nothing new").published);
+}
+
+/// Goal: a diff counts keys that came, went and changed, and by which column. Method: two nights,
+/// the second with a new answer and an edited one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_diff_counts_rows_by_key_and_column() {
+    let project = Project::new("");
+    project.night("2024-05-28", 1, &[3, 8]);
+    project.run().await.expect("the first night");
+    project.night("2024-05-29", 2, &[10, 9]);
+    project.run().await.expect("the second night");
+    let context = project.open();
+    let (before, after) = (release_of(&project, 1).await, release_of(&project, 2).await);
+    let contract = |name: &str| context.catalog.tables.get(name).map(|table| &table.contract);
+    let (engine, store) = (&context.engine, &context.store);
+    let found = diff::diff(engine, store, &before, &after, contract).await.expect("compared");
+    let feedback = &found["feedback"];
+    assert_eq!((feedback.rows_before, feedback.rows_after), (2, 3));
+    assert_eq!((feedback.added, feedback.removed, feedback.changed), (1, 0, 1));
+    assert_eq!(feedback.columns["score"], 1);
+    assert_eq!(feedback.columns["bucket"], 1);
+    assert!(!feedback.columns.contains_key("metric"));
+    assert!(!found.contains_key("metric_definitions"));
+    let back = diff::diff(engine, store, &after, &before, contract).await.expect("compared");
+    assert_eq!((back["feedback"].added, back["feedback"].removed), (0, 1));
+    let same = diff::diff(engine, store, &after, &after, contract).await.expect("compared");
+    assert!(same.is_empty());
 }

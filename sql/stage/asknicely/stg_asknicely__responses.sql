@@ -49,6 +49,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         response_id as source_id,
         response_id as response_group_id,
         contact_id as customer_source_id,
@@ -61,10 +62,12 @@ mapped as (
         answer_label as score_label,
         comment as comment_text,
         case
-            when lower(delivery_method) in ('email', 'web', 'sms', 'chat') then lower(delivery_method)
+            when lower(delivery_method) in ('email', 'web', 'sms', 'chat')
+                then lower(delivery_method)
             when delivery_method is not null then 'other'
         end as channel,
         coalesce(segment, survey_template) as touchpoint,
+        segment,
         case
             when answer is not null then 'answered'
             when responded is not null then 'partial'
@@ -73,6 +76,12 @@ mapped as (
         sent as asked_at,
         opened as opened_at,
         responded as answered_at,
+        is_published,
+        case
+            when lower(case_status) in ('open', 'closed') then lower(case_status)
+            when case_closed_at is not null then 'closed'
+        end as case_status,
+        case_closed_at,
         case when answer < scale_min or answer > scale_max then 'off_scale' end as reject_rule,
         'answer' as reject_column,
         cast(answer as string) as reject_text

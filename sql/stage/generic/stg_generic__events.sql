@@ -13,6 +13,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         source_id,
         is_deleted,
         is_test,

@@ -41,6 +41,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         source_id,
         coalesce(response_group_id, source_id) as response_group_id,
         updated_at as source_updated_at,

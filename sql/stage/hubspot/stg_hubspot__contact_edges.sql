@@ -66,7 +66,8 @@ split as (
     select
         counted.*,
         places.place,
-        trim(split_part(split_part(counted.texts, ';', places.place), ':', 1)) as other
+        trim(split_part(split_part(counted.texts, ';', places.place), ':', 1)) as other,
+        trim(split_part(split_part(counted.texts, ';', places.place), ':', 2)) as epoch
     from counted
     inner join places on places.place <= counted.count_texts
 
@@ -77,9 +78,25 @@ named as (
     select
         *,
         case when list = 'email' then 'email' else 'merge' end as what,
-        case when list = 'email' then lower(other) else other end as named
+        case when list = 'email' then lower(other) else other end as named,
+        case
+            when length(epoch) = 13 and try_cast(epoch as bigint) between 946684800000 and 4102444799999
+                then
+                    cast('1970-01-01T00:00:00Z' as timestamp with time zone)
+                    + cast(epoch || ' milliseconds' as interval)
+        end as told_at
     from split
     where other <> '' and other <> contact_id
+
+),
+
+-- the list of ids alone has no times
+dated as (
+
+    select
+        *,
+        max(told_at) over (partition by record_id, what, named) as stated_at
+    from named
 
 ),
 
@@ -98,8 +115,9 @@ mapped as (
         case when what = 'email' then '' else 'hubspot:' || account end as right_namespace,
         named as right_value,
         case when what = 'email' then 'alias' else 'merge' end as kind,
+        stated_at,
         case when place = 256 and count_texts > 256 then 'too_many_values' end as reject_rule
-    from named
+    from dated
 
 )
 

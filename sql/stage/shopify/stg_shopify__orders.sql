@@ -15,6 +15,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         order_id as source_id,
         updated_at as source_updated_at,
         extracted_at,

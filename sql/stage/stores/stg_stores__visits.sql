@@ -13,6 +13,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         visit_id as source_id,
         -- The loyalty card carries the number of the web shop's account.
         card_number as external_id,

@@ -31,6 +31,7 @@ gathered as (
 
     select
         record_id,
+        max(attributes) as attributes,
         max(subscription_id) as subscription_id,
         max(customer_id) as customer_id,
         max(email) as email,
@@ -63,6 +64,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         subscription_id as source_id,
         updated_at as source_updated_at,
         extracted_at,

@@ -26,6 +26,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         rating_id as source_id,
         rating_id as response_group_id,
         updated_at as source_updated_at,

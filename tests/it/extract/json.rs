@@ -77,6 +77,43 @@ fn paths_go_by_dots_places_and_whole_keys() {
 }
 
 #[test]
+fn elements_of_a_list_are_picked_by_what_they_say() {
+    let events = spec(
+        "kind = \"ndjson\"",
+        "page=params[key=page].value.text n=params[key=n].value.int|params[id=7].value first=params.0.key deep=a.list[kind=x]",
+    );
+    check(
+        &events,
+        r#"{"params":[{"key":"n","value":{"int":"3"}},{"key":"p\u0061ge","value":{"text":"/a"}}]}
+           {"params":[{"id":7,"value":12},{"key":"page","value":null},"loose"],"a":{"list":[{"kind":"y"},{"kind":"x","b":1}]}}
+           {"params":{"key":"page"},"a":{"list":[]}}
+           {"params":"[{\"key\":\"page\",\"value\":{\"text\":\"/in a text\"}}]"}"#,
+        "1: /a|3|n|~
+         2: ~|12|~|{\"kind\":\"x\",\"b\":1}
+         3: ~|~|~|~
+         4: /in a text|~|page|~",
+    );
+}
+
+#[test]
+fn steps_joined_by_two_underscores_are_a_path() {
+    check(
+        &spec("kind = \"ndjson\"", "mail=person.email|mail"),
+        r#"{"person__email":"a","mail":"b"}
+           {"person__email":"a","person":{"email":"c"}}
+           {"person__email":null,"mail":"b"}"#,
+        "1: a
+         2: c
+         3: b",
+    );
+    check(
+        &spec("kind = \"csv\"", "mail=person.email|mail"),
+        "person__email,mail\n,b\na,b",
+        "1: b\n2: a",
+    );
+}
+
+#[test]
 fn envelopes_are_unwrapped_and_may_be_missing() {
     let airbyte = spec("envelope = \"_airbyte_data\"", "id at=_airbyte_extracted_at");
     check(
@@ -101,6 +138,13 @@ fn envelopes_are_unwrapped_and_may_be_missing() {
            {"type":"RECORD","stream":"contacts","record":{"id":7},"time_extracted":"t"}
            {"type":"STATE","value":{}}"#,
         "2: 7|t\n2 skipped",
+    );
+    check(
+        &spec("envelope = \"_airbyte_data|record\"", "id"),
+        r#"{"_airbyte_data":{"id":1}}
+           {"type":"RECORD","record":{"id":2}}
+           {"type":"STATE","value":{}}"#,
+        "1: 1\n2: 2\n1 skipped",
     );
 }
 
@@ -164,6 +208,9 @@ fn documents_hold_one_list() {
         "{\"data\":[{\"id\":1}]}\n{\"data\":[{\"id\":2}]}\n",
         "1: 1\n2: 2",
     );
+    // Records of a stream need no list around them; a document whose first line is a record's is one.
+    check(&spec("list = \"chats\"", "id"), "{\"id\":1}\n{\"id\":2,\"data\":[]}\n", "1: 1\n2: 2");
+    check(&spec("list = \"chats\"", "id"), r#"{"id":7,"chats":[{"id":1}]}"#, "1: 1");
     check(
         &spec("list = \"data\"", "id"),
         r#"{"error":"no"}"#,

@@ -1,6 +1,8 @@
 //! CSV and its kin.
 
-use super::{check, fails, small_limits, spec};
+use cxmart::catalog::spec::{Format, SourceSpec};
+
+use super::{check, fails, small_limits, spec, spec_of};
 
 #[test]
 fn cells_are_found_by_name_and_kept_as_they_are() {
@@ -69,6 +71,20 @@ fn headers_of_no_one_and_three_rows_with_preamble_and_footer() {
         "2024-05-28 09:01\u{1}C-1\n2024-05-28 09:02\u{1}C-2\n",
         "1: 2024-05-28 09:01|C-1\n2: 2024-05-28 09:02|C-2",
     );
+    // A line that names all of the key is a header, whatever its order; a column that only a header
+    // places is read there and claims no place elsewhere.
+    let named = spec_of(
+        "[[column]]\nname = \"kind\"\n[[column]]\nname = \"late\"\nnamed_only = true\n\
+         [[column]]\nname = \"value\"\n",
+    );
+    let named = SourceSpec {
+        key: vec!["id".into(), "kind".into()],
+        format: Format { header_rows: Some(0), ..Format::default() },
+        ..named
+    };
+    check(&named, "1\u{1}a\u{1}x\u{1}new\n2\u{1}b\u{1}y\u{1}new\n", "1: 1|a|~|x\n2: 2|b|~|y");
+    check(&named, "late|KIND|other|id|value\n1|a|-|7|x\n", "1: 7|a|1|x");
+    check(&named, "id|b|y\n", "1: id|b|~|y");
     // An older export with fewer columns is not ragged; a line that differs from it is.
     check(&spec("header_rows = 0", "a b c"), "1,2\n3\n", "1: 1|2|~\n2! ragged_row 3");
     check(

@@ -22,6 +22,7 @@ fn release(writer: &str) -> Release {
         tables: BTreeMap::new(),
         state: BTreeMap::new(),
         objects: None,
+        days: BTreeMap::new(),
         summary: BTreeMap::new(),
     }
 }

@@ -26,7 +26,8 @@ rejects_max = 1.0
 "#;
 
 /// Columns that say nothing a case could get wrong, or are hashes.
-const LEFT_OUT: [&str; 7] = [
+const LEFT_OUT: [&str; 8] = [
+    "attributes",
     "source",
     "source_account",
     "object_url",
@@ -146,6 +147,10 @@ async fn run(project: &Path) -> Goldens {
     let mut goldens = Goldens::new();
     for (name, dataset) in &release.expect("a release").state {
         let Some(table) = name.strip_prefix("staged_") else { continue };
+        // What is told of whole objects has tests of its own.
+        if ["warnings", "seen_columns"].contains(&table) {
+            continue;
+        }
         for file in &dataset.files {
             let bytes = store.read(&file.path).await.expect("a staged file");
             for batch in decode(&file.path, bytes, None).expect("parquet") {

@@ -1,0 +1,29 @@
+-- One row per contact that has said it wants no more surveys.
+-- grain: source_id
+-- canonical: consents
+with
+
+raw as (
+
+    select * from raw_asknicely__contacts
+
+),
+
+mapped as (
+
+    select
+        record_id,
+        contact_id || ':survey' as source_id,
+        contact_id as customer_source_id,
+        email,
+        'survey' as purpose,
+        'email' as channel,
+        'withdrawn' as state,
+        unsubscribed_at is null as is_snapshot,
+        unsubscribed_at as effective_at
+    from raw
+    where unsubscribed_at is not null
+
+)
+
+select * from mapped

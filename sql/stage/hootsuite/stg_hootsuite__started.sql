@@ -1,0 +1,67 @@
+-- One row per conversation that was given to a virtual agent. An export of conversations knows more and counts, where its day is not earlier.
+-- grain: source_id
+-- canonical: conversations
+with
+
+raw as (
+
+    select * from raw_hootsuite__inbox_events
+
+),
+
+person as (
+
+    select
+        *,
+        case
+            when medium = 'twit' then 'x'
+            when medium = 'fb' then 'facebook'
+            when medium in ('instagram', 'linkedin') then medium
+        end as network,
+        -- Identifiers are free text: a handle says so itself, a number is one on WhatsApp only.
+        case
+            when secondary_identifier like '@%' then secondary_identifier
+            when primary_identifier like '@%' then primary_identifier
+        end as handle,
+        case
+            when medium <> 'whatsapp' then null
+            when secondary_identifier like '+%' then secondary_identifier
+            when primary_identifier like '+%' then primary_identifier
+        end as phone,
+        case
+            when primary_identifier not like '@%' and primary_identifier not like '+%' then primary_identifier
+        end as full_name
+    from raw
+
+),
+
+mapped as (
+
+    select
+        record_id,
+        conversation_id as source_id,
+        contact_id as customer_source_id,
+        phone,
+        case when network is not null then network || ':' || lower(replace(handle, '@', '')) end as social_handle,
+        case
+            when medium in ('rtm', 'whatsapp') then 'chat'
+            when medium = 'email' then 'ticket'
+            else 'social_dm'
+        end as kind,
+        case
+            when medium in ('rtm', 'whatsapp') then 'chat'
+            when medium = 'email' then 'email'
+            when network is not null then 'social'
+            else 'other'
+        end as channel,
+        'open' as status,
+        channel_name as touchpoint,
+        sent_at as created_at,
+        lower(language) as language,
+        'bot' as handled_by
+    from person
+    where event_type in ('CONVERSATION_STARTED', 'CONVERSATION_DELEGATED')
+
+)
+
+select * from mapped

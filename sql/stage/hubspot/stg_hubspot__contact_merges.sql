@@ -1,0 +1,30 @@
+-- One row per contact that was merged into another.
+-- grain: source_id
+-- canonical: identity_edges
+with
+
+raw as (
+
+    select * from raw_hubspot__contact_merges
+
+),
+
+mapped as (
+
+    select
+        record_id,
+        into_id || ':merge:' || merged_id as source_id,
+        'crm_id' as left_type,
+        'hubspot:' || account as left_namespace,
+        into_id as left_value,
+        'crm_id' as right_type,
+        'hubspot:' || account as right_namespace,
+        merged_id as right_value,
+        'merge' as kind,
+        merged_at as stated_at
+    from raw
+    where into_id <> merged_id
+
+)
+
+select * from mapped

@@ -1,0 +1,28 @@
+-- One row per e-mail called spam.
+-- grain: source_id
+-- canonical: campaign_touches
+with
+
+raw as (
+
+    select * from raw_sas_ci360__email_complaint
+
+),
+
+mapped as (
+
+    select
+        record_id,
+        event_id as source_id,
+        load_dttm as source_updated_at,
+        test_flg as is_test,
+        identity_id as customer_source_id,
+        'email' as channel,
+        task_id as campaign_source_id,
+        'spam' as action,
+        email_complaint_dttm as occurred_at
+    from raw
+
+)
+
+select * from mapped

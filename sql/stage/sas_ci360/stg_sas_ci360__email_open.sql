@@ -1,0 +1,29 @@
+-- One row per opening of an e-mail; one that a mail program fetched ahead is a machine's.
+-- grain: source_id
+-- canonical: campaign_touches
+with
+
+raw as (
+
+    select * from raw_sas_ci360__email_open
+
+),
+
+mapped as (
+
+    select
+        record_id,
+        event_id as source_id,
+        load_dttm as source_updated_at,
+        test_flg as is_test,
+        identity_id as customer_source_id,
+        'email' as channel,
+        task_id as campaign_source_id,
+        'opened' as action,
+        coalesce(prefetched_flg, false) as is_bot,
+        email_open_dttm as occurred_at
+    from raw
+
+)
+
+select * from mapped

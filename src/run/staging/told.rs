@@ -1,0 +1,91 @@
+//! What is told of the objects of a batch: records that could not be used, and warnings.
+
+use std::collections::BTreeMap;
+
+use crate::extract::{ExtractError, Reject, Seen, Warning};
+
+/// Told by the decoder, object by object.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    pub(super) rejects: Vec<PlacedReject>,
+    /// By object, rule and column: records, and a sample.
+    pub(super) warnings: Warnings,
+    /// Headers and members of the objects.
+    pub(super) seen: SeenColumns,
+    /// Objects of an optional source that lack a column.
+    pub(super) left_out: u64,
+}
+
+/// By object, rule and column: records, and a sample.
+pub type Warnings = BTreeMap<(usize, String, String), (u64, String)>;
+
+/// By object and name.
+pub type SeenColumns = BTreeMap<(usize, String), Seen>;
+
+impl Told {
+    pub(super) fn see(&mut self, object: usize, seen: &BTreeMap<String, Seen>) {
+        for (name, seen) in seen {
+            self.seen.entry((object, name.clone())).or_default().merge(*seen);
+        }
+    }
+
+    pub(super) fn reject(&mut self, object: usize, rejects: Vec<Reject>) {
+        self.rejects.extend(rejects.into_iter().map(|reject| PlacedReject::new(object, reject)));
+    }
+
+    pub(super) fn warn(&mut self, object: usize, warnings: Vec<Warning>) {
+        for Warning { rule, column, records, text } in warnings {
+            let about = (object, rule.to_owned(), column);
+            self.warnings.entry(about).or_insert((0, text)).0 += records;
+        }
+    }
+
+    /// An object that cannot be read as its spec wants, and whose source may be missing: it is one
+    /// reject, and the run goes on.
+    pub(super) fn leave_out(&mut self, object: usize, record_number: u64, error: &ExtractError) {
+        let column = match error {
+            ExtractError::MissingColumn { column, .. } => column.clone(),
+            _ => String::new(),
+        };
+        self.left_out += 1;
+        self.rejects.push(PlacedReject {
+            object,
+            record_number,
+            rule: "left_out".to_owned(),
+            column: column.clone(),
+            text: String::new(),
+            value_only: false,
+        });
+        let about = (object, "left_out".to_owned(), column);
+        self.warnings.insert(about, (0, String::new()));
+    }
+}
+
+/// A reject with its object's place in the batch.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PlacedReject {
+    pub object: usize,
+    pub record_number: u64,
+    pub rule: String,
+    pub column: String,
+    pub text: String,
+    pub value_only: bool,
+}
+
+impl PlacedReject {
+    fn new(object: usize, reject: Reject) -> Self {
+        Self {
+            object,
+            record_number: reject.record_number,
+            rule: reject.rule.to_owned(),
+            column: reject.column.unwrap_or_default(),
+            text: reject.text,
+            value_only: reject.value_only,
+        }
+    }
+
+    /// What a reject is about: a record that gives several rows breaks a rule once.
+    pub(super) fn subject(&self) -> (usize, u64, &str, &str) {
+        (self.object, self.record_number, &self.rule, &self.column)
+    }
+}

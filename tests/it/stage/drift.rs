@@ -1,0 +1,153 @@
+//! Exports that change: new columns are kept and told, lost ones stop the run or are left out.
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use cxmart::run::RunError;
+use cxmart::storage::parquet::decode;
+
+use crate::project::Project;
+
+const SOURCE: &str = r#"
+[[source]]
+source = "till"
+entity = "sales"
+url = "till/dt={dt}/*.csv"
+"#;
+
+const SPEC: &str = r#"
+description = "Sales of a till."
+key = ["receipt"]
+[[column]]
+name = "receipt"
+required_header = true
+[[column]]
+name = "amount"
+type = "money"
+[[column]]
+name = "note"
+"#;
+
+const SQL: &str = "-- One row per receipt.
+-- grain: source_id
+-- canonical: orders
+select record_id, attributes, receipt as source_id, amount as total, 'EUR' as currency
+from raw_till__sales
+";
+
+fn project(extra: &str) -> Project {
+    let project = Project::new(&format!("{SOURCE}{extra}"));
+    project.night("2025-01-01", 1, &[9]);
+    project.write("sql/stage/till/sales.toml", SPEC);
+    project.write("sql/stage/till/stg_till__sales.sql", SQL);
+    project
+}
+
+/// Rows of a table of the newest release, as `a|b` of the columns.
+async fn rows(project: &Project, table: &str, columns: &[&str]) -> Vec<String> {
+    let release = project.release().await.expect("a release");
+    let store = project.open().store;
+    let dataset = release.tables.get(table).or_else(|| release.state.get(table));
+    let mut rows = Vec::new();
+    for file in &dataset.expect("the table").files {
+        let bytes = store.read(&file.path).await.expect("a file");
+        for batch in decode(&file.path, bytes, None).expect("parquet") {
+            rows.extend(cells(&batch, columns));
+        }
+    }
+    rows.sort();
+    rows
+}
+
+fn cells(batch: &RecordBatch, columns: &[&str]) -> Vec<String> {
+    let format = FormatOptions::default();
+    let of_row = |row: usize| {
+        let cell = |name: &&str| {
+            let column: &dyn Array = batch.column_by_name(name).expect("the column");
+            ArrayFormatter::try_new(column, &format).expect("a formatter").value(row).to_string()
+        };
+        columns.iter().map(cell).collect::<Vec<_>>().join("|")
+    };
+    (0..batch.num_rows()).map(of_row).collect()
+}
+
+/// Goal: a column that appears is kept and told, one that goes is told, and the run goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn new_and_lost_columns_are_told() {
+    let project = project("");
+    project.write("till/dt=2025-01-01/a.csv", "receipt,amount,note,old\n1,10,x,7\n");
+    project.run().await.expect("a first night");
+    assert!(rows(&project, "schema_drift", &["change"]).await.is_empty());
+    project
+        .write("till/dt=2025-01-02/a.csv", "receipt,amount,colour\n2,20,\"red, or so\"\n3,30,\n");
+    project.run().await.expect("a second night");
+    assert_eq!(
+        rows(&project, "schema_drift", &["entity", "column_name", "change", "dt", "is_read"]).await,
+        [
+            "sales|colour|new_column|2025-01-02|false",
+            "sales|note|lost_column|2025-01-01|true",
+            "sales|old|lost_column|2025-01-01|false",
+        ]
+    );
+    let kept = rows(&project, "staged_orders", &["source_id", "attributes"]).await;
+    assert_eq!(kept, ["1|{\"old\":\"7\"}", "2|{\"colour\":\"red, or so\"}", "3|"]);
+}
+
+/// Goal: a value of another kind is told with the day since when. Method: a JSON export whose
+/// number becomes a text.
+#[tokio::test(flavor = "multi_thread")]
+async fn changed_types_are_told() {
+    let project = project("");
+    project.write("till/dt=2025-01-01/a.csv", "{\"receipt\":1,\"amount\":10}\n");
+    project.write("till/dt=2025-01-02/a.csv", "{\"receipt\":2,\"amount\":\"20\"}\n");
+    project.run().await.expect("a run");
+    let drift =
+        rows(&project, "schema_drift", &["column_name", "change", "dt", "column_kinds"]).await;
+    assert_eq!(drift, ["amount|changed_type|2025-01-02|text"]);
+}
+
+/// Goal: a lost key column publishes nothing; of an optional source the object is left out, told,
+/// and read again once the spec knows it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_key_stops_the_run_or_is_left_out() {
+    let lost = "number,amount\n1,10\n2,20\n";
+    let strict = project("");
+    strict.write("till/dt=2025-01-01/a.csv", lost);
+    let error = strict.run().await.expect_err("the run stops");
+    assert!(matches!(error, RunError::Extract(_)), "{error}");
+    assert!(strict.release().await.is_none());
+
+    let optional = project("optional = true\n");
+    optional.write("till/dt=2025-01-01/a.csv", lost);
+    optional.write("till/dt=2025-01-02/a.csv", "receipt,amount\n3,30\n");
+    optional.run().await.expect("the run goes on");
+    assert_eq!(rows(&optional, "staged_orders", &["source_id"]).await, ["3"]);
+    let told = rows(&optional, "load_warnings", &["warning_rule", "warning_column"]).await;
+    assert_eq!(told, ["left_out|receipt"]);
+    let counts = ["n_read", "n_used", "n_rejected"];
+    let counts = rows(&optional, "load_reconciliation", &counts).await;
+    assert_eq!(counts, ["1|0|1", "1|1|0", "1|1|0"]);
+
+    let known =
+        SPEC.replace("name = \"receipt\"", "name = \"receipt\"\nfrom = [\"receipt\", \"number\"]");
+    optional.write("sql/stage/till/sales.toml", &known);
+    optional.run().await.expect("a run with the new spec");
+    assert_eq!(rows(&optional, "staged_orders", &["source_id"]).await, ["1", "2", "3"]);
+    assert!(rows(&optional, "load_warnings", &["warning_rule"]).await.is_empty());
+}
+
+/// Goal: warnings about text and times come with counts. Method: one object with each of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn warnings_are_published_with_their_counts() {
+    let project = project("");
+    let text = "receipt,amount,note\n1,10,S\u{c3}\u{b8}ren\n2,20,S\u{c3}\u{b8}ren\n3,30,fine\n";
+    project.write("till/dt=2025-01-01/a.csv", text);
+    project.run().await.expect("a run");
+    let told = ["warning_rule", "warning_column", "n_records", "sample"];
+    assert_eq!(rows(&project, "load_warnings", &told).await, ["mojibake|note|2|S\u{c3}\u{b8}ren"]);
+    let release = project.release().await.expect("a release");
+    let file = &release.tables["load_warnings"].files[0];
+    let bytes = project.open().store.read(&file.path).await.expect("a file");
+    let batch = &decode(&file.path, bytes, None).expect("parquet")[0];
+    let urls = batch.column_by_name("object_url").expect("a column").as_string::<i32>();
+    assert!(urls.value(0).ends_with("till/dt=2025-01-01/a.csv"));
+}
