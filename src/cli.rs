@@ -184,7 +184,7 @@ fn act(Arguments { verb, shared }: Arguments) -> Result<Exit, Failure> {
             Verb::Verify(arguments) => verify::run(arguments, desk).await,
             Verb::Gc(arguments) => gc::run(arguments, desk).await,
             Verb::Export(arguments) => export::run(arguments, desk).await,
-            Verb::Init(arguments) => init::run(&arguments),
+            Verb::Init(arguments) => init::run(arguments, desk).await,
             Verb::Sources(arguments) => sources::run(&arguments, &desk),
         }
     });

@@ -17,6 +17,7 @@ mod record;
 mod rows;
 mod sniff;
 mod survey;
+mod workbook;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -30,7 +31,7 @@ use futures::StreamExt;
 use sha2::{Digest, Sha256};
 
 use self::container::{Entries, Entry, Expanded};
-use self::csv::Csv;
+use self::csv::{Csv, Dialect};
 use self::document::Document;
 use self::encoding::Charset;
 use self::feed::Feed;
@@ -40,6 +41,7 @@ use self::record::Lookup;
 use self::rows::Rows;
 use self::survey::Survey;
 pub use self::survey::{KINDS, Seen};
+use self::workbook::Lines;
 use crate::catalog::SourceSpec;
 use crate::catalog::spec::{FormatKind, SpecColumn};
 use crate::job::Limits;
@@ -415,6 +417,7 @@ impl Chunks {
 fn open(task: &Task, entry: Entry, rows: &mut Rows) -> Result<Option<Box<dyn Decode>>, Break> {
     let task = task.clone();
     let stream = match entry {
+        Entry::Workbook(file) => return sheet(task, file),
         Entry::Parquet(file) => return Ok(Some(Box::new(Parquet::open(task, file, rows)?))),
         Entry::Stream(stream) => stream,
     };
@@ -433,7 +436,26 @@ fn open(task: &Task, entry: Entry, rows: &mut Rows) -> Result<Option<Box<dyn Dec
         FormatKind::Ndjson => Box::new(Ndjson { task, feed, charset }),
         FormatKind::Json => Box::new(Document::new(task, feed, charset)),
         FormatKind::Parquet => return Err(Break::Undecodable("it is not Parquet".into())),
+        FormatKind::Xlsx => return Err(Break::Undecodable("it is no workbook".into())),
     }))
+}
+
+/// Opens a sheet of a workbook; none if it is empty.
+fn sheet(task: Task, file: File) -> Result<Option<Box<dyn Decode>>, Break> {
+    let format = &task.spec.format;
+    let lines = Lines::open(
+        file,
+        workbook::Part {
+            sheet: format.sheet.clone(),
+            skipped: format.preamble_rows,
+            header_rows: u32::from(format.header_rows.unwrap_or(1)),
+        },
+    )?;
+    let (charset, mut feed) = Charset::open(Feed::new(Box::new(lines)), None);
+    if feed.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(Box::new(Csv::open(task, feed, charset, Dialect::new(b',', b'\n'), 0)?)))
 }
 
 impl Iterator for Chunks {

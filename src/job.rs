@@ -4,6 +4,7 @@
 //! mends a file in one round. Paths inside a job are relative to the project folder.
 
 pub mod check;
+pub mod identity;
 pub mod measure;
 pub mod schema;
 pub mod value;
@@ -14,6 +15,7 @@ use chrono_tz::Tz;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use self::identity::{Identity, Matching};
 pub use self::value::{Origin, Override};
 
 /// One thing wrong with a job, a spec or a model.
@@ -129,34 +131,6 @@ pub enum OnChange {
     Replace,
 }
 
-/// Which identifiers make two records one person.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Identity {
-    /// Identifiers never used, as `type:value` (`email:info@example.com`); `*` matches any text.
-    pub block: Vec<String>,
-    /// An identifier seen with more distinct others than this is shared, and blocked.
-    pub max_degree: u32,
-    /// A cluster with more distinct e-mail addresses than this is not joined further.
-    pub max_emails: u32,
-    /// A cluster with more identifiers than this is not joined further.
-    pub max_cluster: u32,
-    /// `a.b+tag@gmail.com` is `ab@gmail.com`.
-    pub gmail_dots: bool,
-}
-
-impl Default for Identity {
-    fn default() -> Self {
-        Self {
-            block: Vec::new(),
-            max_degree: 200,
-            max_emails: 20,
-            max_cluster: 500,
-            gmail_dots: false,
-        }
-    }
-}
-
 /// How the golden record picks among sources.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -208,6 +182,18 @@ pub struct Metrics {
     pub resubmission_days: u32,
     /// Answers weighted to the make-up of all customers, beside the plain scores.
     pub weights: Option<measure::Weights>,
+    /// What puts a customer into a cohort.
+    pub cohort_start: CohortStart,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CohortStart {
+    /// The first order, or the start of paid access under a contract.
+    #[default]
+    Purchase,
+    /// The first record of the person, whether they bought or not.
+    Contact,
 }
 
 impl Default for Metrics {
@@ -234,6 +220,7 @@ impl Default for Metrics {
             cohorts: vec![Period::Month],
             resubmission_days: 1,
             weights: None,
+            cohort_start: CohortStart::default(),
         }
     }
 }
@@ -279,6 +266,38 @@ pub struct Clv {
     pub acquisition_cost: f64,
     /// Last day that purchases are fitted to; default the as-of date.
     pub fit_until: Option<String>,
+    /// Days held out of the backtest's fit, up to the fit day; a `fit_until` before the as-of date
+    /// is a holdout itself.
+    pub holdout_days: u32,
+    /// When customers buy.
+    pub model: BuyingModel,
+    /// Groups with parameters of their own, where they are large enough.
+    pub segments: ClvSegments,
+    /// Customers with a second purchase below which a group is fitted together with all.
+    pub segment_min: u32,
+}
+
+/// A model of when customers buy who may stop without a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BuyingModel {
+    /// They stop after a purchase, never before the second.
+    #[default]
+    BgNbd,
+    /// They stop after any purchase, the first too.
+    MbgNbd,
+    /// They stop at any time.
+    ParetoNbd,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ClvSegments {
+    /// All customers are one group.
+    #[default]
+    None,
+    AcquisitionChannel,
+    Country,
 }
 
 impl Default for Clv {
@@ -290,6 +309,10 @@ impl Default for Clv {
             discount_rate: 0.1,
             acquisition_cost: 0.0,
             fit_until: None,
+            holdout_days: 180,
+            model: BuyingModel::default(),
+            segments: ClvSegments::default(),
+            segment_min: 200,
         }
     }
 }

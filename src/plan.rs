@@ -235,6 +235,20 @@ pub fn fit(path: &str, job: &Job, catalog: &Catalog) -> Vec<Problem> {
             problems.push(Problem::new(format!("{path}: source[{i}]"), message).hint(hint));
         }
     }
+    let contacts = catalog.canonical_tables.get("contacts").map(|table| &table.contract.columns);
+    let columns: Vec<&str> = contacts.into_iter().flatten().map(|c| c.name.as_str()).collect();
+    for (i, field) in job.identity.matching.fields.iter().enumerate() {
+        if !columns.contains(&field.column.as_str()) {
+            let at = format!("{path}: identity.matching.field[{i}].column");
+            let hint = nearest(&field.column, columns.iter().copied());
+            let message = format!("`{}` is not a column of `contacts`", field.column);
+            let problem = Problem::new(at, message);
+            problems.push(match hint {
+                Some(near) => problem.hint(format!("did you mean `{near}`?")),
+                None => problem,
+            });
+        }
+    }
     problems
 }
 

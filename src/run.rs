@@ -4,9 +4,11 @@
 //! `work/<fingerprint>/` with a receipt, so a killed run goes on where it stopped; a release is
 //! visible only after the one create in [`crate::state`].
 
+pub mod arrivals;
 pub mod backfill;
 pub mod checks;
 pub mod current;
+pub mod detect;
 pub mod headline;
 pub mod lease;
 pub mod ledger;

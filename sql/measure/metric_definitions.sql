@@ -392,7 +392,7 @@ definitions as (
         'churn' as definition_id,
         cast(1 as bigint) as definition_version,
         'Churn ledger' as name,
-        'start + new + resurrected - churned = end, for customers and for monthly recurring revenue; without a contract a customer is active for inactive_days from an order or other activity on, with one until paid access has ended for grace_days' as formula,
+        'start + new + resurrected - churned = end, for customers and for monthly recurring revenue; without a contract a customer is active for inactive_days from an order or other activity on, with one until paid access has ended, or been paused, for grace_days' as formula,
         cast(null as string) as scale_rule,
         'this job; rates as churn_gross and churn_net' as authority,
         'metrics.inactive_days, metrics.grace_days, currency' as options_read,
@@ -431,7 +431,7 @@ definitions as (
         'customers of the cohort who are active in the bucket / size of the cohort; kind says bounded, unbounded, calendar or rolling' as formula,
         cast(null as string) as scale_rule,
         'textbook; interval: Wilson 1927' as authority,
-        'metrics.cohorts' as options_read,
+        'metrics.cohorts, metrics.cohort_start' as options_read,
         date '2026-11-01' as since
 
     union all
@@ -457,6 +457,126 @@ definitions as (
         'this job; interval: Wilson 1927' as authority,
         'stages' as options_read,
         date '2026-11-01' as since
+
+    union all
+
+    select
+        'survival' as definition_id,
+        cast(1 as bigint) as definition_version,
+        'Survival' as name,
+        'Kaplan-Meier share not churned, in days from the first start to the first churn; who has not churned is censored at the horizon; the restricted mean is over 365 days or as far as the curve is known' as formula,
+        cast(null as string) as scale_rule,
+        'Kaplan & Meier 1958; interval: Greenwood, log-log; log-rank: Mantel 1966' as authority,
+        'metrics.inactive_days, metrics.grace_days, metrics.cohorts, metrics.confidence, metrics.min_cell' as options_read,
+        date '2026-11-01' as since
+
+    union all
+
+    select
+        'sbg' as definition_id,
+        cast(1 as bigint) as definition_version,
+        'Renewal of contracts' as name,
+        'shifted-beta-geometric model by maximum likelihood: S(t) = B(a, b + t) / B(a, b), r(t) = (b + t - 1) / (a + b + t - 1), derl = sum of S(n + k) / S(n) / (1 + d)^(k - 1) over k from 1; a renewal is a month of paid access' as formula,
+        cast(null as string) as scale_rule,
+        'Fader & Hardie 2007, 2010' as authority,
+        'metrics.cohorts, metrics.min_cell, clv.discount_rate' as options_read,
+        date '2026-11-01' as since
+
+    union all
+
+    select
+        'churn_by_feedback' as definition_id,
+        cast(1 as bigint) as definition_version,
+        'Churn after feedback' as name,
+        'of the customers active window_days before the horizon, by their newest answer up to then, the share that churned in the window; hazard is churned per year lived in it' as formula,
+        cast(null as string) as scale_rule,
+        'this job; intervals: Wilson 1927, Garwood 1936, Katz 1978' as authority,
+        'metrics.inactive_days, metrics.grace_days, metrics.confidence, metrics.min_cell' as options_read,
+        date '2026-11-01' as since
+
+    union all
+
+    select
+        'clv' as definition_id,
+        cast(2 as bigint) as definition_version,
+        'Customer lifetime value' as name,
+        'several readings side by side: clv_simple, clv_margin, clv_contractual, clv_probabilistic; decile 1 is the best tenth by the greater of clv_probabilistic and clv_contractual, else clv_simple' as formula,
+        cast(null as string) as scale_rule,
+        'this job' as authority,
+        'clv, currency, metrics.inactive_days, metrics.grace_days, metrics.confidence' as options_read,
+        date '2026-11-22' as since
+
+    union all
+
+    select
+        'clv_simple' as definition_id,
+        cast(2 as bigint) as definition_version,
+        'Lifetime value, textbook' as name,
+        'revenue of the last 365 days (of who never ordered, twelve times recurring revenue) x (years since the first purchase + 1 / yearly churn) - cac; yearly churn is 1 - exp(-h), h = customers lost per year lived, where a life ends inactive_days after the last purchase, or with the contract, or is still open' as formula,
+        cast(null as string) as scale_rule,
+        'textbook: annual revenue x years of relationship - acquisition cost' as authority,
+        'clv, currency, metrics.inactive_days, metrics.grace_days, metrics.confidence' as options_read,
+        date '2026-11-22' as since
+
+    union all
+
+    select
+        'clv_margin' as definition_id,
+        cast(2 as bigint) as definition_version,
+        'Lifetime value on gross profit' as name,
+        'as clv_simple, with revenue x margin' as formula,
+        cast(null as string) as scale_rule,
+        'textbook' as authority,
+        'clv, currency, metrics.inactive_days, metrics.grace_days, metrics.confidence' as options_read,
+        date '2026-11-22' as since
+
+    union all
+
+    select
+        'clv_contractual' as definition_id,
+        cast(2 as bigint) as definition_version,
+        'Lifetime value of a contract' as name,
+        'recurring revenue x margin x derl: sum over renewals k from 1 of S(n + k) / S(n) / (1 + d)^(k - 1), by the shifted-beta-geometric model of months renewed' as formula,
+        cast(null as string) as scale_rule,
+        'Fader & Hardie 2007, 2010' as authority,
+        'clv, currency, metrics.inactive_days, metrics.grace_days, metrics.confidence' as options_read,
+        date '2026-11-22' as since
+
+    union all
+
+    select
+        'clv_probabilistic' as definition_id,
+        cast(2 as bigint) as definition_version,
+        'Expected margin over the horizon' as name,
+        'purchase days expected (clv.model: BG/NBD, MBG/NBD or Pareto/NBD) x spend expected (Gamma-Gamma) x margin, over clv.horizon_days in equal steps of about a month, each discounted from its end; purchases of one local day are one, the first is neither in frequency nor in spend; interval by the delta method on the logarithm' as formula,
+        cast(null as string) as scale_rule,
+        'Fader, Hardie & Lee 2005; Batislam et al. 2007; Schmittlein et al. 1987; Fader & Hardie 2013' as authority,
+        'clv, currency, metrics.inactive_days, metrics.grace_days, metrics.confidence' as options_read,
+        date '2026-11-22' as since
+
+    union all
+
+    select
+        'clv_backtest' as definition_id,
+        cast(2 as bigint) as definition_version,
+        'Backtest of lifetime value' as name,
+        'models fitted up to holdout_days before the fit day, asked for the purchases and the revenue since' as formula,
+        cast(null as string) as scale_rule,
+        'this job' as authority,
+        'clv, currency' as options_read,
+        date '2026-11-22' as since
+
+    union all
+
+    select
+        'cac' as definition_id,
+        cast(2 as bigint) as definition_version,
+        'Cost to win a customer' as name,
+        'what advertising on a channel cost in a month / customers whose first touch was on it and who started in that month' as formula,
+        cast(null as string) as scale_rule,
+        'textbook' as authority,
+        'currency' as options_read,
+        date '2026-11-22' as since
 
 )
 

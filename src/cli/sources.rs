@@ -1,8 +1,10 @@
 //! `cxmart sources`: the exports this binary and the project can read.
 
+use std::collections::BTreeSet;
+
 use super::output::{columns, print};
 use super::{Desk, Exit, Failure};
-use crate::catalog::spec::SpecColumn;
+use crate::catalog::spec::{Format, SpecColumn};
 use crate::catalog::{Catalog, SourceSpec};
 use crate::job::schema::suggestion;
 use crate::run::open;
@@ -68,11 +70,58 @@ fn one(spec: &SourceSpec, catalog: &Catalog) -> String {
         format!("{}, each of {}\n{}", part.name, part.each, columns(&rows))
     });
     let parts: String = parts.collect();
+    let reread = match spec.reread_days {
+        Some(days) => format!("the last {days} days at each export"),
+        None => "nothing that was exported before".into(),
+    };
+    let cursor = spec.cursor.as_deref().unwrap_or("none known: export all of it, or by day");
+    let example = example(spec);
     format!(
-        "{}\n{}\nkey: {key}\ncolumns, with where they are found\n{}{parts}fills\n{}",
+        "{}\n{}\nkey: {key}\ncursor: {cursor}\nre-read: {reread}\nformat: {}\n\nin a job\n{example}\ncolumns, with where they are found\n{}{parts}fills\n{}",
         spec.key(),
         spec.description,
+        format(spec),
         columns(&rows),
         targets.collect::<String>(),
+    )
+}
+
+/// The bytes that are read, as far as the spec says.
+fn format(spec: &SourceSpec) -> String {
+    let Format { kind, envelope, header_rows, each, .. } = &spec.format;
+    let kind = match kind {
+        Some(kind) => format!("{kind:?}").to_lowercase(),
+        None => "csv, ndjson, json, parquet or xlsx, told by its bytes".into(),
+    };
+    let mut text = kind;
+    for (what, value) in [
+        ("header rows", header_rows.map(|rows| rows.to_string())),
+        ("a row for each of", each.clone()),
+        ("in the envelope", envelope.clone()),
+    ] {
+        if let Some(value) = value {
+            text.push_str(&format!("; {what} {value}"));
+        }
+    }
+    text
+}
+
+/// A section of a job that reads it.
+fn example(spec: &SourceSpec) -> String {
+    let (source, entity) = (&spec.source, &spec.entity);
+    let mut options = BTreeSet::new();
+    for column in spec.all_columns() {
+        let named = column.from.iter().chain(&column.zone);
+        let named = named.filter_map(|text| text.strip_prefix("option:"));
+        options.extend(named.map(|text| text.split_once('=').unwrap_or((text, ""))));
+    }
+    options.remove(&("account", ""));
+    let options = options.iter().map(|(name, default)| format!("{name} = \"{default}\""));
+    let options = options.collect::<Vec<_>>().join(", ");
+    let options =
+        if options.is_empty() { String::new() } else { format!("  options = {{ {options} }}\n") };
+    format!(
+        "  [[source]]\n  source = \"{source}\"\n  entity = \"{entity}\"\n  account = \"main\"\n  \
+         url = \"s3://bucket/{source}/{entity}/dt={{dt}}/*\"\n{options}"
     )
 }

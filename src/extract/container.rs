@@ -29,6 +29,8 @@ const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 const ZIP: &[u8] = b"PK\x03\x04";
 const ZIP_EMPTY: &[u8] = b"PK\x05\x06";
 pub(super) const PARQUET: &[u8] = b"PAR1";
+/// What makes a zip an Excel file.
+const WORKBOOK: &str = "xl/workbook.xml";
 
 type Stream = Box<dyn Read + Send>;
 
@@ -36,6 +38,8 @@ type Stream = Box<dyn Read + Send>;
 pub(super) enum Entry {
     Stream(Stream),
     Parquet(File),
+    /// An Excel file, itself a zip.
+    Workbook(File),
 }
 
 /// The files of an object, one after another.
@@ -58,13 +62,32 @@ pub(super) fn open(file: &Path, ratio: u64) -> Result<Entries, Break> {
         return Ok(Entries::One(Some(Entry::Parquet(input))));
     }
     if magic.starts_with(ZIP) || magic.starts_with(ZIP_EMPTY) {
-        let archive = ZipArchive::new(BufReader::new(input)).map_err(zip_error)?;
+        let mut archive = ZipArchive::new(BufReader::new(input)).map_err(zip_error)?;
+        if archive.index_for_name(WORKBOOK).is_some() {
+            return workbook(file, &mut archive, &bound);
+        }
         return Ok(Entries::Zip { file: file.into(), archive: archive.into(), next: 0, bound });
     }
     let stream = unpack(Box::new(input), &bound, 0)?;
     let is_packed = magic.starts_with(GZIP) || magic.starts_with(ZSTD);
     let stream = if is_packed && bytes >= AHEAD_FROM { Ahead::start(stream)? } else { stream };
     Ok(Entries::One(Some(Entry::Stream(stream))))
+}
+
+/// A workbook says itself how far it expands; it is not read further than that.
+fn workbook(
+    file: &Path,
+    archive: &mut ZipArchive<BufReader<File>>,
+    bound: &Bound,
+) -> Result<Entries, Break> {
+    let mut expanded = 0_u64;
+    for index in 0..archive.len() {
+        expanded = expanded.saturating_add(archive.by_index_raw(index).map_err(zip_error)?.size());
+    }
+    if expanded > bound.max {
+        return Err(Break::Input(io::Error::other(Expanded)));
+    }
+    Ok(Entries::One(Some(Entry::Workbook(File::open(file)?))))
 }
 
 fn head(input: &mut impl Read) -> io::Result<Vec<u8>> {

@@ -15,8 +15,9 @@ use crate::catalog::spec::TimeUnit;
 const EPOCH_MIN_US: i128 = 946_684_800_000_000;
 /// 2100-01-01: as far ahead as times may lie that are due one day.
 pub const FAR_US: i64 = 4_102_444_800_000_000;
-/// Days that a clock may be ahead of the day its object belongs to.
-const DAYS_AHEAD: u64 = 2;
+/// Days that a time may be ahead of the day its object belongs to: an export of a month may bear
+/// its first day, and clocks are two days off at most.
+const DAYS_AHEAD: u64 = 33;
 /// What systems write for a day that is not known.
 const NEVER: [&str; 3] = ["0001-01-01", "0000-00-00", "1004-"];
 /// No zone is further from UTC.

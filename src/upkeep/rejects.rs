@@ -1,5 +1,7 @@
 //! The rejects of a release, read from its published table.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::Int64Type;
 
@@ -26,7 +28,32 @@ pub struct Rejected {
     pub text: String,
 }
 
-/// The first `limit` rejects, of one source or of all, and how many there are.
+/// Rejects that broke the same rule in the same column of the same export.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rule {
+    pub source: String,
+    pub entity: String,
+    pub rule: String,
+    pub column: String,
+    pub count: u64,
+    /// Objects they stand in.
+    pub objects: u64,
+    /// What stood in the first of them.
+    pub sample: String,
+}
+
+/// The rejects of a release.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rejects {
+    /// The first of them.
+    pub rows: Vec<Rejected>,
+    /// How many there are.
+    pub count: u64,
+    /// Most frequent first.
+    pub rules: Vec<Rule>,
+}
+
+/// The first `limit` rejects, of one source or of all, and all of them by rule.
 ///
 /// # Errors
 /// The store failed, or a file is damaged.
@@ -35,21 +62,35 @@ pub async fn list(
     release: &Release,
     source: Option<&str>,
     limit: usize,
-) -> Result<(Vec<Rejected>, u64), StorageError> {
-    let (mut rows, mut all) = (Vec::new(), 0);
-    let Some(table) = release.tables.get(TABLE) else { return Ok((rows, all)) };
+) -> Result<Rejects, StorageError> {
+    let mut rejects = Rejects::default();
+    let mut rules: BTreeMap<[String; 4], (u64, BTreeSet<String>, String)> = BTreeMap::new();
+    let Some(table) = release.tables.get(TABLE) else { return Ok(rejects) };
     for file in &table.files {
         for batch in parquet::read(store, &file.path, &file.file_hash, Some(&COLUMNS)).await? {
             let found = of_batch(&batch).filter(|row| source.is_none_or(|name| row.source == name));
             for row in found {
-                all += 1;
-                if rows.len() < limit {
-                    rows.push(row);
+                rejects.count += 1;
+                let of = [&row.source, &row.entity, &row.rule, &row.column].map(Clone::clone);
+                let told =
+                    rules.entry(of).or_insert_with(|| (0, BTreeSet::new(), row.text.clone()));
+                told.0 += 1;
+                told.1.insert(row.object_url.clone());
+                if rejects.rows.len() < limit {
+                    rejects.rows.push(row);
                 }
             }
         }
     }
-    Ok((rows, all))
+    rejects.rules = rules
+        .into_iter()
+        .map(|([source, entity, rule, column], (count, objects, sample))| {
+            let objects = objects.len() as u64;
+            Rule { source, entity, rule, column, count, objects, sample }
+        })
+        .collect();
+    rejects.rules.sort_by_key(|rule| std::cmp::Reverse(rule.count));
+    Ok(rejects)
 }
 
 fn of_batch(batch: &RecordBatch) -> impl Iterator<Item = Rejected> {

@@ -419,7 +419,7 @@ fn a_signal_stops_a_run_with_its_own_code_and_the_next_one_goes_on() {
     let project = Project::new();
     for day in 1..=28 {
         let rows = RESPONSES.replace("\"response_id\":\"", &format!("\"response_id\":\"{day}"));
-        project.write(&format!("raw/dt=2024-04-{day:02}/responses.json"), &rows);
+        project.write(&format!("raw/dt=2024-06-{day:02}/responses.json"), &rows);
     }
     project.write("jobs/night.toml", &format!("{JOB}\n[limits]\nbatch_objects = 1\n"));
     for (signal, code) in [("-TERM", 143), ("-INT", 130)] {

@@ -1,6 +1,7 @@
 //! Bytes to records: one function runs them all, and shows what came out as text.
 
 mod containers;
+mod fuzz;
 mod json;
 mod laws;
 mod lines;
@@ -8,6 +9,7 @@ mod parquet;
 mod parts;
 mod shapes;
 mod survey;
+mod workbook;
 
 use std::fmt::Write as _;
 use std::io::Write as _;

@@ -1,6 +1,7 @@
 //! The numbers of a made-up company, computed a second time, slowly and plainly, from the run's
 //! current rows: what the fast code publishes must be the same.
 
+mod churn;
 mod edges;
 mod participation;
 mod scores;

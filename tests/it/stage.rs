@@ -4,4 +4,6 @@ mod drift;
 mod parts;
 mod scale;
 mod sources;
+mod thin;
 mod typing;
+mod warnings;

@@ -9,7 +9,7 @@ use cxmart::settings::clock::Clock;
 use cxmart::state::StateReader;
 use cxmart::storage::{StorageError, Store};
 use cxmart::upkeep::verify::Fault;
-use cxmart::upkeep::{UpkeepError, diff, gc, verify};
+use cxmart::upkeep::{UpkeepError, diff, gc, rejects, verify};
 use serde_json::Value;
 
 use crate::project::Project;
@@ -237,4 +237,43 @@ async fn a_diff_counts_rows_by_key_and_column() {
     assert_eq!((back["feedback"].added, back["feedback"].removed), (0, 1));
     let same = diff::diff(engine, store, &after, &after, contract).await.expect("compared");
     assert!(same.is_empty());
+}
+
+/// Goal: rejects are told by rule, most frequent first, with how many objects and a sample; once
+/// the spec or the SQL reads them, the next run takes their objects up again by itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn rejects_are_told_by_rule_and_taken_up_again_after_a_fix() {
+    let source = "\n[limits]\nrejects_max = 1.0\n[[source]]\nsource = \"till\"\nentity = \"sales\"\nurl = \"till/dt={dt}/*\"\n";
+    let project = Project::new(source);
+    project.night("2024-05-28", 1, &[9]);
+    let spec = "description = \"Sales.\"\nkey = [\"id\"]\n[[column]]\nname = \"id\"\n[[column]]\nname = \"amount\"\ntype = \"money\"\n";
+    project.write("sql/stage/till/sales.toml", spec);
+    let sql = "-- One row per sale.\n-- grain: source_id\n-- canonical: orders\nselect record_id, id as source_id, amount as total from raw_till__sales\n";
+    project.write("sql/stage/till/stg_till__sales.sql", sql);
+    project.write("till/dt=2024-05-27/a.csv", "id,amount\n1,\"1,50\"\n2,\"2,50\"\n,3\n");
+    project.write("till/dt=2024-05-28/b.csv", "id,amount\n3,\"3,50\"\n4,4\n");
+    project.run().await.expect("a release");
+    let release = project.release().await.expect("a release");
+    let store = project.open().store;
+    let found = rejects::list(&store, &release, Some("till"), 2).await.expect("rejects");
+    assert_eq!((found.rows.len(), found.count), (2, 4));
+    let told: Vec<_> = found
+        .rules
+        .iter()
+        .map(|r| (r.rule.as_str(), r.column.as_str(), r.count, r.objects, r.sample.as_str()))
+        .collect();
+    assert_eq!(
+        told,
+        [("not_a_number", "amount", 3, 2, "1,50"), ("missing_required", "id", 1, 1, "")]
+    );
+    let other = rejects::list(&store, &release, Some("asknicely"), 2).await.expect("none");
+    assert_eq!(other, rejects::Rejects::default());
+
+    let fixed = format!("{spec}decimal_mark = \",\"\n");
+    project.write("sql/stage/till/sales.toml", &fixed);
+    let outcome = project.run().await.expect("a release");
+    assert_eq!(outcome.objects, 2);
+    let release = project.release().await.expect("a release");
+    let found = rejects::list(&store, &release, None, 10).await.expect("rejects");
+    assert_eq!((found.count, found.rules[0].rule.as_str()), (1, "missing_required"));
 }

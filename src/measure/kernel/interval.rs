@@ -1,7 +1,7 @@
 //! Intervals around one number: shares, NPS, means.
 
 use super::sample::Sample;
-use super::special::{two_sided_t, two_sided_z};
+use super::special::{chi_square_quantile, two_sided_t, two_sided_z};
 
 /// What a true value lies between, at the confidence asked for.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -119,4 +119,12 @@ pub fn mean(sample: &Sample, confidence: f64) -> Option<Interval> {
     }
     let half = two_sided_t(confidence, (sample.n - 1) as f64) * sample.mean_variance().sqrt();
     Some(Interval::new(sample.mean - half, sample.mean + half))
+}
+
+/// Exact interval of a rate of events over time lived (Garwood 1936).
+pub fn poisson_rate(events: u64, lived: f64, confidence: f64) -> Interval {
+    let (tail, events) = ((1.0 - confidence.clamp(0.0, 1.0)) / 2.0, events as f64);
+    let low = if events > 0.0 { chi_square_quantile(tail, 2.0 * events) / 2.0 } else { 0.0 };
+    let high = chi_square_quantile(1.0 - tail, 2.0 * events + 2.0) / 2.0;
+    Interval::new(low / lived, high / lived)
 }
