@@ -45,6 +45,7 @@ mod publish;
 mod renewal;
 mod resolve;
 mod scores;
+mod service;
 mod sink;
 mod skeleton;
 mod stage;
