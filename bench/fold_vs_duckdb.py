@@ -60,7 +60,8 @@ copy (
         case when kind = 'survey_answered' then 10::decimal(18, 4) end as scale_max,
         event_id as reference,
         (occurred_at at time zone 'UTC')::date as occurred_date,
-        (occurred_at at time zone 'UTC')::date as dt
+        (occurred_at at time zone 'UTC')::date as dt,
+        case when kind = 'order' then ((g % 20000) / 100)::decimal(18, 4) end as home_amount
     from raw where bucket = {bucket}
     order by customer_id, occurred_at, event_id
 ) to '{folder}/bucket-{bucket:02}.parquet' (format parquet, compression zstd)

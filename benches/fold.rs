@@ -41,7 +41,8 @@ const RULES: &str = "sql/measure/stages/stage_events.sql";
 struct Counted {
     purchases: usize,
     stays: usize,
-    retained: retention::Rows,
+    months: usize,
+    retained: retention::Counted,
     staged: StageMetrics,
     /// Of threads: decoding, rules, marks, the pass.
     seconds: [f64; 4],
@@ -52,6 +53,8 @@ fn all() -> All {
     let terms = Terms {
         horizon_day,
         fit_day: horizon_day,
+        backtest_day: horizon_day - 180,
+        cohorts_from_contact: false,
         currency: "EUR".into(),
         inactive_days: 90,
         grace_days: 0,
@@ -64,6 +67,7 @@ fn all() -> All {
         terms: terms.clone(),
         ledger: Arc::clone(&calendar),
         cohorts: Arc::clone(&calendar),
+        months: Arc::clone(&calendar),
     };
     let stages = Stages::new(&STAGES.map(String::from));
     ((Purchases { terms: terms.clone() }, retention), Journey { terms, stages, calendar })
@@ -97,11 +101,13 @@ fn fold(folds: &All, path: &Path, engine: &Engine, runtime: &Runtime, counted: &
     let ((bought, retained), staged) = folded;
     let purchases = bought.batch(&purchases.terms).expect("rows").num_rows();
     let stays = staged.history(journey, &marks.rules).expect("rows").num_rows();
+    let months = retained.months.batch(&journey.terms).expect("rows").num_rows();
     let walked = started.elapsed();
     let mut counted = counted.lock().expect("no panic");
     counted.purchases += purchases;
     counted.stays += stays;
-    counted.retained.merge(retained);
+    counted.months += months;
+    counted.retained.merge(retained.counted);
     counted.staged.merge(staged.metrics);
     let parts = [decoded, ruled - decoded, marked - ruled, walked - marked];
     for (sum, part) in counted.seconds.iter_mut().zip(parts) {
@@ -153,10 +159,11 @@ fn main() {
     let cohorts = counted.retained.cohorts.batch(&retention.cohorts, &journey.terms);
     let staged = counted.staged.batch(journey, &[Grain::Month]).expect("rows");
     let what = format!(
-        "{} buyers, {} stays, {} ledger rows, {} cohort cells, {} stage rows; thread-seconds of \
+        "{} buyers, {} stays, {} months of customers, {} ledger rows, {} cohort cells, {} stage rows; thread-seconds of \
          decoding, rules, marks, walk {:.1?}",
         counted.purchases,
         counted.stays,
+        counted.months,
         churn.num_rows(),
         cohorts.expect("rows").num_rows(),
         staged.num_rows(),

@@ -5,8 +5,10 @@
 //! known here.
 
 mod datafusion;
+mod piecewise;
 
 pub use self::datafusion::{Engine, Session};
+pub use self::piecewise::Piecewise;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -30,6 +32,8 @@ pub struct FileInput {
     /// Full path inside the store.
     pub path: String,
     pub bytes: u64,
+    /// Which side of a join is the small one is decided by this.
+    pub rows: u64,
 }
 
 /// Limits of an engine; the numbers come from `settings` and the job.

@@ -4,6 +4,8 @@
 //! mends a file in one round. Paths inside a job are relative to the project folder.
 
 pub mod check;
+pub mod identity;
+pub mod measure;
 pub mod schema;
 pub mod value;
 
@@ -13,6 +15,7 @@ use chrono_tz::Tz;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use self::identity::{Identity, Matching};
 pub use self::value::{Origin, Override};
 
 /// One thing wrong with a job, a spec or a model.
@@ -63,6 +66,12 @@ pub struct Job {
     pub stages: Stages,
     #[serde(default)]
     pub metrics: Metrics,
+    #[serde(rename = "scale", default)]
+    pub scales: Vec<measure::Scale>,
+    #[serde(default)]
+    pub service: measure::Service,
+    #[serde(rename = "calendar", default)]
+    pub calendars: Vec<measure::WorkCalendar>,
     #[serde(default)]
     pub clv: Clv,
     #[serde(default)]
@@ -122,34 +131,6 @@ pub enum OnChange {
     Replace,
 }
 
-/// Which identifiers make two records one person.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Identity {
-    /// Identifiers never used, as `type:value` (`email:info@example.com`); `*` matches any text.
-    pub block: Vec<String>,
-    /// An identifier seen with more distinct others than this is shared, and blocked.
-    pub max_degree: u32,
-    /// A cluster with more distinct e-mail addresses than this is not joined further.
-    pub max_emails: u32,
-    /// A cluster with more identifiers than this is not joined further.
-    pub max_cluster: u32,
-    /// `a.b+tag@gmail.com` is `ab@gmail.com`.
-    pub gmail_dots: bool,
-}
-
-impl Default for Identity {
-    fn default() -> Self {
-        Self {
-            block: Vec::new(),
-            max_degree: 200,
-            max_emails: 20,
-            max_cluster: 500,
-            gmail_dots: false,
-        }
-    }
-}
-
 /// How the golden record picks among sources.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -196,6 +177,23 @@ pub struct Metrics {
     pub dimensions: Vec<String>,
     /// Periods of which retention cohorts are made.
     pub cohorts: Vec<Period>,
+    /// An answer counts no more when the same respondent answers the same question of the same
+    /// survey about the same touchpoint again within so many days; 0: all answers count.
+    pub resubmission_days: u32,
+    /// Answers weighted to the make-up of all customers, beside the plain scores.
+    pub weights: Option<measure::Weights>,
+    /// What puts a customer into a cohort.
+    pub cohort_start: CohortStart,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CohortStart {
+    /// The first order, or the start of paid access under a contract.
+    #[default]
+    Purchase,
+    /// The first record of the person, whether they bought or not.
+    Contact,
 }
 
 impl Default for Metrics {
@@ -205,8 +203,10 @@ impl Default for Metrics {
             "channel",
             "touchpoint",
             "journey_stage",
+            "segment",
             "country",
             "language",
+            "product",
             "source",
             "survey",
         ];
@@ -218,6 +218,9 @@ impl Default for Metrics {
             periods: vec![Period::Month, Period::Quarter, Period::Year],
             dimensions: dimensions.map(String::from).into(),
             cohorts: vec![Period::Month],
+            resubmission_days: 1,
+            weights: None,
+            cohort_start: CohortStart::default(),
         }
     }
 }
@@ -263,6 +266,38 @@ pub struct Clv {
     pub acquisition_cost: f64,
     /// Last day that purchases are fitted to; default the as-of date.
     pub fit_until: Option<String>,
+    /// Days held out of the backtest's fit, up to the fit day; a `fit_until` before the as-of date
+    /// is a holdout itself.
+    pub holdout_days: u32,
+    /// When customers buy.
+    pub model: BuyingModel,
+    /// Groups with parameters of their own, where they are large enough.
+    pub segments: ClvSegments,
+    /// Customers with a second purchase below which a group is fitted together with all.
+    pub segment_min: u32,
+}
+
+/// A model of when customers buy who may stop without a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BuyingModel {
+    /// They stop after a purchase, never before the second.
+    #[default]
+    BgNbd,
+    /// They stop after any purchase, the first too.
+    MbgNbd,
+    /// They stop at any time.
+    ParetoNbd,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ClvSegments {
+    /// All customers are one group.
+    #[default]
+    None,
+    AcquisitionChannel,
+    Country,
 }
 
 impl Default for Clv {
@@ -274,6 +309,10 @@ impl Default for Clv {
             discount_rate: 0.1,
             acquisition_cost: 0.0,
             fit_until: None,
+            holdout_days: 180,
+            model: BuyingModel::default(),
+            segments: ClvSegments::default(),
+            segment_min: 200,
         }
     }
 }

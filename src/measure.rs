@@ -5,4 +5,6 @@
 pub mod clv;
 pub mod fold;
 pub mod kernel;
+pub mod participation;
 pub mod scores;
+pub mod service;

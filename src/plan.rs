@@ -235,6 +235,20 @@ pub fn fit(path: &str, job: &Job, catalog: &Catalog) -> Vec<Problem> {
             problems.push(Problem::new(format!("{path}: source[{i}]"), message).hint(hint));
         }
     }
+    let contacts = catalog.canonical_tables.get("contacts").map(|table| &table.contract.columns);
+    let columns: Vec<&str> = contacts.into_iter().flatten().map(|c| c.name.as_str()).collect();
+    for (i, field) in job.identity.matching.fields.iter().enumerate() {
+        if !columns.contains(&field.column.as_str()) {
+            let at = format!("{path}: identity.matching.field[{i}].column");
+            let hint = nearest(&field.column, columns.iter().copied());
+            let message = format!("`{}` is not a column of `contacts`", field.column);
+            let problem = Problem::new(at, message);
+            problems.push(match hint {
+                Some(near) => problem.hint(format!("did you mean `{near}`?")),
+                None => problem,
+            });
+        }
+    }
     problems
 }
 
@@ -282,6 +296,9 @@ pub fn staging_hash(job: &Job, catalog: &Catalog, spec: &SourceSpec, source: usi
             model.header.canonical.as_ref().and_then(|name| catalog.canonical_tables.get(name));
         if let Some(table) = table {
             hasher.part(format!("{:?}{:?}", table.contract, table.canonical));
+        }
+        if model.header.canonical.as_deref() == Some("survey_responses") {
+            hasher.part(format!("{:?}", job.scales));
         }
     }
     if let Some(source) = job.sources.get(source) {

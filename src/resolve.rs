@@ -4,18 +4,24 @@
 //! values that many people share are left out and told. The result depends on what was seen and
 //! on nothing else: not on the order of rows, files or threads.
 
+mod answer;
 pub mod cluster;
 pub mod evidence;
 pub mod intern;
 pub mod lineage;
+pub mod matching;
 pub mod normalise;
+pub mod overrides;
 pub mod phone;
 
-use cluster::{Edge, Guard, Limits, Member};
+use cluster::{Edge, LINK, Limits, Member, PROBABLE, SAME_RECORD};
 pub use evidence::{Evidence, Raw, Sight};
-use lineage::{Change, History};
+use lineage::History;
 pub use lineage::{Ledger, Pin};
 use normalise::Blocked;
+pub use overrides::{Named, Override, Verb};
+
+use std::collections::BTreeMap;
 
 use crate::table::id;
 
@@ -28,6 +34,8 @@ const PERSON_STRENGTH: i8 = 2;
 pub enum ResolveError {
     #[error("more than 4 GiB of identifiers, or more than 65,535 kinds or accounts of them")]
     TooMany,
+    #[error(transparent)]
+    Match(#[from] matching::MatchError),
 }
 
 /// What one person can have; the job's `identity` section.
@@ -101,6 +109,8 @@ pub struct Resolution {
     ledger: Ledger,
     causes: Vec<String>,
     origins: Vec<String>,
+    /// Of probable edges: thousandths of the weight, by ends.
+    weights: BTreeMap<(u32, u32), i64>,
 }
 
 /// Resolves all that was seen.
@@ -113,6 +123,7 @@ pub fn resolve(
     ledger: Ledger,
     salt: &[u8],
 ) -> Resolution {
+    evidence.join_hashes();
     let order = evidence.ordered();
     let mut rank = vec![0; order.len()];
     for (at, id) in order.iter().enumerate() {
@@ -123,9 +134,14 @@ pub fn resolve(
     let alive: Vec<bool> = order.iter().map(|id| is_alive(&evidence, *id)).collect();
     let (causes, origins) = evidence.sorted_names();
     let mut edges = edges(&evidence, &rank, &members, (&causes, &origins));
+    let (probable, weights) = probable(&evidence, &rank, &members);
+    edges.extend(probable);
     cluster::in_order(&mut edges, &members);
     let limits = Limits { emails_max: options.max_emails, identifiers_max: options.max_cluster };
-    let history = lineage::replay(&members, &alive, &edges, limits);
+    let place = |id: u32| rank.get(id as usize).copied().unwrap_or(NOBODY);
+    let apart: Vec<(u32, u32)> =
+        evidence.apart.iter().map(|(left, right)| (place(*left), place(*right))).collect();
+    let history = lineage::replay(&members, &alive, &edges, &apart, limits);
     let name = |at: usize| -> Box<str> {
         let (kind, namespace, value) = evidence.identifier(order[at]);
         id::keyed("c", salt, &[kind, namespace, value]).into()
@@ -152,6 +168,7 @@ pub fn resolve(
         ledger,
         causes,
         origins,
+        weights,
     }
 }
 
@@ -258,7 +275,10 @@ fn edges(
     let origin_of = |origin: u32| place(names.1, evidence.origins.name(origin));
     let cause_of = |kind: u16| {
         let name = evidence.statement_kinds.get(usize::from(kind)).map_or("", String::as_str);
-        u16::try_from(1 + place(names.0, name)).unwrap_or(u16::MAX)
+        if name == overrides::LINKED {
+            return LINK;
+        }
+        u16::try_from(1 + place(names.0, name)).unwrap_or(LINK - 1)
     };
     let edge = |first: i32, cause: u16, left: u32, right: u32, origin: u32| {
         let day = first.max(day_of(left)).max(day_of(right));
@@ -272,7 +292,9 @@ fn edges(
     for key in evidence.key_facts.iter().filter(|key| key.is_live) {
         let ids = usable(evidence, rank, *key);
         if let Some((center, others)) = ids.split_first() {
-            edges.extend(others.iter().map(|at| edge(key.first, 0, *center, *at, key.origin)));
+            edges.extend(
+                others.iter().map(|at| edge(key.first, SAME_RECORD, *center, *at, key.origin)),
+            );
         }
     }
     for said in &evidence.statements {
@@ -285,6 +307,33 @@ fn edges(
     edges
 }
 
+/// Edges between records that are probably one person, each from the strongest identifier of one
+/// to that of the other, and their weights.
+fn probable(
+    evidence: &Evidence,
+    rank: &[u32],
+    members: &[Member],
+) -> (Vec<Edge>, BTreeMap<(u32, u32), i64>) {
+    let born = |at: u32| members.get(at as usize).map_or(0, |member| member.born);
+    let mut edges = Vec::with_capacity(evidence.alike.len());
+    let mut weights: BTreeMap<(u32, u32), i64> = BTreeMap::new();
+    for alike in &evidence.alike {
+        let facts = [alike.left, alike.right].map(|key| evidence.key_facts.get(key as usize));
+        let [Some(a), Some(b)] = facts else { continue };
+        let ends = (usable(evidence, rank, *a), usable(evidence, rank, *b));
+        let (Some(left), Some(right)) = (ends.0.first(), ends.1.first()) else { continue };
+        if left == right || !a.is_live || !b.is_live {
+            continue;
+        }
+        let (left, right) = (*left.min(right), *left.max(right));
+        let day = a.first.max(b.first).max(born(left)).max(born(right));
+        edges.push(Edge { day, cause: PROBABLE, left, right, origin: 0 });
+        let weight = weights.entry((left, right)).or_insert(i64::MIN);
+        *weight = (*weight).max(alike.weight);
+    }
+    (edges, weights)
+}
+
 /// The identifiers of a record that count, by rank, strongest first.
 fn usable(evidence: &Evidence, rank: &[u32], key: evidence::KeyFacts) -> Vec<u32> {
     let start = key.start as usize;
@@ -294,124 +343,4 @@ fn usable(evidence: &Evidence, rank: &[u32], key: evidence::KeyFacts) -> Vec<u32
     let mut ids: Vec<(i8, u32)> = alive.map(|id| (-strength(*id), rank[*id as usize])).collect();
     ids.sort_unstable();
     ids.into_iter().map(|(_, at)| at).collect()
-}
-
-impl Resolution {
-    /// Distinct customers.
-    pub fn customers(&self) -> usize {
-        self.customers.len()
-    }
-
-    /// Ledger to keep: what was pinned before, and what is new.
-    pub fn ledger(&self) -> &Ledger {
-        &self.ledger
-    }
-
-    fn customer_at(&self, at: u32) -> Option<&str> {
-        let number = self.customer.get(at as usize).copied().filter(|n| *n != NOBODY)?;
-        self.customers.get(number as usize).map(AsRef::as_ref)
-    }
-
-    /// The id that an anchor gives or once gave.
-    fn name_of(&self, anchor: u32) -> Option<String> {
-        let now = self.history.anchors.get(anchor as usize)?;
-        if *now == anchor {
-            return self.customer_at(anchor).map(str::to_owned);
-        }
-        let (kind, namespace, value) = self.at(anchor);
-        Some(id::keyed("c", &self.salt.0, &[kind, namespace, value]))
-    }
-
-    fn cause(&self, edge: &Edge) -> String {
-        let said = usize::from(edge.cause).checked_sub(1).and_then(|at| self.causes.get(at));
-        said.map_or_else(|| "same_record".to_owned(), String::clone)
-    }
-
-    /// Which kinds of identifiers were joined, and where that was seen; no values.
-    fn witness(&self, edge: &Edge) -> String {
-        let side = |at: u32| match self.at(at) {
-            (kind, "", _) => kind.to_owned(),
-            (kind, namespace, _) => format!("{kind}[{namespace}]"),
-        };
-        let origin = self.origins.get(usize::from(edge.origin)).map_or("", String::as_str);
-        format!("{} = {} in {origin}", side(edge.left), side(edge.right))
-    }
-
-    fn at(&self, rank: u32) -> (&str, &str, &str) {
-        self.order.get(rank as usize).map_or(("", "", ""), |id| self.evidence.identifier(*id))
-    }
-
-    /// `(identity_key, customer_id)` of every key that has a customer, in no special order.
-    pub fn keys(&self) -> impl Iterator<Item = (&str, &str)> {
-        let keys = self.evidence.key_facts.iter().zip(0_u32..);
-        keys.filter_map(|(facts, key)| {
-            let ids = usable(&self.evidence, &self.rank, *facts);
-            let customer = self.customer_at(*ids.first()?)?;
-            let text = std::str::from_utf8(self.evidence.keys.get(key)).ok()?;
-            Some((text, customer))
-        })
-    }
-
-    /// Rows of `customer_identifiers` in order of (type, namespace, value).
-    pub fn identifiers(&self) -> impl Iterator<Item = IdentifierRow<'_>> {
-        self.order.iter().zip(0_u32..).filter_map(|(id, at)| {
-            let facts = self.evidence.facts.get(*id as usize).filter(|facts| facts.is_live)?;
-            let (kind, namespace, value) = self.evidence.identifier(*id);
-            Some(IdentifierRow {
-                kind,
-                namespace,
-                value,
-                customer_id: self.customer_at(at),
-                strength: facts.strength,
-                first: facts.first,
-                last: facts.last,
-                evidence: self.evidence.origins.text(facts.origins),
-                blocked: facts.blocked,
-            })
-        })
-    }
-
-    /// Rows of `identity_changes`.
-    pub fn changes(&self) -> impl Iterator<Item = ChangeRow> {
-        self.history.changes.iter().filter_map(|change| {
-            let (kind, day, from, to, by) = match *change {
-                Change::Created { day, customer } => ("created", day, None, customer, None),
-                Change::Merged { day, from, to, by } => ("merged", day, Some(from), to, Some(by)),
-            };
-            let to = self.name_of(to)?;
-            let from = from.and_then(|from| self.name_of(from));
-            let parts = [kind, from.as_deref().unwrap_or_default(), &to];
-            Some(ChangeRow {
-                change_id: id::from_key("ic", &parts),
-                day,
-                kind,
-                cause: by.map_or_else(|| "first_seen".to_owned(), |edge| self.cause(&edge)),
-                evidence: by.map_or_else(String::new, |edge| self.witness(&edge)),
-                from,
-                to,
-            })
-        })
-    }
-
-    /// Rows of `identity_quarantine`: refused edges, and identifiers found to be shared.
-    pub fn quarantine(&self) -> impl Iterator<Item = QuarantineRow<'_>> {
-        let row = |day, rule: &'static str, left: u32, right: Option<u32>, evidence: String| {
-            let (left, right) = (self.at(left), right.map(|at| self.at(at)));
-            let other = right.unwrap_or_default();
-            let parts = [rule, left.0, left.1, left.2, other.0, other.1, other.2];
-            let quarantine_id = id::from_key("iq", &parts);
-            QuarantineRow { quarantine_id, day, rule, left, right, evidence }
-        };
-        let refused = self.history.refusals.iter().map(move |refusal| {
-            let edge = &refusal.edge;
-            let rule = Guard::name(refusal.guard);
-            row(edge.day, rule, edge.left, Some(edge.right), self.witness(edge))
-        });
-        let shared = self.shared.iter().filter_map(move |(id, degree)| {
-            let facts = self.evidence.facts.get(*id as usize)?;
-            let words = format!("seen with {degree} distinct others");
-            Some(row(facts.first, "max_degree", self.rank[*id as usize], None, words))
-        });
-        refused.chain(shared)
-    }
 }

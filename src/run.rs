@@ -4,6 +4,7 @@
 //! `work/<fingerprint>/` with a receipt, so a killed run goes on where it stopped; a release is
 //! visible only after the one create in [`crate::state`].
 
+pub mod arrivals;
 pub mod backfill;
 pub mod checks;
 pub mod current;
@@ -17,6 +18,7 @@ pub mod native;
 pub mod open;
 pub mod record;
 pub mod release;
+pub mod scale;
 pub mod sink;
 pub mod staging;
 pub mod stop;
@@ -76,6 +78,10 @@ pub enum RunError {
     Clv(#[from] crate::measure::clv::ClvError),
     #[error(transparent)]
     Scores(#[from] crate::measure::scores::ScoresError),
+    #[error(transparent)]
+    Service(#[from] crate::measure::service::ServiceError),
+    #[error(transparent)]
+    Participation(#[from] crate::measure::participation::ParticipationError),
     #[error(transparent)]
     Publish(#[from] PublishError),
     #[error("records of `{object}` do not balance: {counts:?}")]

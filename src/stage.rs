@@ -9,6 +9,7 @@ mod frame;
 mod handover;
 pub mod number;
 mod refuse;
+pub mod scale;
 mod sum;
 pub mod text;
 pub mod time;

@@ -257,6 +257,23 @@ impl Store {
         Err(StorageError::Damaged { path: path.to_owned() })
     }
 
+    /// Whether the object is there with the hash recorded when it was written; read in pieces.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn is_whole(&self, path: &str, hash: &Hash) -> Result<bool, StorageError> {
+        let mut pieces = match self.stream(path).await {
+            Ok(pieces) => pieces,
+            Err(StorageError::NotFound { .. }) => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        let mut digest = Sha256::new();
+        while let Some(piece) = pieces.next().await {
+            digest.update(&piece?);
+        }
+        Ok(Hash::from_digest(&digest.finalize()) == *hash)
+    }
+
     /// The object in pieces as they arrive.
     ///
     /// # Errors
@@ -370,7 +387,20 @@ impl Store {
         put.map(|_| ()).map_err(|cause| StorageError::of(&full, cause))
     }
 
-    /// Moves a finished scratch file under a content-addressed name, in parts when it is large.
+    /// As [`Store::replace`], for a note in `work/`: on the local disk a power cut may tear it or
+    /// take it away.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn note(&self, path: &str, bytes: Bytes) -> Result<(), StorageError> {
+        match &self.disk {
+            Some(folder) => local::note(&folder.join(path), &bytes),
+            None => self.replace(path, bytes).await,
+        }
+    }
+
+    /// Moves a finished scratch file under a content-addressed name in `work/`, in parts when it is
+    /// large. On the local disk a power cut may tear it; [`Store::copy`] makes it last.
     ///
     /// # Errors
     /// The scratch file cannot be read, or the store failed.
@@ -402,16 +432,36 @@ impl Store {
         upload.complete().await.map(|_| ()).map_err(fail)
     }
 
-    /// Gives an object a second, content-addressed name: a link on disk, a copy elsewhere.
+    /// Gives an object a second, content-addressed name: a link on disk, a copy elsewhere. The name
+    /// lasts once [`Store::settle`] returned.
     ///
     /// # Errors
     /// The source is not there, or the store failed.
     pub async fn copy(&self, from: &str, to: &str) -> Result<(), StorageError> {
         if let Some(folder) = &self.disk {
-            return local::link(&folder.join(from), &folder.join(to));
+            let (old, new) = (folder.join(from), folder.join(to));
+            // A disk syncs many files at once in little more time than one.
+            let linking = tokio::task::spawn_blocking(move || local::link(&old, &new));
+            return linking.await.map_err(|cause| StorageError::Unavailable {
+                path: from.to_owned(),
+                source: cause.into(),
+            })?;
         }
         let (from, to) = (self.full(from), self.full(to));
         self.inner.copy(&from, &to).await.map_err(|cause| StorageError::of(&from, cause))
+    }
+
+    /// Makes the names of objects last, which copies gave them.
+    ///
+    /// # Errors
+    /// One is not there, or the store failed.
+    pub async fn settle(
+        &self,
+        paths: impl Iterator<Item = &str> + Send,
+    ) -> Result<(), StorageError> {
+        let Some(root) = &self.disk else { return Ok(()) };
+        let files: Vec<PathBuf> = paths.map(|path| root.join(path)).collect();
+        local::sync_folders(root, files.iter().map(PathBuf::as_path))
     }
 
     /// Makes an object count as written now, its bytes unchanged; clean-ups go by age.

@@ -42,6 +42,14 @@ select
     conversations.closed_at,
     conversations.vendor_first_response_seconds,
     conversations.merged_into,
+    conversations.linked_source,
+    conversations.linked_source_id,
+    twice.conversation_id is null
+    and conversations.merged_into is null
+    and coalesce(conversations.status, 'open') <> 'deleted' as is_counted,
+    coalesce(twice.counted_as, conversations.conversation_id) as counted_as,
     coalesce(conversations.created_month, date '1970-01-01') as month
 from conversations
 left join keys on conversations.identity_key = keys.identity_key
+left join conversation_duplicates as twice
+    on conversations.conversation_id = twice.conversation_id

@@ -114,7 +114,7 @@ talked as (
     cross join run
     where
         conversations.customer_id is not null
-        and coalesce(conversations.status, 'open') <> 'deleted'
+        and conversations.is_counted
         and conversations.created_at < run.horizon_end
     group by conversations.customer_id
 

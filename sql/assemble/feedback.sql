@@ -45,7 +45,7 @@ select
     cast(null as string) as themes,
     responses.channel,
     responses.touchpoint,
-    cast(null as string) as journey_stage,
+    response_stages.journey_stage,
     responses.country,
     responses.segment,
     responses.product,
@@ -60,3 +60,4 @@ select
     coalesce(responses.answered_month, responses.asked_month, date '1970-01-01') as month
 from responses
 left join keys on responses.identity_key = keys.identity_key
+left join response_stages on responses.feedback_id = response_stages.feedback_id

@@ -27,7 +27,8 @@ select
     placed.source_id,
     placed.order_number,
     placed.status,
-    coalesce(placed.status, 'placed') not in ('cancelled', 'voided', 'pending') as is_counted,
+    twice.order_id is null
+    and coalesce(placed.status, 'placed') not in ('cancelled', 'voided', 'pending') as is_counted,
     coalesce(placed.total < cast(0 as decimal(18, 4)), false) as is_refund,
     placed.channel,
     placed.country,
@@ -46,6 +47,10 @@ select
     placed.placed_date,
     placed.cancelled_at,
     placed.refunded_at,
+    coalesce(placed.sale_kind, 'order') as sale_kind,
+    placed.sale_reference,
+    coalesce(twice.counted_as, placed.order_id) as counted_as,
     coalesce(placed.placed_month, date '1970-01-01') as month
 from placed
 left join keys on placed.identity_key = keys.identity_key
+left join sale_duplicates as twice on placed.order_id = twice.order_id

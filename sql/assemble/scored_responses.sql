@@ -46,6 +46,8 @@ bucketed as (
         *,
         case
             when better_score is null then cast(null as string)
+            when is_favourable and metric in ('csat', 'ces', 'star') then 'favourable'
+            when not is_favourable and metric in ('csat', 'ces', 'star') then 'unfavourable'
             when metric in ('nps', 'enps') and scale = '0-10'
                 then
                     case

@@ -5,9 +5,33 @@ published as (
 
     select definition_id, definition_version from experience_scores
     union all
+    select definition_id, definition_version from survey_participation
+    union all
+    select definition_id, definition_version from service_levels
+    union all
+    select definition_id, definition_version from conversation_service
+    union all
     select definition_id, definition_version from customer_lifetime_value
     union all
     select definition_id, definition_version from clv_model_parameters
+    union all
+    select definition_id, definition_version from clv_backtest
+    union all
+    select definition_id, definition_version from clv_by_cohort
+    union all
+    select definition_id, definition_version from customer_acquisition_cost
+    union all
+    select definition_id, definition_version from churn_ledger
+    union all
+    select definition_id, definition_version from retention_cohorts
+    union all
+    select definition_id, definition_version from survival_curves
+    union all
+    select definition_id, definition_version from survival_summary
+    union all
+    select definition_id, definition_version from retention_projection
+    union all
+    select definition_id, definition_version from churn_by_feedback
 
 )
 

@@ -1,51 +1,48 @@
--- One row per answer that counts towards a score: answered, on its scale, no test.
+-- One row per answer that counts towards a score: valid, of a customer, and not replaced by a later one.
 -- grain: feedback_id
 with
 
-responses as (
+answers as (
 
-    select * from current_survey_responses
+    select * from attributed_answers
 
 ),
 
-answers as (
+counted as (
+
+    select answers.*
+    from answers
+    left join superseded_answers
+        on answers.feedback_id = superseded_answers.feedback_id
+    where superseded_answers.feedback_id is null
+
+),
+
+staged as (
 
     select
-        feedback_id,
-        metric,
-        -- Net promoter questions have one scale, by definition.
-        case
-            when metric in ('nps', 'enps')
-                then coalesce(scale_min, cast(0 as decimal(18, 4)))
-            else scale_min
-        end as scale_min,
-        case
-            when metric in ('nps', 'enps')
-                then coalesce(scale_max, cast(10 as decimal(18, 4)))
-            else scale_max
-        end as scale_max,
-        coalesce(is_effort, false) as is_effort,
-        score,
-        answered_date,
-        answered_month,
-        channel,
-        touchpoint,
-        cast(null as string) as journey_stage,
-        segment,
-        country,
-        language,
-        product,
-        source,
-        coalesce(survey_name, survey_id) as survey
-    from responses
-    where
-        score is not null
-        and answered_at is not null
-        and metric in ('nps', 'enps', 'csat', 'ces', 'star')
-        and coalesce(is_test, false) = false
-        and coalesce(status, 'answered') in ('answered', 'partial')
+        counted.feedback_id,
+        counted.customer_id,
+        counted.metric,
+        counted.scale_min,
+        counted.scale_max,
+        coalesce(counted.is_effort, false) as is_effort,
+        counted.is_favourable,
+        counted.score,
+        counted.answered_date,
+        counted.answered_month,
+        counted.channel,
+        counted.touchpoint,
+        response_stages.journey_stage,
+        counted.segment,
+        counted.country,
+        counted.language,
+        counted.product,
+        counted.source,
+        coalesce(counted.survey_name, counted.survey_id) as survey
+    from counted
+    left join response_stages on counted.feedback_id = response_stages.feedback_id
 
 )
 
-select * from answers
-where score between scale_min and scale_max
+select * from staged

@@ -14,7 +14,7 @@ keys as (
 contacts as (
 
     select
-        keys.customer_id,
+        c.identity_key,
         c.created_at as occurred_at,
         c.contact_id as event_id,
         'contact_created' as kind,
@@ -30,7 +30,6 @@ contacts as (
         c.created_date as occurred_date,
         c.dt
     from current_contacts as c
-    left join keys on c.identity_key = keys.identity_key
     where c.created_at is not null and not c.is_test
 
 ),
@@ -38,7 +37,7 @@ contacts as (
 placed as (
 
     select
-        keys.customer_id,
+        o.identity_key,
         o.placed_at as occurred_at,
         o.order_id as event_id,
         case when o.total < cast(0 as decimal(18, 4)) then 'refund' else 'order' end as kind,
@@ -54,9 +53,10 @@ placed as (
         o.placed_date as occurred_date,
         o.dt
     from current_orders as o
-    left join keys on o.identity_key = keys.identity_key
+    left join sale_duplicates as twice on o.order_id = twice.order_id
     where
-        o.placed_at is not null
+        twice.order_id is null
+        and o.placed_at is not null
         and not o.is_test
         and coalesce(o.status, 'placed') not in ('cancelled', 'voided', 'pending')
 
@@ -65,7 +65,7 @@ placed as (
 asked as (
 
     select
-        keys.customer_id,
+        s.identity_key,
         s.asked_at as occurred_at,
         s.feedback_id || ':asked' as event_id,
         'survey_asked' as kind,
@@ -81,7 +81,6 @@ asked as (
         s.asked_date as occurred_date,
         s.dt
     from current_survey_responses as s
-    left join keys on s.identity_key = keys.identity_key
     where s.asked_at is not null and not s.is_test
 
 ),
@@ -89,7 +88,7 @@ asked as (
 answered as (
 
     select
-        keys.customer_id,
+        s.identity_key,
         s.answered_at as occurred_at,
         s.feedback_id as event_id,
         'survey_answered' as kind,
@@ -114,7 +113,6 @@ answered as (
         s.answered_date as occurred_date,
         s.dt
     from current_survey_responses as s
-    left join keys on s.identity_key = keys.identity_key
     where s.answered_at is not null and s.score is not null and not s.is_test
 
 ),
@@ -122,7 +120,7 @@ answered as (
 opened as (
 
     select
-        keys.customer_id,
+        g.identity_key,
         g.created_at as occurred_at,
         g.conversation_id as event_id,
         'conversation_opened' as kind,
@@ -138,15 +136,19 @@ opened as (
         g.created_date as occurred_date,
         g.dt
     from current_conversations as g
-    left join keys on g.identity_key = keys.identity_key
-    where g.created_at is not null and not g.is_test and coalesce(g.status, 'open') <> 'deleted'
+    left join conversation_duplicates as twice on g.conversation_id = twice.conversation_id
+    where
+        twice.conversation_id is null
+        and g.created_at is not null
+        and not g.is_test
+        and coalesce(g.status, 'open') <> 'deleted'
 
 ),
 
 resolved as (
 
     select
-        keys.customer_id,
+        g.identity_key,
         g.resolved_at as occurred_at,
         g.conversation_id || ':resolved' as event_id,
         'conversation_resolved' as kind,
@@ -162,31 +164,59 @@ resolved as (
         g.resolved_date as occurred_date,
         g.dt
     from current_conversations as g
-    left join keys on g.identity_key = keys.identity_key
-    where g.resolved_at is not null and not g.is_test and coalesce(g.status, 'open') <> 'deleted'
+    left join conversation_duplicates as twice on g.conversation_id = twice.conversation_id
+    where
+        twice.conversation_id is null
+        and g.resolved_at is not null
+        and not g.is_test
+        and coalesce(g.status, 'open') <> 'deleted'
+
+),
+
+first_versions as (
+
+    select
+        subscription_id,
+        plan,
+        mrr,
+        currency,
+        row_number() over (
+            partition by subscription_id
+            order by
+                source_updated_at asc nulls first,
+                extracted_at asc nulls first,
+                dt asc nulls first,
+                object_url asc nulls first,
+                object_version asc nulls first,
+                record_number asc nulls first
+        ) as place
+    from versions_subscriptions
+    where not coalesce(is_deleted, false) and coalesce(status, 'active') <> 'incomplete'
 
 ),
 
 started as (
 
     select
-        keys.customer_id,
+        s.identity_key,
         s.started_at as occurred_at,
         s.subscription_id as event_id,
         'subscription_started' as kind,
-        s.plan as name,
+        first_version.plan as name,
         s.source,
         cast(null as string) as channel,
         cast(null as string) as touchpoint,
-        s.mrr as amount,
-        s.currency,
+        -- What it has become since then are events of their own (money_events).
+        first_version.mrr as amount,
+        first_version.currency,
         cast(null as decimal(18, 4)) as score,
         cast(null as decimal(18, 4)) as scale_max,
         s.subscription_id as reference,
         s.started_date as occurred_date,
         s.dt
     from current_subscriptions as s
-    left join keys on s.identity_key = keys.identity_key
+    inner join first_versions as first_version
+        on s.subscription_id = first_version.subscription_id and first_version.place = 1
     where s.started_at is not null and not s.is_test and coalesce(s.status, 'active') <> 'incomplete'
 
 ),
@@ -194,7 +224,7 @@ started as (
 ended as (
 
     select
-        keys.customer_id,
+        s.identity_key,
         s.ended_at as occurred_at,
         s.subscription_id || ':ended' as event_id,
         'subscription_ended' as kind,
@@ -210,7 +240,6 @@ ended as (
         s.ended_date as occurred_date,
         s.dt
     from current_subscriptions as s
-    left join keys on s.identity_key = keys.identity_key
     where s.ended_at is not null and not s.is_test and coalesce(s.status, 'active') <> 'incomplete'
 
 ),
@@ -218,7 +247,7 @@ ended as (
 behaved as (
 
     select
-        keys.customer_id,
+        e.identity_key,
         e.occurred_at,
         e.event_id,
         'event' as kind,
@@ -234,7 +263,6 @@ behaved as (
         e.occurred_date,
         e.dt
     from current_events as e
-    left join keys on e.identity_key = keys.identity_key
     where e.occurred_at is not null and not e.is_test
 
 ),
@@ -259,6 +287,30 @@ all_events as (
     union all
     select * from behaved
 
+),
+
+-- One join for all kinds: each would hold all keys.
+known as (
+
+    select
+        keys.customer_id,
+        all_events.occurred_at,
+        all_events.event_id,
+        all_events.kind,
+        all_events.name,
+        all_events.source,
+        all_events.channel,
+        all_events.touchpoint,
+        all_events.amount,
+        all_events.currency,
+        all_events.score,
+        all_events.scale_max,
+        all_events.reference,
+        all_events.occurred_date,
+        all_events.dt
+    from all_events
+    left join keys on all_events.identity_key = keys.identity_key
+
 )
 
-select * from all_events
+select * from known

@@ -1,20 +1,47 @@
 -- One row per event in a customer's life; rows without a person or a time are not part of any life.
 -- grain: event_id
+with
+
+all_events as (
+
+    select * from dated_events
+    union all
+    select * from money_events
+
+),
+
+rates as (
+
+    select * from fx_daily
+
+)
+
 select
-    customer_id,
-    occurred_at,
-    event_id,
-    kind,
-    name,
-    source,
-    channel,
-    touchpoint,
-    amount,
-    currency,
-    score,
-    scale_max,
-    reference,
-    occurred_date,
-    dt
-from dated_events
-where customer_id is not null
+    all_events.customer_id,
+    all_events.occurred_at,
+    all_events.event_id,
+    all_events.kind,
+    all_events.name,
+    all_events.source,
+    all_events.channel,
+    all_events.touchpoint,
+    all_events.amount,
+    all_events.currency,
+    all_events.score,
+    all_events.scale_max,
+    all_events.reference,
+    all_events.occurred_date,
+    all_events.dt,
+    case
+        when all_events.amount is null then cast(null as decimal(18, 4))
+        -- An export without currencies is in the job's own.
+        when coalesce(all_events.currency, run.currency) = run.currency then all_events.amount
+        else try_cast(cast(all_events.amount as double) * rates.rate as decimal(18, 4))
+    end as home_amount
+from all_events
+cross join run
+left join rates
+    on
+        all_events.currency = rates.currency
+        and coalesce(all_events.occurred_date, cast(all_events.occurred_at as date)) = rates.rate_date
+where all_events.customer_id is not null

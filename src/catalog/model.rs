@@ -50,6 +50,8 @@ pub struct Header {
     pub reads_as_of: bool,
     /// `-- canonical: orders` (staging models only)
     pub canonical: Option<String>,
+    /// `-- severity: warn`: what the check finds is told, and keeps nothing from being published.
+    pub only_warns: bool,
 }
 
 /// A parsed `.sql` file.
@@ -135,6 +137,7 @@ fn header(text: &str) -> Header {
                 header.grain = list.split(',').map(|column| column.trim().to_owned()).collect();
             }
             Some(("reads", what)) => header.reads_as_of |= what.trim() == "as_of",
+            Some(("severity", what)) => header.only_warns |= what.trim() == "warn",
             Some(("canonical", table)) => header.canonical = Some(table.trim().to_owned()),
             _ => {
                 if !header.description.is_empty() {

@@ -2,6 +2,8 @@
 //!
 //! One TOML file beside the SQL that maps it, `sql/stage/<source>/<entity>.toml`.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +13,9 @@ use crate::table::hash::{Hash, Hasher};
 
 /// The column of a raw table that holds what no other column reads.
 pub const ATTRIBUTES: &str = "attributes";
+
+/// A `from` that starts so is named by an option of the job's source.
+const FIELD: &str = "field:";
 
 /// The spec of one export.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -69,7 +74,10 @@ pub struct Format {
     /// The list (a path) of which each element gives a row of its own. In `from`, `@.sku` then reads
     /// the element, `@` is the element itself, `@index` its place from 1; other paths read the
     /// record. A record without elements gives one row, whose element columns are null. A list
-    /// inside of lists (`threads.events`) gives the elements of all of them.
+    /// inside of lists (`threads.events`) gives the elements of all of them, and `@^.id` reads the
+    /// element of the list around. `*` (CSV): each filled cell that no column names is an
+    /// element, with `@` its text, `@name` its header, `@title` what the second header row says and
+    /// `@index` its place in the line.
     pub each: Option<String>,
     /// CSV: one character, or `whitespace` for runs of blanks; default found among `,` `;` tab `|` and U+0001 (which knows no quotes).
     pub delimiter: Option<String>,
@@ -120,7 +128,9 @@ pub struct SpecColumn {
     /// of a list whose `key` is `page`; `customer__email` is read as `customer.email`. Headers match exactly, else without case
     /// and outer blanks; the same header again is `name__2`. Default: the column's own name.
     /// `option:scale_max=5` is not in the export: the option `scale_max` of the job's source, or 5,
-    /// in every row; `option:account` is the source's account.
+    /// in every row; `option:account` is the source's account. `field:score_field=Q1` is the header
+    /// or path that the option `score_field` names, or `Q1`; without either there is none. `header:3:StartDate.timeZone` is what the third header
+    /// row says at the column `StartDate`, here inside of its JSON, in every row.
     #[serde(default)]
     pub from: Vec<String>,
     #[serde(rename = "type", default = "text")]
@@ -137,7 +147,7 @@ pub struct SpecColumn {
     /// Texts that mean null, besides the empty one.
     #[serde(default)]
     pub null_values: Vec<String>,
-    /// Numbers and money: `,` for 1.234,50.
+    /// Numbers and money: `,` for 1.234,50; `option:<name>` for an option of the job's source.
     #[serde(default)]
     pub decimal_mark: Option<String>,
     /// Times: unit of a number since 1970.
@@ -148,6 +158,7 @@ pub struct SpecColumn {
     pub formats: Vec<String>,
     /// Times without offset: `UTC`, an IANA name, `option:<name>` for an option of the job's
     /// source, or `job` (default, also where the option is not given).
+    /// `column:<name> or …` is the zone that stands in another column of the row.
     #[serde(default)]
     pub zone: Option<String>,
     /// Money: the column with the currency; amounts in minor units are divided by its exponent.
@@ -270,6 +281,23 @@ impl SourceSpec {
             }
         }
         problems
+    }
+
+    /// The spec with the headers that the options of a job's source name.
+    #[must_use]
+    pub fn with_options(&self, options: &BTreeMap<String, String>) -> Self {
+        let mut spec = self.clone();
+        let of_parts = spec.parts.iter_mut().flat_map(|part| &mut part.columns);
+        for column in spec.columns.iter_mut().chain(of_parts) {
+            let named = column.from.iter().filter_map(|from| {
+                let Some(option) = from.strip_prefix(FIELD) else { return Some(from.clone()) };
+                let (name, default) = option.split_once('=').unwrap_or((option, ""));
+                let header = options.get(name).map_or(default, String::as_str);
+                (!header.is_empty()).then(|| header.to_owned())
+            });
+            column.from = named.collect();
+        }
+        spec
     }
 
     /// `<source>/<entity>`: how jobs and the catalogue name it.

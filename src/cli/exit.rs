@@ -13,6 +13,7 @@ use crate::measure::scores::ScoresError;
 use crate::plan::PlanError;
 use crate::publish::PublishError;
 use crate::resolve::ResolveError;
+use crate::resolve::matching::MatchError;
 use crate::run::RunError;
 use crate::run::stop::Signal;
 use crate::stage::StageError;
@@ -213,6 +214,9 @@ impl Failure {
             RunError::Leased { .. } => {
                 "wait for it to end; a run that was killed elsewhere frees its lease by itself"
             }
+            RunError::Resolve(ResolveError::Match(MatchError::TooManyPairs { .. })) => {
+                "add a part to the rule, or raise `identity.matching.candidates_max`"
+            }
             RunError::Ahead { .. } => "`cxmart run JOB` brings a release to new days",
             RunError::CommitLost => "run it again; two schedules should not share a warehouse",
             RunError::Engine(EngineError::Memory { .. }) => {
@@ -277,13 +281,16 @@ fn of_run(error: &RunError) -> Exit {
         },
         RunError::Engine(error) => of_engine(error),
         RunError::Table(error) => of_table(error),
-        RunError::Resolve(ResolveError::TooMany) => Exit::Config,
+        RunError::Resolve(_) => Exit::Config,
         RunError::Fold(error) => match error {
             FoldError::Stage { .. } => Exit::Config,
             _ => Exit::Bug,
         },
         RunError::Scores(ScoresError::Dimension(_)) => Exit::Config,
-        RunError::Clv(_) | RunError::Scores(_) => Exit::Bug,
+        RunError::Clv(_)
+        | RunError::Scores(_)
+        | RunError::Service(_)
+        | RunError::Participation(_) => Exit::Bug,
         RunError::Publish(error) => match error {
             PublishError::Storage(error) => of_storage(error),
             PublishError::Clash { .. } => Exit::Bug,

@@ -4,10 +4,11 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{FieldRef, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{MemTable, Session as CatalogSession, TableProvider};
-use datafusion::common::DataFusionError;
+use datafusion::common::stats::Precision;
+use datafusion::common::{DataFusionError, Statistics};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
@@ -25,7 +26,8 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 
-use super::{Answer, EngineError, FileInput, Limits};
+use super::piecewise::{Chunk, is_piecewise};
+use super::{Answer, EngineError, FileInput, Limits, Piecewise};
 use crate::storage::Store;
 
 /// How many ways a query is split. A constant: a number of threads must not reach any result.
@@ -67,8 +69,18 @@ impl Engine {
 
     /// A view of no tables yet.
     pub fn session(&self) -> Session {
+        self.session_of(PARTITIONS)
+    }
+
+    /// As [`Engine::session`], for queries over one stream of rows: nothing is split, so that what
+    /// only maps and filters keeps the order of its rows.
+    pub fn session_in_order(&self) -> Session {
+        self.session_of(1)
+    }
+
+    fn session_of(&self, partitions: usize) -> Session {
         let mut config = SessionConfig::new()
-            .with_target_partitions(PARTITIONS)
+            .with_target_partitions(partitions)
             .with_batch_size(BATCH_ROWS)
             .with_information_schema(false);
         let options = config.options_mut();
@@ -137,6 +149,30 @@ impl Session {
         self.register(name, Arc::new(table.map_err(|e| invalid(name, e))?))
     }
 
+    /// A query over the table `name`, whose rows come in chunks, if it says of each record the same
+    /// whatever records are beside it; `None` for one that groups over records, sorts or limits.
+    /// Rows with one value of the column `record` are a record, and lie in one chunk.
+    ///
+    /// # Errors
+    /// The name is taken, or the SQL is not valid.
+    pub async fn piecewise(
+        &self,
+        name: &str,
+        schema: SchemaRef,
+        record: &str,
+        (model, sql): (&str, &str),
+    ) -> Result<Option<Piecewise>, EngineError> {
+        let chunk = Arc::new(Chunk::new(Arc::clone(&schema)));
+        let rows = Arc::clone(&chunk);
+        let table = datafusion::catalog::streaming::StreamingTable::try_new(schema, vec![rows]);
+        self.register(name, Arc::new(table.map_err(|e| invalid(name, e))?))?;
+        let frame = self.context.sql(sql).await.map_err(|e| invalid(model, e))?;
+        let tasks = Arc::new(frame.task_ctx());
+        let plan = frame.create_physical_plan().await.map_err(|e| invalid(model, e))?;
+        let model = model.to_owned();
+        Ok(is_piecewise(&plan, record).then_some(Piecewise { model, chunk, plan, tasks }))
+    }
+
     fn register(&self, name: &str, table: Arc<dyn TableProvider>) -> Result<(), EngineError> {
         self.context.register_table(name, table).map(|_| ()).map_err(|e| invalid(name, e))
     }
@@ -175,7 +211,7 @@ fn invalid(model: &str, source: DataFusionError) -> EngineError {
     EngineError::Invalid { model: model.to_owned(), source: source.into() }
 }
 
-fn failed(model: &str, source: DataFusionError) -> EngineError {
+pub(super) fn failed(model: &str, source: DataFusionError) -> EngineError {
     let model = model.to_owned();
     match source.find_root() {
         DataFusionError::ResourcesExhausted(_) => {
@@ -190,6 +226,25 @@ fn failed(model: &str, source: DataFusionError) -> EngineError {
 struct FilesTable {
     schema: SchemaRef,
     files: Vec<FileInput>,
+}
+
+/// About what a text takes in memory.
+const TEXT_BYTES: usize = 24;
+
+impl FilesTable {
+    /// About how large the table is: enough to hold the smaller side of a join, and never so exact
+    /// that an answer is taken from it.
+    fn statistics(&self) -> Statistics {
+        let rows: u64 = self.files.iter().map(|file| file.rows).sum();
+        let rows = usize::try_from(rows).unwrap_or(usize::MAX);
+        let width = |field: &FieldRef| field.data_type().primitive_width().unwrap_or(TEXT_BYTES);
+        let row_bytes: usize = self.schema.fields().iter().map(width).sum();
+        Statistics {
+            num_rows: Precision::Inexact(rows),
+            total_byte_size: Precision::Inexact(rows.saturating_mul(row_bytes)),
+            ..Statistics::new_unknown(&self.schema)
+        }
+    }
 }
 
 #[async_trait]
@@ -222,6 +277,7 @@ impl TableProvider for FilesTable {
         let config = FileScanConfigBuilder::new(ObjectStoreUrl::parse(STORE_URL)?, source)
             .with_file_groups(groups.into_iter().map(FileGroup::new).collect())
             .with_projection_indices(projection.cloned())?
+            .with_statistics(self.statistics())
             .with_limit(limit)
             .build();
         Ok(DataSourceExec::from_data_source(config))

@@ -192,7 +192,8 @@ impl Csv {
     }
 
     fn settle_header(&mut self, names: &[String], rows: &mut Rows) {
-        let cells = Cells::new(&self.task.lookup, names);
+        let lookup = &self.task.lookup;
+        let cells = Cells::new(lookup, names).with_header(lookup, names, &self.names);
         cells.tell(names, |_| "text", rows);
         for column in 0..self.task.spec.all_columns().count() {
             if cells.has(column) {

@@ -169,36 +169,44 @@ pub(super) fn unwrap(raw: &str) -> Option<String> {
     None
 }
 
+/// Takes an element and that of the list around it, where there is one.
+type Each<'e> = &'e mut dyn FnMut(LazyValue<'_>, Option<&LazyValue<'_>>) -> Result<(), Malformed>;
+
 /// The elements of the list at `path`, of all lists there where lists lie on the way; what is no
 /// list there is an element itself.
 pub(super) fn elements(
     value: LazyValue<'_>,
     path: &str,
-    each: &mut dyn FnMut(LazyValue<'_>) -> Result<(), Malformed>,
+    holder: Option<&LazyValue<'_>>,
+    each: Each<'_>,
 ) -> Result<(), Malformed> {
     match value.as_raw_str().as_bytes().first() {
         Some(b'[') => {
             for element in value.into_array_iter().into_iter().flatten() {
                 let element = element.map_err(|_| Malformed)?;
-                if path.is_empty() { each(element)? } else { elements(element, path, each)? }
+                if path.is_empty() {
+                    each(element, holder)?;
+                } else {
+                    elements(element.clone(), path, Some(&element), each)?;
+                }
             }
             Ok(())
         }
-        Some(b'{') if path.is_empty() => each(value),
+        Some(b'{') if path.is_empty() => each(value, holder),
         Some(b'{') => {
             let (head, rest) = path.split_once('.').unwrap_or((path, ""));
             for member in value.into_object_iter().into_iter().flatten() {
                 let (key, value) = member.map_err(|_| Malformed)?;
                 if key.as_ref() == path {
-                    return elements(value, "", each);
+                    return elements(value, "", holder, each);
                 } else if key.as_ref() == head {
-                    return elements(value, rest, each);
+                    return elements(value, rest, holder, each);
                 }
             }
             Ok(())
         }
         Some(b'"') => match unwrap(value.as_raw_str()) {
-            Some(inner) => elements(parse(&inner).ok_or(Malformed)?, path, each),
+            Some(inner) => elements(parse(&inner).ok_or(Malformed)?, path, holder, each),
             None => Ok(()),
         },
         _ => Ok(()),

@@ -1,11 +1,14 @@
 //! A record, be it an object or a line of cells, to rows of the columns its spec names.
 
+mod cells;
+
 use std::borrow::Cow;
 use std::ops::Range;
 
 use sonic_rs::LazyValue;
-use unicode_normalization::UnicodeNormalization;
 
+pub(super) use self::cells::Cells;
+use self::cells::Other;
 use super::encoding::Charset;
 use super::json::{self, Malformed, Tree};
 use super::rows::Rows;
@@ -22,6 +25,10 @@ const INEXACT: u32 = 1 << 16;
 const OUTSIDE: u32 = 1 << 18;
 /// An empty cell counts where no other is filled.
 const EMPTY: u32 = 1 << 20;
+/// A `from` that starts so reads a header row.
+const HEADER: &str = "header:";
+/// A list of this name is that of the cells no column names.
+const REST: &str = "*";
 /// Messages of a Singer stream that are no records.
 const CONTROL: [&str; 4] = ["\"SCHEMA\"", "\"STATE\"", "\"ACTIVATE_VERSION\"", "\"BATCH\""];
 
@@ -33,6 +40,8 @@ pub(super) struct Lookup {
     columns: usize,
     record: Tree,
     paths: Vec<(usize, u32, String)>,
+    /// What header rows say: slot, rank, row from 1, name of the column.
+    headers: Vec<(usize, u32, usize, String)>,
     /// The records', then one a part.
     tables: Vec<Table>,
     has_envelope: bool,
@@ -46,10 +55,22 @@ struct Table {
     columns: Range<usize>,
     list: Option<List>,
     element: Tree,
+    /// Of the element of the list around.
+    holder: Tree,
     /// Columns that hold an element's place in the list.
     places: Vec<(usize, u32)>,
+    /// The elements are the cells that no column names.
+    rest: Option<Rest>,
     /// A record without elements gives none.
     is_part: bool,
+}
+
+/// What the columns of a row read that stands for a cell.
+#[derive(Debug, Default)]
+struct Rest {
+    names: Vec<(usize, u32)>,
+    titles: Vec<(usize, u32)>,
+    texts: Vec<(usize, u32)>,
 }
 
 /// A list whose elements are rows.
@@ -108,10 +129,23 @@ impl Lookup {
     fn add_table(&mut self, first: usize, columns: &[SpecColumn], each: Option<&str>, part: bool) {
         let columns_end = first + columns.len();
         let mut table = Table { columns: first..columns_end, is_part: part, ..Table::default() };
+        let mut rest = Rest::default();
+        let is_rest = each == Some(REST);
         for (slot, column) in (first..).zip(columns) {
             for (i, from) in column.from.iter().enumerate() {
+                if let Some((row, name)) = header_cell(from) {
+                    self.headers.push((slot, rank(i), row, name.to_owned()));
+                    continue;
+                }
                 match from.strip_prefix('@').filter(|_| each.is_some()) {
                     Some("index") => table.places.push((slot, rank(i))),
+                    Some("name") if is_rest => rest.names.push((slot, rank(i))),
+                    Some("title") if is_rest => rest.titles.push((slot, rank(i))),
+                    Some("") if is_rest => rest.texts.push((slot, rank(i))),
+                    Some(path) if path.starts_with('^') => {
+                        let path = path.trim_start_matches(['^', '.']);
+                        table.holder.insert(path, slot, rank(i));
+                    }
                     Some(path) => {
                         table.element.insert(path.trim_start_matches('.'), slot, rank(i));
                     }
@@ -119,7 +153,8 @@ impl Lookup {
                 }
             }
         }
-        table.list = each.map(|each| {
+        table.rest = is_rest.then_some(rest);
+        table.list = each.filter(|_| !is_rest).map(|each| {
             let slot = self.next_slot();
             self.add(slot, 0, each);
             let outer = each.split_once('.').map(|(head, rest)| {
@@ -183,16 +218,27 @@ impl Lookup {
         let unread = self.record.walk(value.clone(), &mut |slot, rank, raw| {
             offer(&mut slots, slot, rank + outside, raw, rows);
         })?;
-        if !self.is_wrapped(&slots) {
+        if !self.is_wrapped(&slots) && !self.is_control(&slots) {
             rows.survey(&self.record, value, unread)?;
         }
-        self.unwrapped(slots, rows)
+        self.unwrapped(slots, &[], rows)
+    }
+
+    fn is_wrapped(&self, slots: &[Slot<'_>]) -> bool {
+        self.has_envelope && slots.get(self.envelope()).is_some_and(Option::is_some)
+    }
+
+    /// A message of a Singer stream that is no record.
+    fn is_control(&self, slots: &[Slot<'_>]) -> bool {
+        let message = slots.get(self.message()).and_then(Option::as_ref);
+        self.has_envelope
+            && matches!(message, Some((_, Value::Json(kind))) if CONTROL.contains(&kind.as_ref()))
     }
 
     /// Takes one line of cells; `cell` gives a cell's text, none where it is null.
     pub(super) fn cells<'a>(
         &self,
-        plan: &Cells,
+        plan: &'a Cells,
         cell: impl Fn(usize) -> Option<Cow<'a, str>>,
         rows: &mut Rows,
     ) -> Result<(), &'static str> {
@@ -202,6 +248,9 @@ impl Lookup {
             let Some(text) = cell(place) else { continue };
             let rank = rank + outside + if text.is_empty() { EMPTY } else { 0 };
             put(&mut slots, slot, rank, Value::Text(text));
+        }
+        for (slot, rank, text) in &plan.told {
+            put(&mut slots, *slot, rank + outside, Value::Text(Cow::Borrowed(text)));
         }
         for (place, tree) in &plan.inside {
             let text = cell(*place).and_then(|text| json::unwrap(&text));
@@ -213,27 +262,30 @@ impl Lookup {
         if !self.is_wrapped(&slots) {
             plan.keep(&cell, rows);
         }
-        self.unwrapped(slots, rows).map(|_| ())
-    }
-
-    fn is_wrapped(&self, slots: &[Slot<'_>]) -> bool {
-        self.has_envelope && slots.get(self.envelope()).is_some_and(Option::is_some)
+        let others = plan.others.iter().filter_map(|other| {
+            let text = cell(other.place).filter(|text| !text.trim().is_empty())?;
+            Some((other, text))
+        });
+        let others: Vec<_> = others.collect();
+        self.unwrapped(slots, &others, rows).map(|_| ())
     }
 
     /// Looks into the envelope, if there is one, and gives the rows.
-    fn unwrapped(&self, mut slots: Vec<Slot<'_>>, rows: &mut Rows) -> Outcome {
+    fn unwrapped(
+        &self,
+        mut slots: Vec<Slot<'_>>,
+        others: &[(&Other, Cow<'_, str>)],
+        rows: &mut Rows,
+    ) -> Outcome {
         if !self.has_envelope {
-            self.spread(&slots, rows)?;
+            self.spread(&slots, others, rows)?;
             return Ok(Fate::Kept);
         }
         let Some((_, wrapped)) = slots.get_mut(self.envelope()).and_then(Option::take) else {
-            let message = slots.get(self.message()).and_then(Option::as_ref);
-            if let Some((_, Value::Json(kind))) = message
-                && CONTROL.contains(&kind.as_ref())
-            {
+            if self.is_control(&slots) {
                 return Ok(Fate::Skipped);
             }
-            self.spread(&slots, rows)?;
+            self.spread(&slots, others, rows)?;
             return Ok(Fate::Kept);
         };
         let inner = wrapped.container();
@@ -246,50 +298,89 @@ impl Lookup {
             offer(&mut slots, slot, rank, Cow::Owned(raw.into_owned()), rows);
         })?;
         rows.survey(&self.record, value, unread)?;
-        self.spread(&slots, rows)?;
+        self.spread(&slots, others, rows)?;
         Ok(Fate::Kept)
     }
 
     /// The rows of every table.
-    fn spread(&self, slots: &[Slot<'_>], rows: &mut Rows) -> Result<(), Malformed> {
-        (0..self.tables.len()).try_for_each(|table| self.spread_one(table, slots, rows))
+    fn spread(
+        &self,
+        slots: &[Slot<'_>],
+        others: &[(&Other, Cow<'_, str>)],
+        rows: &mut Rows,
+    ) -> Result<(), Malformed> {
+        (0..self.tables.len()).try_for_each(|table| self.spread_one(table, slots, others, rows))
     }
 
     /// One row, or one for each element of the record's list.
-    fn spread_one(&self, at: usize, slots: &[Slot<'_>], rows: &mut Rows) -> Result<(), Malformed> {
+    fn spread_one(
+        &self,
+        at: usize,
+        slots: &[Slot<'_>],
+        others: &[(&Other, Cow<'_, str>)],
+        rows: &mut Rows,
+    ) -> Result<(), Malformed> {
         let Some(table) = self.tables.get(at) else { return Ok(()) };
         let mut count = 0;
+        for (other, text) in others.iter().filter(|_| table.rest.is_some()) {
+            count += 1;
+            row((at, table), slots, &self.other_slots(table, other, text), rows)?;
+        }
         if let Some(list) = &table.list {
             let found = |slot: usize| {
                 let (_, value) = slots.get(slot)?.as_ref()?;
                 value.container()
             };
-            let mut element_row = |element: LazyValue<'_>| {
+            let mut element_row = |element: LazyValue<'_>, holder: Option<&LazyValue<'_>>| {
                 count += 1;
-                self.element_row((at, table), slots, element, count, rows)
+                self.element_row((at, table), slots, (element, holder), count, rows)
             };
             if let Some(list) = found(list.slot) {
-                json::elements(json::parse(&list).ok_or(Malformed)?, "", &mut element_row)?;
+                let list = json::parse(&list).ok_or(Malformed)?;
+                json::elements(list, "", None, &mut element_row)?;
             } else if let Some((outer, rest)) = &list.outer
                 && let Some(outer) = found(*outer)
             {
-                json::elements(json::parse(&outer).ok_or(Malformed)?, rest, &mut element_row)?;
+                let outer = json::parse(&outer).ok_or(Malformed)?;
+                json::elements(outer, rest, None, &mut element_row)?;
             }
         }
         if count == 0 && !table.is_part { row((at, table), slots, &[], rows) } else { Ok(()) }
+    }
+
+    /// What a cell that no column names gives to the columns of its row.
+    fn other_slots<'a>(&self, table: &Table, other: &'a Other, text: &'a str) -> Vec<Slot<'a>> {
+        let mut own = self.slots();
+        let Some(rest) = &table.rest else { return own };
+        let place = (other.place + 1).to_string();
+        let put_all = |own: &mut Vec<Slot<'a>>, slots: &[(usize, u32)], text: Cow<'a, str>| {
+            for &(slot, rank) in slots {
+                put(own, slot, rank, Value::Text(text.clone()));
+            }
+        };
+        put_all(&mut own, &table.places, Cow::Owned(place));
+        put_all(&mut own, &rest.names, Cow::Borrowed(&other.name));
+        put_all(&mut own, &rest.titles, Cow::Borrowed(&other.title));
+        put_all(&mut own, &rest.texts, Cow::Borrowed(text));
+        own
     }
 
     fn element_row(
         &self,
         (at, table): (usize, &Table),
         slots: &[Slot<'_>],
-        element: LazyValue<'_>,
+        (element, holder): (LazyValue<'_>, Option<&LazyValue<'_>>),
         index: usize,
         rows: &mut Rows,
     ) -> Result<(), Malformed> {
         let mut own = self.slots();
         for &(slot, rank) in &table.places {
             put(&mut own, slot, rank, Value::Text(Cow::Owned(index.to_string())));
+        }
+        if let Some(holder) = holder {
+            table.holder.walk(holder.clone(), &mut |slot, rank, raw| {
+                offer(&mut own, slot, rank, Cow::Owned(raw.into_owned()), rows);
+            })?;
         }
         table.element.walk(element, &mut |slot, rank, raw| {
             offer(&mut own, slot, rank, raw, rows);
@@ -324,6 +415,12 @@ fn row(
         rows.remark("replaced_characters", None, "half a surrogate pair");
     }
     malformed.map_or(Ok(()), Err)
+}
+
+/// Row and name of `header:3:StartDate`.
+fn header_cell(from: &str) -> Option<(usize, &str)> {
+    let (row, name) = from.strip_prefix(HEADER)?.split_once(':')?;
+    Some((row.parse().ok()?, name))
 }
 
 /// Rank of a path by its place in `from`.
@@ -368,122 +465,4 @@ impl Value<'_> {
             Self::Json(raw) | Self::Text(raw) => json::unwrap(raw).map(Cow::Owned),
         }
     }
-}
-
-/// Which cell each column reads, by the names in a header.
-#[derive(Debug, Default)]
-pub(super) struct Cells {
-    /// (slot, rank, place of the cell).
-    direct: Vec<(usize, u32, usize)>,
-    /// Cells that hold JSON into which paths lead.
-    inside: Vec<(usize, Tree)>,
-    /// Cells that no column reads, by name.
-    unread: Vec<(String, usize)>,
-}
-
-impl Cells {
-    pub(super) fn new(lookup: &Lookup, header: &[String]) -> Self {
-        let mut cells = Self::default();
-        for (slot, rank, path) in &lookup.paths {
-            cells.find(header, *slot, *rank, path);
-        }
-        let read = cells.places();
-        let named = header.iter().enumerate().filter(|(_, name)| !name.trim().is_empty());
-        let unread = named.filter(|(place, _)| read.binary_search(place).is_err());
-        cells.unread = unread.map(|(place, name)| (name.trim().to_owned(), place)).collect();
-        cells.unread.sort();
-        cells
-    }
-
-    /// Tells the names of a header, each with the kind of its values.
-    pub(super) fn tell(
-        &self,
-        header: &[String],
-        kind: impl Fn(usize) -> &'static str,
-        rows: &mut Rows,
-    ) {
-        for (place, name) in header.iter().enumerate().filter(|(_, name)| !name.trim().is_empty()) {
-            let is_read = !self.unread.iter().any(|(_, unread)| *unread == place);
-            rows.see(name.trim(), is_read, kind(place));
-        }
-    }
-
-    /// Keeps the cells that no column reads.
-    pub(super) fn keep<'a>(&self, cell: impl Fn(usize) -> Option<Cow<'a, str>>, rows: &mut Rows) {
-        if self.unread.is_empty() || !rows.keeps_attributes() {
-            return;
-        }
-        let filled =
-            self.unread.iter().filter_map(|(name, place)| Some((name.as_str(), cell(*place)?)));
-        rows.keep_cells(filled.filter(|(_, text)| !text.trim().is_empty()));
-    }
-
-    /// Places of the cells that no column reads.
-    pub(super) fn unread(&self) -> impl Iterator<Item = usize> {
-        self.unread.iter().map(|(_, place)| *place)
-    }
-
-    fn find(&mut self, header: &[String], slot: usize, rank: u32, path: &str) {
-        if let Some(place) = header.iter().position(|name| name == path) {
-            return self.direct.push((slot, rank, place));
-        }
-        let folded = fold(path);
-        if let Some(place) = header.iter().position(|name| fold(name) == folded) {
-            return self.direct.push((slot, rank + INEXACT, place));
-        }
-        let Some((head, tail)) = json::step(path) else { return };
-        if let Some(place) = header.iter().position(|name| name == head) {
-            let tree = if let Some(at) = self.inside.iter().position(|(at, _)| *at == place) {
-                self.inside.get_mut(at)
-            } else {
-                self.inside.push((place, Tree::default()));
-                self.inside.last_mut()
-            };
-            if let Some((_, tree)) = tree {
-                tree.insert(tail, slot, rank);
-            }
-        }
-    }
-
-    /// Nothing in the header is known.
-    pub(super) fn is_empty(&self) -> bool {
-        self.direct.is_empty() && self.inside.is_empty()
-    }
-
-    /// The header itself has the column, and the cells alone hold its values.
-    pub(super) fn has(&self, column: usize) -> bool {
-        self.direct.iter().any(|(slot, _, _)| *slot == column)
-            || self.inside.iter().any(|(_, tree)| tree.leads_to(column))
-    }
-
-    /// By column the one cell it reads, if that is all there is to do.
-    pub(super) fn plain(&self, lookup: &Lookup) -> Option<Vec<Option<usize>>> {
-        let mut plain = vec![None; lookup.columns];
-        let has_list = lookup.tables.iter().any(|table| table.list.is_some());
-        if !self.inside.is_empty() || has_list || lookup.has_envelope {
-            return None;
-        }
-        for (slot, _, place) in &self.direct {
-            let column = plain.get_mut(*slot)?;
-            if column.replace(*place).is_some() {
-                return None;
-            }
-        }
-        Some(plain)
-    }
-
-    /// Places of the cells that are read.
-    pub(super) fn places(&self) -> Vec<usize> {
-        let direct = self.direct.iter().map(|(_, _, place)| *place);
-        let mut places: Vec<_> =
-            direct.chain(self.inside.iter().map(|(place, _)| *place)).collect();
-        places.sort_unstable();
-        places.dedup();
-        places
-    }
-}
-
-/// A header name without what exports disagree on.
-fn fold(name: &str) -> String {
-    name.trim().nfc().collect::<String>().to_lowercase()
 }

@@ -36,11 +36,15 @@ pub(super) fn kind(spec: &SourceSpec, head: &[u8]) -> FormatKind {
     }
 }
 
-/// The first line begins an object: a record, where it is whole, has columns and not the `list`.
+/// The first line begins an object: a record, where it is whole, has columns or an envelope, and
+/// not the `list`.
 fn around(spec: &SourceSpec, list: &str, line: &str) -> FormatKind {
     let mut tree = Tree::default();
     for from in spec.columns.iter().flat_map(|column| &column.from) {
         tree.insert(from, 1, 0);
+    }
+    for envelope in spec.format.envelope.iter().flat_map(|names| names.split('|')) {
+        tree.insert(envelope, 1, 0);
     }
     tree.insert(list, 0, 0);
     let (mut found, mut column) = (false, false);

@@ -1,11 +1,14 @@
 //! What a job's values must be, beyond their types; only what the file alone can tell.
 
+pub mod measure;
+
 use std::collections::BTreeSet;
 
 use globset::GlobBuilder;
 
+use super::identity::part_column;
 use super::schema::suggestion;
-use super::{Job, Problem, Source};
+use super::{Job, Matching, Problem, Source};
 
 /// Dimensions that facts carry; a pair is two of them with `*` between.
 pub const DIMENSIONS: [&str; 10] = [
@@ -39,6 +42,7 @@ pub fn check(path: &str, job: &Job) -> Vec<Problem> {
     found.priorities(job);
     found.stages(job);
     found.metrics(job);
+    measure::check(&mut found, job);
     found.clv(job);
     found.limits(job);
     found.publish(job);
@@ -140,6 +144,42 @@ impl Found<'_> {
                 self.say(&format!("identity.{key}"), "is 0: nobody would be resolved", None);
             }
         }
+        self.matching(&job.identity.matching);
+    }
+
+    fn matching(&mut self, matching: &Matching) {
+        const AT: &str = "identity.matching";
+        let known: Vec<&str> = matching.fields.iter().map(|field| field.column.as_str()).collect();
+        self.twins(
+            &format!("{AT}.field"),
+            &known.iter().map(|&n| n.to_owned()).collect::<Vec<_>>(),
+        );
+        if known.is_empty() || matching.block.is_empty() {
+            self.say(AT, "has no fields, or no rules in `block`", Some("leave out for defaults"));
+        }
+        for (i, field) in matching.fields.iter().enumerate() {
+            if let Some(by) = field.told_by.as_deref().filter(|by| !known.contains(by)) {
+                let at = format!("{AT}.field[{i}].told_by");
+                let hint = suggestion(by, known.iter().copied());
+                self.say(&at, format!("`{by}` is not one of the fields"), Some(&hint));
+            }
+        }
+        for (i, part) in matching.block.iter().enumerate().flat_map(|(i, rule)| {
+            let parts = rule.iter().map(move |part| (i, part));
+            parts.filter(|(_, p)| part_column(p).is_none_or(|column| !known.contains(&column)))
+        }) {
+            let hint = "a field, `first(field, 3)` or `sounds(field)`";
+            self.say(&format!("{AT}.block[{i}]"), format!("`{part}` is no part"), Some(hint));
+        }
+        if matching.block.iter().any(Vec::is_empty) {
+            self.say(&format!("{AT}.block"), "has a rule without parts", None);
+        }
+        for (key, value) in [("threshold", matching.threshold), ("review", matching.review)] {
+            if !(0.0..1.0).contains(&value) {
+                let message = format!("{value} is not within 0 to 1");
+                self.say(&format!("{AT}.{key}"), message, Some("0.8 is four to one"));
+            }
+        }
     }
 
     fn priorities(&mut self, job: &Job) {
@@ -193,16 +233,21 @@ impl Found<'_> {
         };
         self.twins("metrics.periods", &names(&metrics.periods));
         self.twins("metrics.cohorts", &names(&metrics.cohorts));
-        self.twins("metrics.dimensions", &metrics.dimensions);
-        for (i, dimension) in metrics.dimensions.iter().enumerate() {
-            let at = format!("metrics.dimensions[{i}]");
+        self.dimensions("metrics.dimensions", &metrics.dimensions, &DIMENSIONS);
+    }
+
+    /// Each is one of `known`, or two with `*` between.
+    fn dimensions(&mut self, key: &str, dimensions: &[String], known: &[&str]) {
+        self.twins(key, dimensions);
+        for (i, dimension) in dimensions.iter().enumerate() {
+            let at = format!("{key}[{i}]");
             let parts: Vec<&str> = dimension.split('*').collect();
             if parts.len() > 2 {
                 self.say(&at, format!("`{dimension}` has more than two parts"), None);
             }
             for part in &parts {
-                if !DIMENSIONS.contains(part) {
-                    let hint = suggestion(part, DIMENSIONS);
+                if !known.contains(part) {
+                    let hint = suggestion(part, known.iter().copied());
                     self.say(&at, format!("`{part}` is not a dimension"), Some(&hint));
                 } else if parts.len() > 1 && *part == "all" {
                     self.say(&at, "`all` has no part in a pair", None);

@@ -10,16 +10,20 @@
 
 pub mod calendar;
 pub mod churn;
+pub mod churn_customers;
 pub mod cohorts;
 mod columns;
+pub mod contracts;
 pub mod dimensions;
 pub mod event;
+pub mod feedback;
 pub mod mark;
 pub mod membership;
 pub mod purchases;
 pub mod retention;
 pub mod stage_metrics;
 pub mod stages;
+pub mod survival;
 
 use std::cmp::Ordering;
 
@@ -56,25 +60,22 @@ pub struct Terms {
     pub horizon_day: i32,
     /// Last day that purchase models are fitted to; at most `horizon_day`.
     pub fit_day: i32,
-    /// ISO 4217 of the job; money in other currencies is counted apart.
+    /// Last day that the backtest fits to; what follows is held out. At most `fit_day`.
+    pub backtest_day: i32,
+    /// ISO 4217 of the job; money in other currencies counts at the rate of its day.
     pub currency: String,
     /// Silence after which a customer without a subscription has churned.
     pub inactive_days: i32,
     /// Days after the end of paid access before a subscription has churned.
     pub grace_days: i32,
+    /// Cohorts are of the first record of a person, not of their first purchase.
+    pub cohorts_from_contact: bool,
     /// Cells of fewer customers show no rates.
     pub min_cell: i64,
     /// Of intervals.
     pub confidence: f64,
     /// A stage entered counts as a conversion of the one before when it follows within these days.
     pub conversion_days: i32,
-}
-
-impl Terms {
-    /// Money that may be added up; an export without currencies is in the job's own.
-    pub fn is_own(&self, currency: Option<&str>) -> bool {
-        currency.is_none_or(|currency| currency == self.currency)
-    }
 }
 
 /// Who a life belongs to, with what is known of them from outside the timeline.

@@ -5,10 +5,16 @@
 //! names the paper and equation that it computes.
 
 pub mod bgnbd;
+pub mod buying;
 pub mod change;
 pub mod gamma_gamma;
 pub mod interval;
 pub mod kaplan_meier;
+pub mod log_rank;
 pub mod optimise;
+pub mod pareto;
+pub mod quantile;
+pub mod risk;
 pub mod sample;
+pub mod sbg;
 pub mod special;

@@ -5,12 +5,16 @@
 //! few answers shows nothing but how many they were.
 
 mod reading;
+pub mod resubmitted;
 mod rows;
+mod weighted;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use self::reading::{DEFINITIONS, Definition, Reading, Scale};
 pub use self::rows::{answers, batch};
+pub use self::weighted::Weighted;
 use super::fold::calendar::Grain;
 use super::kernel::change::{Difference, holm};
 use super::kernel::interval::Interval;
@@ -35,6 +39,8 @@ pub struct Terms {
     /// Cells with fewer answers are suppressed.
     pub min_cell: u64,
     pub periods: Vec<Grain>,
+    /// Shares of the strata among all customers, when answers are weighted.
+    pub shares: Option<BTreeMap<String, f64>>,
 }
 
 /// Columns of `survey_answers` that answers are grouped by.
@@ -81,10 +87,14 @@ pub struct Answer {
     pub is_effort: bool,
     /// In ten-thousandths.
     pub score: i64,
+    /// In the favourable set that the job names; none: the set the field agrees on.
+    pub favourable: Option<bool>,
     /// Days since 1970-01-01, local.
     pub day: i32,
     pub dimension: String,
     pub value: String,
+    /// Group that weights are by; empty without weights.
+    pub stratum: String,
     pub count: u64,
 }
 
@@ -111,6 +121,8 @@ pub struct Score {
     pub p_value_holm: Option<f64>,
     pub rest_score: Option<f64>,
     pub rest: Option<Difference>,
+    pub rest_p_value_holm: Option<f64>,
+    pub weighted: Option<Weighted>,
 }
 
 /// Answers that are compared with each other: one metric and scale, one period, one dimension.
@@ -123,24 +135,46 @@ struct Group {
     dimension: String,
 }
 
-/// Counts per score, by dimension value.
-type Cells = BTreeMap<String, Counts>;
-type Counts = BTreeMap<i64, u64>;
+/// Cells by dimension value.
+type Cells = BTreeMap<String, Cell>;
+/// How often each answer was given: its score, and whether the job counts it as favourable.
+type Counts = BTreeMap<(i64, Option<bool>), u64>;
+
+/// The answers of one dimension value.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Cell {
+    counts: Counts,
+    /// The same by stratum; empty without weights.
+    strata: BTreeMap<String, Counts>,
+}
+
+impl Cell {
+    fn total(&self) -> u64 {
+        total(&self.counts)
+    }
+
+    /// Without the answers that a reading cannot count.
+    fn read_by(&self, reading: Reading) -> Self {
+        let kept = |counts: &Counts| -> Counts {
+            let counted = counts.iter().filter(|(answer, _)| reading.counts(**answer));
+            counted.map(|(answer, count)| (*answer, *count)).collect()
+        };
+        let strata = self.strata.iter().map(|(name, counts)| (name.clone(), kept(counts)));
+        Self { counts: kept(&self.counts), strata: strata.collect() }
+    }
+}
 
 /// Computes all scores of `answers`, in order of the table's grain.
 pub fn scores(answers: &[Answer], terms: &Terms) -> Vec<Score> {
-    let groups = grouped(answers, &terms.periods);
-    let hidden: BTreeMap<&Group, BTreeSet<&str>> =
-        groups.iter().map(|(group, cells)| (group, suppressed(cells, terms.min_cell))).collect();
+    let groups = grouped(answers, terms);
     let mut scores = Vec::new();
     for definition in DEFINITIONS {
         for (group, cells) in groups.iter().filter(|(group, _)| group.metric == definition.asks) {
             let Some(reading) = definition.reading(group.scale) else { continue };
             let before = Group { start: previous(group.grain, group.start), ..group.clone() };
-            let past = groups.get(&before).zip(hidden.get(&before));
-            let now = Side::new(cells, hidden.get(group), reading);
-            let past = past.map(|(cells, hidden)| Side::new(cells, Some(hidden), reading));
-            for value in cells.keys() {
+            let now = Side::new(cells, reading, terms.min_cell);
+            let past = groups.get(&before).map(|cells| Side::new(cells, reading, terms.min_cell));
+            for value in now.cells.keys() {
                 let mut score = now.score(value, past.as_ref(), terms);
                 score.definition = definition.id;
                 score.version = definition.version;
@@ -152,12 +186,13 @@ pub fn scores(answers: &[Answer], terms: &Terms) -> Vec<Score> {
             }
         }
     }
-    correct(&mut scores);
+    correct(&mut scores, |score| score.change, |score, p| score.p_value_holm = p);
+    correct(&mut scores, |score| score.rest, |score, p| score.rest_p_value_holm = p);
     scores
 }
 
 /// Answers as counts of the periods they lie in; effort is turned so that more is better.
-fn grouped(answers: &[Answer], periods: &[Grain]) -> BTreeMap<Group, Cells> {
+fn grouped(answers: &[Answer], terms: &Terms) -> BTreeMap<Group, Cells> {
     let mut groups: BTreeMap<Group, Cells> = BTreeMap::new();
     for answer in answers {
         if !answer.scale.holds(answer.score) {
@@ -165,7 +200,7 @@ fn grouped(answers: &[Answer], periods: &[Grain]) -> BTreeMap<Group, Cells> {
         }
         let score =
             if answer.is_effort { answer.scale.inverted(answer.score) } else { answer.score };
-        for grain in periods {
+        for grain in &terms.periods {
             let group = Group {
                 metric: answer.metric.clone(),
                 scale: answer.scale,
@@ -174,7 +209,12 @@ fn grouped(answers: &[Answer], periods: &[Grain]) -> BTreeMap<Group, Cells> {
                 dimension: answer.dimension.clone(),
             };
             let cell = groups.entry(group).or_default().entry(answer.value.clone()).or_default();
-            *cell.entry(score).or_default() += answer.count;
+            let given = (score, answer.favourable);
+            *cell.counts.entry(given).or_default() += answer.count;
+            if terms.shares.is_some() {
+                let stratum = cell.strata.entry(answer.stratum.clone()).or_default();
+                *stratum.entry(given).or_default() += answer.count;
+            }
         }
     }
     groups
@@ -191,44 +231,55 @@ fn total(counts: &Counts) -> u64 {
 
 /// Values with too few answers; a single one takes the next smallest with it, which would give it
 /// away as the difference to the total.
-fn suppressed(cells: &Cells, min_cell: u64) -> BTreeSet<&str> {
-    let mut sizes: Vec<(u64, &str)> =
-        cells.iter().map(|(value, counts)| (total(counts), value.as_str())).collect();
+pub fn suppressed<'a>(
+    sizes: impl Iterator<Item = (&'a str, u64)>,
+    min_cell: u64,
+) -> BTreeSet<String> {
+    let mut sizes: Vec<(u64, &str)> = sizes.map(|(value, n)| (n, value)).collect();
     sizes.sort_unstable();
     let small = sizes.partition_point(|(n, _)| *n < min_cell);
     let hidden = if small == 1 { 2 } else { small };
-    sizes.into_iter().take(hidden).map(|(_, value)| value).collect()
+    sizes.into_iter().take(hidden).map(|(_, value)| value.to_owned()).collect()
 }
 
 /// The cells of a group under one reading.
 struct Side<'a> {
-    cells: &'a Cells,
-    hidden: Option<&'a BTreeSet<&'a str>>,
+    cells: Cow<'a, Cells>,
+    hidden: BTreeSet<String>,
     reading: Reading,
     /// Of all cells together.
     all: Counts,
 }
 
 impl<'a> Side<'a> {
-    fn new(cells: &'a Cells, hidden: Option<&'a BTreeSet<&'a str>>, reading: Reading) -> Self {
+    fn new(cells: &'a Cells, reading: Reading, min_cell: u64) -> Self {
+        let cells = if reading.counts_all() {
+            Cow::Borrowed(cells)
+        } else {
+            let read = cells.iter().map(|(value, cell)| (value.clone(), cell.read_by(reading)));
+            Cow::Owned(read.filter(|(_, cell)| cell.total() > 0).collect::<Cells>())
+        };
         let mut all = Counts::new();
-        for (score, count) in cells.values().flatten() {
-            *all.entry(*score).or_default() += count;
+        for (answer, count) in cells.values().flat_map(|cell| &cell.counts) {
+            *all.entry(*answer).or_default() += count;
         }
+        let sizes = cells.iter().map(|(value, cell)| (value.as_str(), cell.total()));
+        let hidden = suppressed(sizes, min_cell);
         Self { cells, hidden, reading, all }
     }
 
     /// The statistic of a value, unless it is suppressed.
     fn shown(&self, value: &str) -> Option<Statistic> {
-        let is_hidden = self.hidden.is_some_and(|hidden| hidden.contains(value));
-        let counts = self.cells.get(value).filter(|_| !is_hidden)?;
-        self.reading.statistic(counts)
+        let cell = self.cells.get(value).filter(|_| !self.hidden.contains(value))?;
+        self.reading.statistic(&cell.counts)
     }
 
     /// The statistic of all other values together, unless they are too few.
     fn rest(&self, value: &str, min_cell: u64) -> Option<Statistic> {
-        let own = self.cells.get(value)?;
-        let left = |(score, count): (&i64, &u64)| (*score, count - own.get(score).unwrap_or(&0));
+        let own = &self.cells.get(value)?.counts;
+        let left = |(answer, count): (&(i64, Option<bool>), &u64)| {
+            (*answer, count - own.get(answer).unwrap_or(&0))
+        };
         let counts: Counts = self.all.iter().map(left).collect();
         if total(&counts) < min_cell {
             return None;
@@ -239,7 +290,7 @@ impl<'a> Side<'a> {
     fn score(&self, value: &str, past: Option<&Self>, terms: &Terms) -> Score {
         let mut score = Score {
             value: value.to_owned(),
-            n: self.cells.get(value).map_or(0, total),
+            n: self.cells.get(value).map_or(0, Cell::total),
             is_suppressed: true,
             ..Score::default()
         };
@@ -257,12 +308,21 @@ impl<'a> Side<'a> {
             score.rest_score = Some(rest.score());
             score.rest = now.minus(&rest, terms.confidence);
         }
+        if let (Some(shares), Some(cell)) = (&terms.shares, self.cells.get(value)) {
+            let strata = cell.strata.iter();
+            let strata = strata.filter_map(|(name, counts)| Some((*shares.get(name)?, counts)));
+            score.weighted = weighted::weighted(self.reading, strata, terms.confidence);
+        }
         score
     }
 }
 
-/// Holm's correction of the changes inside each family: metric, period and dimension.
-fn correct(scores: &mut [Score]) {
+/// Holm's correction of the tests inside each family: metric, period and dimension.
+fn correct(
+    scores: &mut [Score],
+    test: fn(&Score) -> Option<Difference>,
+    put: fn(&mut Score, Option<f64>),
+) {
     let mut families: BTreeMap<(&str, i64, &str, i32, String), Vec<usize>> = BTreeMap::new();
     for (i, score) in scores.iter().enumerate() {
         let family =
@@ -270,11 +330,11 @@ fn correct(scores: &mut [Score]) {
         families.entry(family).or_default().push(i);
     }
     for members in families.into_values() {
-        let p_value = |i: &usize| scores.get(*i)?.change.as_ref()?.p_value;
+        let p_value = |i: &usize| test(scores.get(*i)?)?.p_value;
         let corrected = holm(&members.iter().map(p_value).collect::<Vec<_>>());
         for (i, p_value) in members.into_iter().zip(corrected) {
             if let Some(score) = scores.get_mut(i) {
-                score.p_value_holm = p_value;
+                put(score, p_value);
             }
         }
     }

@@ -22,17 +22,33 @@ pub static NATIVE: &[Native] = &[
         inputs: &[
             "current_contacts",
             "current_survey_responses",
+            "current_survey_answers",
+            "current_survey_invitations",
             "current_conversations",
+            "current_messages",
+            "current_social_mentions",
             "current_orders",
+            "current_payments",
             "current_subscriptions",
             "current_events",
+            "current_campaign_touches",
+            "current_consents",
+            "current_account_members",
             "current_identity_edges",
             "versions_contacts",
             "versions_survey_responses",
+            "versions_survey_answers",
+            "versions_survey_invitations",
             "versions_conversations",
+            "versions_messages",
+            "versions_social_mentions",
             "versions_orders",
+            "versions_payments",
             "versions_subscriptions",
             "versions_events",
+            "versions_campaign_touches",
+            "versions_consents",
+            "versions_account_members",
             "versions_identity_edges",
         ],
         outputs: &[
@@ -41,8 +57,10 @@ pub static NATIVE: &[Native] = &[
             "identity_changes",
             "identity_quarantine",
             "identity_ledger",
+            "identity_matches",
+            "identity_match_model",
         ],
-        version: 1,
+        version: 2,
         options: |job| format!("{:?}{:?}", job.country, job.identity),
     },
     Native {
@@ -65,38 +83,86 @@ pub static NATIVE: &[Native] = &[
         name: "timeline",
         inputs: &["timeline_events", "run"],
         outputs: &["timeline"],
-        version: 1,
-        options: |_| String::new(),
+        version: 2,
+        options: |job| job.time_zone.clone(),
     },
     Native {
         name: "folds",
         inputs: &["timeline", "golden_customers", "stage_events", "run"],
         outputs: &[
             "customer_purchases",
+            "journey_stage_history",
+            "churn_ledger_customers",
+            "customer_contracts",
             "churn_ledger",
             "retention_cohorts",
-            "journey_stage_history",
             "journey_stage_metrics",
+            "survival_curves",
+            "survival_summary",
+            "retention_projection",
+            "churn_by_feedback",
         ],
-        version: 1,
-        options: |job| format!("{:?}{:?}{:?}", job.clv.fit_until, job.metrics, job.stages),
+        version: 2,
+        options: |job| {
+            let clv = (&job.clv.fit_until, job.clv.holdout_days, job.clv.discount_rate);
+            format!("{clv:?}{:?}{:?}", job.metrics, job.stages)
+        },
     },
     Native {
         name: "clv",
-        inputs: &["customer_purchases", "run"],
-        outputs: &["customer_lifetime_value", "clv_model_parameters"],
+        inputs: &["customer_purchases", "customer_contracts", "acquisition_spending", "run"],
+        outputs: &[
+            "customer_lifetime_value",
+            "clv_model_parameters",
+            "clv_backtest",
+            "clv_by_cohort",
+            "customer_acquisition_cost",
+        ],
+        version: 2,
+        options: |job| {
+            let metrics = &job.metrics;
+            let metrics = (metrics.inactive_days, metrics.confidence, metrics.min_cell);
+            format!("{:?}{:?}{metrics:?}", job.clv, job.currency)
+        },
+    },
+    Native {
+        name: "resubmissions",
+        inputs: &["repeated_answers"],
+        outputs: &["superseded_answers"],
         version: 1,
-        options: |job| format!("{:?}{:?}{:?}", job.clv, job.currency, job.metrics.inactive_days),
+        options: |job| format!("{}", job.metrics.resubmission_days),
     },
     Native {
         name: "scores",
         inputs: &["survey_answers"],
         outputs: &["experience_scores"],
+        version: 2,
+        options: |job| {
+            let metrics = &job.metrics;
+            let options = (metrics.confidence, metrics.min_cell, &metrics.periods);
+            format!("{options:?}{:?}{:?}", metrics.dimensions, metrics.weights)
+        },
+    },
+    Native {
+        name: "participation",
+        inputs: &["survey_contacts", "incentive_answers", "run"],
+        outputs: &["survey_participation"],
         version: 1,
         options: |job| {
             let metrics = &job.metrics;
             let options = (metrics.confidence, metrics.min_cell, &metrics.periods);
-            format!("{options:?}{:?}", metrics.dimensions)
+            format!("{options:?}{}", job.time_zone)
+        },
+    },
+    Native {
+        name: "service",
+        inputs: &["service_cases", "service_changes", "run"],
+        outputs: &["conversation_service", "service_levels"],
+        version: 1,
+        options: |job| {
+            let metrics = &job.metrics;
+            let options = (metrics.confidence, metrics.min_cell, &metrics.periods);
+            format!("{options:?}{:?}{:?}{}", job.service, job.calendars, job.time_zone)
         },
     },
 ];

@@ -12,6 +12,8 @@ pub enum Guard {
     MaxCluster,
     /// A cookie or device between two people who both have a key of their own.
     SharedDevice,
+    /// The job's overrides say so.
+    NeverLink,
 }
 
 impl Guard {
@@ -20,6 +22,7 @@ impl Guard {
             Self::MaxEmails => "max_emails",
             Self::MaxCluster => "max_cluster",
             Self::SharedDevice => "shared_device",
+            Self::NeverLink => "never_link",
         }
     }
 }
@@ -29,11 +32,30 @@ impl Guard {
 pub struct Edge {
     /// Days since 1970.
     pub day: i32,
-    /// 0 for two identifiers of one record, else 1 + the statement's kind.
+    /// [`SAME_RECORD`], [`LINK`], [`PROBABLE`], else 1 + the statement's kind.
     pub cause: u16,
     pub left: u32,
     pub right: u32,
     pub origin: u16,
+}
+
+/// Two identifiers of one record.
+pub const SAME_RECORD: u16 = 0;
+/// Somebody said so in the job's overrides: no guard but their own applies.
+pub const LINK: u16 = u16::MAX - 1;
+/// Two records that are probably one person.
+pub const PROBABLE: u16 = u16::MAX;
+
+impl Edge {
+    /// Of one day, what people said comes before what sources said, records, and likeness.
+    fn class(&self) -> u8 {
+        match self.cause {
+            LINK => 0,
+            SAME_RECORD => 2,
+            PROBABLE => 3,
+            _ => 1,
+        }
+    }
 }
 
 /// What guards ask about an identifier.
@@ -72,6 +94,9 @@ pub struct Clusters<'a> {
     size: Vec<u32>,
     emails: Vec<u32>,
     has_key: Vec<bool>,
+    /// Pairs that are never one person, and whether a cluster holds one of them.
+    apart: &'a [(u32, u32)],
+    has_apart: Vec<bool>,
     limits: Limits,
 }
 
@@ -85,9 +110,17 @@ pub enum Joined {
 }
 
 impl<'a> Clusters<'a> {
-    pub fn new(members: &'a [Member], limits: Limits) -> Self {
+    pub fn new(members: &'a [Member], apart: &'a [(u32, u32)], limits: Limits) -> Self {
         let count = u32::try_from(members.len()).unwrap_or(u32::MAX);
+        let mut has_apart = vec![false; members.len()];
+        for end in apart.iter().flat_map(|(left, right)| [*left, *right]) {
+            if let Some(has) = has_apart.get_mut(end as usize) {
+                *has = true;
+            }
+        }
         Self {
+            apart,
+            has_apart,
             members,
             parent: (0..count).collect(),
             size: vec![1; members.len()],
@@ -130,11 +163,30 @@ impl<'a> Clusters<'a> {
         self.size[stays] += self.size[goes];
         self.emails[stays] += self.emails[goes];
         self.has_key[stays] |= self.has_key[goes];
+        self.has_apart[stays] |= self.has_apart[goes];
         self.parent[goes] = self.parent[stays];
         Joined::Anchor(if goes == a { left } else { right })
     }
 
-    fn guard(&self, edge: &Edge, a: usize, b: usize) -> Option<Guard> {
+    /// Whether some pair that is never one person has a side in each.
+    fn is_forbidden(&mut self, a: u32, b: u32) -> bool {
+        if !self.has_apart[a as usize] || !self.has_apart[b as usize] {
+            return false;
+        }
+        self.apart.iter().any(|(left, right)| {
+            let ends = (self.anchor(*left), self.anchor(*right));
+            ends == (a, b) || ends == (b, a)
+        })
+    }
+
+    fn guard(&mut self, edge: &Edge, a: usize, b: usize) -> Option<Guard> {
+        let roots = (u32::try_from(a).unwrap_or(0), u32::try_from(b).unwrap_or(0));
+        if self.is_forbidden(roots.0, roots.1) {
+            return Some(Guard::NeverLink);
+        }
+        if edge.cause == LINK {
+            return None;
+        }
         let strength = |of: u32| self.members.get(of as usize).map_or(0, |m| m.strength);
         let weakest = strength(edge.left).min(strength(edge.right));
         if weakest <= DEVICE_STRENGTH && self.has_key[a] && self.has_key[b] {
@@ -161,6 +213,6 @@ pub fn in_order(edges: &mut Vec<Edge>, members: &[Member]) {
     let strength = |of: u32| members.get(of as usize).map_or(0, |member| member.strength);
     edges.sort_unstable_by_key(|edge| {
         let weakest = strength(edge.left).min(strength(edge.right));
-        (edge.day, edge.cause == 0, -weakest, edge.left, edge.right, edge.cause, edge.origin)
+        (edge.day, edge.class(), -weakest, edge.left, edge.right, edge.cause, edge.origin)
     });
 }

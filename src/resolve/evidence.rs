@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
+use md5::Md5;
 use rustc_hash::FxHashMap;
+use sha2::{Digest, Sha256};
 
 use super::ResolveError;
 use super::intern::Interner;
@@ -11,6 +13,10 @@ use super::normalise::{Blocked, Normaliser};
 
 /// Length of the type and namespace numbers in front of an interned identifier.
 const PREFIX_BYTES: usize = 4;
+
+/// Kinds of identifiers that are hashes of an e-mail address in its one spelling, in hex.
+const MD5: &str = "email_md5";
+const SHA256: &str = "email_sha256";
 
 /// When and where something was seen.
 #[derive(Debug, Clone, Copy)]
@@ -128,7 +134,7 @@ fn sorted(names: &[String]) -> Vec<&str> {
 /// Everything that was seen.
 #[derive(Debug, Default)]
 pub struct Evidence {
-    normaliser: Normaliser,
+    pub(super) normaliser: Normaliser,
     pub(super) kinds: Vec<String>,
     pub(super) namespaces: Vec<String>,
     pub(super) statement_kinds: Vec<String>,
@@ -139,7 +145,19 @@ pub struct Evidence {
     pub(super) key_facts: Vec<KeyFacts>,
     pub(super) members: Vec<u32>,
     pub(super) statements: Vec<Statement>,
+    pub(super) alike: Vec<Alike>,
+    /// Pairs of identifiers that are never one person.
+    pub(super) apart: Vec<(u32, u32)>,
     scratch: Vec<u8>,
+}
+
+/// Two sets of identifiers whose records are probably of one person.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Alike {
+    pub left: u32,
+    pub right: u32,
+    /// Thousandths of the weight.
+    pub weight: i64,
 }
 
 /// What is known about one set of identifiers.
@@ -218,10 +236,68 @@ impl Evidence {
         let left = self.observe(left, sight, origin)?;
         let right = self.observe(right, sight, origin)?;
         if let (Some(left), Some(right), true) = (left, right, sight.is_live) {
-            let kind = u16::try_from(number_of(&mut self.statement_kinds, kind)).unwrap_or(0);
+            let kind = self.statement_kind(kind);
             self.statements.push(Statement { kind, left, right, first: sight.first, origin });
         }
         Ok(())
+    }
+
+    /// Takes in that the records of two keys are probably of one person; keys that no record has
+    /// are passed over.
+    pub fn probable(&mut self, left: &str, right: &str, weight: f64) {
+        let ends = (self.keys.find(left.as_bytes()), self.keys.find(right.as_bytes()));
+        if let (Some(left), Some(right)) = ends {
+            let weight = (weight * 1000.0).round() as i64;
+            self.alike.push(Alike { left, right, weight });
+        }
+    }
+
+    /// Joins e-mail addresses with hashes of them, which exports for advertisers carry instead.
+    pub(super) fn join_hashes(&mut self) {
+        let is_known = |kind: &str| self.kinds.iter().any(|known| known == kind);
+        let (md5, sha256) = (is_known(MD5), is_known(SHA256));
+        if !md5 && !sha256 {
+            return;
+        }
+        let mut found = Vec::new();
+        for id in 0..u32::try_from(self.identifiers.len()).unwrap_or(u32::MAX) {
+            let (kind, namespace, value) = self.identifier(id);
+            let live =
+                self.facts.get(id as usize).is_some_and(|f| f.is_live && f.blocked.is_none());
+            if kind != "email" || !live {
+                continue;
+            }
+            let hash = |of: &'static str, hash: String| {
+                self.find(of, namespace, &hash).map(|other| (of, id, other))
+            };
+            let hex = |bytes: &[u8]| data_encoding::HEXLOWER.encode(bytes);
+            found.extend(md5.then(|| hash(MD5, hex(&Md5::digest(value)))).flatten());
+            found.extend(sha256.then(|| hash(SHA256, hex(&Sha256::digest(value)))).flatten());
+        }
+        for (hash, left, right) in found {
+            let (kind, origin) = (self.statement_kind(hash), self.origin("hash of the address"));
+            self.statements.push(Statement { kind, left, right, first: i32::MIN, origin });
+        }
+    }
+
+    pub(super) fn origin(&mut self, name: &str) -> u32 {
+        self.origins.origin(name)
+    }
+
+    pub(super) fn statement_kind(&mut self, kind: &str) -> u16 {
+        u16::try_from(number_of(&mut self.statement_kinds, kind)).unwrap_or(0)
+    }
+
+    /// An identifier in its one spelling, if it was seen.
+    pub(super) fn find(&self, kind: &str, namespace: &str, value: &str) -> Option<u32> {
+        let number = |names: &[String], name: &str| {
+            let at = names.iter().position(|known| known == name)?;
+            u16::try_from(at).ok()
+        };
+        let mut bytes = number(&self.kinds, kind)?.to_be_bytes().to_vec();
+        bytes.extend(number(&self.namespaces, namespace)?.to_be_bytes());
+        bytes.extend(value.as_bytes());
+        self.identifiers.find(&bytes)
     }
 
     fn observe(

@@ -13,16 +13,17 @@ const SLOTS_MIN: usize = 1 << 10;
 pub struct Interner {
     bytes: Vec<u8>,
     ends: Vec<u32>,
-    /// Open addressing, at most half full.
-    slots: Vec<u32>,
+    /// Hash and number; open addressing, at most half full. The hash beside the number spares most
+    /// looks at the strings, which lie all over memory.
+    slots: Vec<(u32, u32)>,
 }
 
-fn hash(bytes: &[u8]) -> usize {
+fn hash(bytes: &[u8]) -> u32 {
     let mut hasher = FxHasher::default();
     hasher.write(bytes);
     let mixed = hasher.finish();
     // The low bits of the hash are its weakest.
-    usize::try_from((mixed ^ (mixed >> 32)) & u64::from(u32::MAX)).unwrap_or(0)
+    u32::try_from((mixed ^ (mixed >> 32)) & u64::from(u32::MAX)).unwrap_or(0)
 }
 
 impl Interner {
@@ -41,6 +42,21 @@ impl Interner {
         self.bytes.get(start as usize..end as usize).unwrap_or_default()
     }
 
+    /// The number of `bytes`, if they were taken in and nothing was frozen since.
+    pub fn find(&self, bytes: &[u8]) -> Option<u32> {
+        let mask = self.slots.len().checked_sub(1)?;
+        let hash = hash(bytes);
+        let mut at = hash as usize & mask;
+        while self.slots[at].1 != EMPTY {
+            let (known, id) = self.slots[at];
+            if known == hash && self.get(id) == bytes {
+                return Some(id);
+            }
+            at = (at + 1) & mask;
+        }
+        None
+    }
+
     /// The number of `bytes`, and whether it is new; `None` when all strings together would be
     /// longer than 4 GiB.
     pub fn intern(&mut self, bytes: &[u8]) -> Option<(u32, bool)> {
@@ -48,16 +64,18 @@ impl Interner {
             self.grow();
         }
         let mask = self.slots.len() - 1;
-        let mut at = hash(bytes) & mask;
-        while self.slots[at] != EMPTY {
-            if self.get(self.slots[at]) == bytes {
-                return Some((self.slots[at], false));
+        let hash = hash(bytes);
+        let mut at = hash as usize & mask;
+        while self.slots[at].1 != EMPTY {
+            let (known, id) = self.slots[at];
+            if known == hash && self.get(id) == bytes {
+                return Some((id, false));
             }
             at = (at + 1) & mask;
         }
         let id = u32::try_from(self.ends.len()).ok().filter(|id| *id < EMPTY)?;
         let end = u32::try_from(self.bytes.len() + bytes.len()).ok()?;
-        self.slots[at] = id;
+        self.slots[at] = (hash, id);
         self.bytes.extend_from_slice(bytes);
         self.ends.push(end);
         Some((id, true))
@@ -65,13 +83,13 @@ impl Interner {
 
     fn grow(&mut self) {
         let size = (self.slots.len() * 2).max(SLOTS_MIN);
-        let mut slots = vec![EMPTY; size];
-        for id in 0..u32::try_from(self.ends.len()).unwrap_or(EMPTY) {
-            let mut at = hash(self.get(id)) & (size - 1);
-            while slots[at] != EMPTY {
+        let mut slots = vec![(0, EMPTY); size];
+        for (hash, id) in self.slots.drain(..).filter(|(_, id)| *id != EMPTY) {
+            let mut at = hash as usize & (size - 1);
+            while slots[at].1 != EMPTY {
                 at = (at + 1) & (size - 1);
             }
-            slots[at] = id;
+            slots[at] = (hash, id);
         }
         self.slots = slots;
     }

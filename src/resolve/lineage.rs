@@ -4,6 +4,8 @@
 //! in the ledger when it is first released, so a late object that shows an identifier earlier than
 //! thought renames nobody.
 
+use std::collections::BTreeSet;
+
 use super::cluster::{Clusters, Edge, Guard, Joined, Limits, Member};
 use crate::table::id;
 
@@ -73,8 +75,23 @@ impl Ledger {
 /// Something that happened to people; identifiers are anchors, by rank.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
-    Created { day: i32, customer: u32 },
-    Merged { day: i32, from: u32, to: u32, by: Edge },
+    Created {
+        day: i32,
+        customer: u32,
+    },
+    Merged {
+        day: i32,
+        from: u32,
+        to: u32,
+        by: Edge,
+    },
+    /// Would be one, were it not for an override.
+    Split {
+        day: i32,
+        from: u32,
+        to: u32,
+        by: Edge,
+    },
 }
 
 /// An edge that a guard refused.
@@ -97,8 +114,14 @@ pub struct History {
 ///
 /// The days are those of the records, not the pinned ones: when something happened does not
 /// depend on when it was released. A person that appears and is merged on one day was never seen by anybody and leaves no trace.
-pub fn replay(members: &[Member], alive: &[bool], edges: &[Edge], limits: Limits) -> History {
-    let mut clusters = Clusters::new(members, limits);
+pub fn replay(
+    members: &[Member],
+    alive: &[bool],
+    edges: &[Edge],
+    apart: &[(u32, u32)],
+    limits: Limits,
+) -> History {
+    let mut clusters = Clusters::new(members, apart, limits);
     let mut history = History::default();
     let count = u32::try_from(members.len()).unwrap_or(u32::MAX);
     let mut births: Vec<u32> = (0..count).filter(|i| alive[*i as usize]).collect();
@@ -131,5 +154,21 @@ pub fn replay(members: &[Member], alive: &[bool], edges: &[Edge], limits: Limits
         }
     }
     history.anchors = (0..count).map(|i| clusters.anchor(i)).collect();
+    history.changes.extend(splits(&history.refusals, &mut clusters));
     history
+}
+
+/// People whom an override keeps apart: the first edge refused between each two of them tells.
+fn splits(refusals: &[Refusal], clusters: &mut Clusters<'_>) -> Vec<Change> {
+    let mut seen = BTreeSet::new();
+    let mut splits = Vec::new();
+    for Refusal { edge, .. } in refusals.iter().filter(|r| r.guard == Guard::NeverLink) {
+        let (left, right) = (clusters.anchor(edge.left), clusters.anchor(edge.right));
+        let older = clusters.seniority(left) < clusters.seniority(right);
+        let (from, to) = if older { (left, right) } else { (right, left) };
+        if from != to && seen.insert((from, to)) {
+            splits.push(Change::Split { day: edge.day, from, to, by: *edge });
+        }
+    }
+    splits
 }

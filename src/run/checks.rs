@@ -36,7 +36,7 @@ fn checks(context: &Context, tables: &Tables) -> Vec<Check> {
         checks.push(Check {
             name: model.name.clone(),
             description: model.header.description.clone(),
-            severity: Severity::Block,
+            severity: if model.header.only_warns { Severity::Warn } else { Severity::Block },
             sql: model.sql.trim_end().trim_end_matches(';').to_owned(),
             reads: model.references.iter().cloned().collect(),
         });

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{AsArray, RecordBatch};
+use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::{Date32Type, Int64Type, TimestampMicrosecondType};
 use chrono::NaiveDate;
@@ -24,6 +24,7 @@ use crate::storage::parquet;
 use crate::table::dataset::{Dataset, FileRef};
 use crate::table::day::day_number;
 use crate::table::hash::Hash;
+use crate::table::order::{Pile, Place};
 use crate::table::{Contract, TableError, id};
 
 /// Objects whose rows no longer count, by url and version.
@@ -150,22 +151,22 @@ impl Merge<'_> {
             Ok(())
         })?;
         for (bucket, batches) in buckets {
-            let new = sink::together(&self.contract, &batches)?;
+            let first_dt = batches.iter().filter_map(first_dt).min();
             let known = before.versions.files.iter().find(|file| file.ordinal == bucket);
-            let old = match known {
+            let mut all = match known {
                 Some(file) => {
                     parquet::read(&self.context.store, &file.path, &file.file_hash, None).await?
                 }
                 None => Vec::new(),
             };
-            let old = sink::together(&self.contract, &old)?;
-            let earlier = old.num_rows();
-            let all = sink::together(&self.contract, &[old, new.clone()])?;
-            let merged = merge(&self.contract, &all, earlier)?;
-            if merged.out_of_order || (earlier > 0 && first_dt(&new) <= seen_until) {
+            let earlier = all.iter().map(RecordBatch::num_rows).sum();
+            all.extend(batches);
+            let rows = Pile::new(all);
+            let merged = merge(&self.contract, &rows, earlier)?;
+            if merged.out_of_order || (earlier > 0 && first_dt <= seen_until) {
                 late.insert(bucket);
             } else {
-                self.write(bucket, &merged, &mut made)?;
+                self.write(bucket, &rows, &merged, &mut made)?;
             }
         }
         if !late.is_empty() {
@@ -202,12 +203,10 @@ impl Merge<'_> {
         let rows = self.read(self.staged.files.iter(), only).await?;
         let threads = self.context.settings.threads;
         let work = |(bucket, batches): (u32, Vec<RecordBatch>)| {
-            let all = sink::together(&self.contract, &batches)?;
-            drop(batches);
-            let merged = merge(&self.contract, &all, 0)?;
-            drop(all);
+            let rows = Pile::new(batches);
+            let merged = merge(&self.contract, &rows, 0)?;
             let mut part = Made::default();
-            self.write(bucket, &merged, &mut part)?;
+            self.write(bucket, &rows, &merged, &mut part)?;
             Ok(part)
         };
         // Sorting is the work here; reading a spilled bucket back is quick.
@@ -278,31 +277,40 @@ impl Merge<'_> {
     fn write(
         &self,
         bucket: u32,
+        rows: &Pile,
         merged: &current::Current,
         made: &mut Made,
     ) -> Result<(), RunError> {
-        let write = |kind: &str, rows: &RecordBatch| {
+        let write = |kind: &str, places: &[Place]| {
             let path: &Path = &self.scratch.join(format!("{kind}-{bucket}.parquet"));
-            let file = sink::write_sorted(&self.contract, rows, path)?;
+            let file = sink::write_bucket(&self.contract, rows, places, path)?;
             Ok::<_, RunError>(Written { file, partition: BTreeMap::new(), ordinal: bucket })
         };
-        if merged.versions.num_rows() == 0 {
+        if merged.versions.is_empty() {
             return Ok(());
         }
         made.versions.push(write("versions", &merged.versions)?);
-        let same = merged.newest.num_rows() == merged.versions.num_rows();
-        if merged.newest.num_rows() > 0 {
+        let same = merged.newest.len() == merged.versions.len();
+        if !merged.newest.is_empty() {
             let newest = if same { None } else { Some(write("newest", &merged.newest)?) };
             made.newest.insert(bucket, newest);
         }
-        made.latest_us = made.latest_us.max(self.latest(&merged.newest));
+        made.latest_us = made.latest_us.max(self.latest(rows, &merged.newest));
         Ok(())
     }
 
     /// The last of the table's first time: whether any row lies after a run's horizon.
-    fn latest(&self, rows: &RecordBatch) -> Option<i64> {
-        let times = rows.column_by_name(self.canonical.times.first()?)?;
-        arrow::compute::max(times.as_primitive_opt::<TimestampMicrosecondType>()?)
+    fn latest(&self, rows: &Pile, places: &[Place]) -> Option<i64> {
+        let name = self.canonical.times.first()?;
+        let column = |batch: &RecordBatch| {
+            batch.column_by_name(name)?.as_primitive_opt::<TimestampMicrosecondType>().cloned()
+        };
+        let times: Vec<_> = rows.batches().iter().map(column).collect();
+        let time = |(batch, row): &Place| {
+            let times = times.get(*batch as usize)?.as_ref()?;
+            times.is_valid(*row as usize).then(|| times.value(*row as usize))
+        };
+        places.iter().filter_map(time).max()
     }
 
     async fn keep(
@@ -335,11 +343,7 @@ impl Merge<'_> {
     }
 }
 
-fn merge(
-    contract: &Contract,
-    rows: &RecordBatch,
-    earlier: usize,
-) -> Result<current::Current, RunError> {
+fn merge(contract: &Contract, rows: &Pile, earlier: usize) -> Result<current::Current, RunError> {
     current::merge(contract, rows, earlier)
         .map_err(|source| TableError::Order { table: contract.name.clone(), source }.into())
 }

@@ -36,6 +36,7 @@ pub async fn headline(context: &Context) -> Result<Vec<Line>, RunError> {
     let file = |file: &crate::table::dataset::FileRef| FileInput {
         path: context.store.full(&file.path).to_string(),
         bytes: file.bytes,
+        rows: file.rows,
     };
     let session = context.engine.session();
     session.files(TABLE, contract.schema(), dataset.files.iter().map(file).collect())?;

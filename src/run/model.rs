@@ -63,6 +63,7 @@ pub async fn register<'a>(
         let file = |file: &crate::table::dataset::FileRef| FileInput {
             path: context.store.full(&file.path).to_string(),
             bytes: file.bytes,
+            rows: file.rows,
         };
         let files = dataset.files.iter().map(file).collect();
         let Some(time) = cut_time(context, plan, name, dataset) else {

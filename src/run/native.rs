@@ -4,12 +4,15 @@
 
 pub mod clv;
 pub mod folds;
+pub mod participation;
 pub mod profile;
 pub mod resolve;
 pub mod rows;
 pub mod scores;
+pub mod service;
 pub mod timeline;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::sink::{Sink, Spread};
@@ -46,9 +49,11 @@ impl<'a> Bench<'a> {
         let session = context.engine.session();
         model::register(context, plan, &session, node.inputs.iter(), tables).await?;
         let catalog = &context.catalog;
+        let mut known = BTreeSet::new();
         for name in native.inputs.iter().filter(|name| is_view(catalog, name)) {
             let Some(view) = catalog.models.get(*name) else { continue };
-            for part in with_views(catalog, view) {
+            // Views may rest on the same view.
+            for part in with_views(catalog, view).into_iter().filter(|v| known.insert(&v.name)) {
                 session.view(&part.name, &part.sql).await?;
             }
         }
@@ -127,7 +132,10 @@ pub async fn run(
         "timeline" => timeline::timeline(&bench).await,
         "folds" => folds::folds(&bench).await,
         "clv" => clv::clv(&bench).await,
+        "resubmissions" => scores::resubmissions(&bench).await,
         "scores" => scores::scores(&bench).await,
+        "participation" => participation::participation(&bench).await,
+        "service" => service::service(&bench).await,
         other => Err(RunError::NoTable(other.to_owned())),
     }
 }

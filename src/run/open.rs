@@ -8,11 +8,15 @@ use chrono::NaiveDate;
 use super::{Context, RunError, checks, listing, work};
 use crate::catalog::{Catalog, Files};
 use crate::engine::Engine;
+use crate::job::identity::Said;
 use crate::job::{self, Job, Origin, Problem};
 use crate::plan::{self, Graph, Plan, PlanError, Snapshot};
 use crate::settings::Settings;
 use crate::state::{ObjectEntry, Release, StateReader};
 use crate::storage::Store;
+
+/// Of the memory limit, what queries may hold.
+const ENGINE_SHARE: usize = 2;
 
 /// A job and what it rests on; nothing in the warehouse was touched.
 #[derive(Debug)]
@@ -52,6 +56,13 @@ impl Desk {
             problems.extend(job::unsaid(&found, more));
         }
         problems.splice(0..0, found);
+        let mut read = read;
+        if let Some(read) = &mut read {
+            match said(&read.job, &settings.project) {
+                Ok(said) => read.job.identity.said = said,
+                Err(found) => problems.extend(found),
+            }
+        }
         let Some(job::Read { job, origins }) = read.filter(|_| problems.is_empty()) else {
             return Err(wrong(problems));
         };
@@ -98,7 +109,8 @@ impl Desk {
         let Self { job, catalog, settings, store, .. } = self;
         let work = work::Work::new(&store, settings.scratch.as_deref(), &settings.run_id)?;
         let limits = crate::engine::Limits {
-            memory_bytes: settings.memory_bytes,
+            // The other half is for what no engine counts: rows that are read, sorted and written.
+            memory_bytes: settings.memory_bytes / ENGINE_SHARE,
             scratch: work.scratch.join("engine"),
             spill_bytes_max: job.limits.spill_bytes_max,
         };
@@ -118,6 +130,15 @@ pub fn files(project: &Path) -> Result<Files, RunError> {
     }
     let files = Files::embedded().overlay(project);
     files.map_err(|problem| RunError::Plan(PlanError::Problems(vec![problem])))
+}
+
+/// What people say about who is who, if the job names a file of it.
+fn said(job: &Job, project: &Path) -> Result<Vec<Said>, Vec<Problem>> {
+    let Some(path) = &job.identity.overrides else { return Ok(Vec::new()) };
+    let text = std::fs::read_to_string(project.join(path)).map_err(|error| {
+        vec![Problem::new(path, format!("cannot be read: {error}")).hint("`identity.overrides`")]
+    })?;
+    job::identity::read(path, &text)
 }
 
 /// Path and text of a job: a file as it is named, or one of `jobs/`.

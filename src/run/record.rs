@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::{Context, Outcome, RunError};
 use crate::plan::{Batch, Plan, Step};
+use crate::settings::machine;
 use crate::state::Counts;
 use crate::table::dataset::Dataset;
 use crate::telemetry::{self, Progress};
@@ -42,6 +43,10 @@ struct Report {
     error: Vec<String>,
     release: Option<u64>,
     seconds: f64,
+    /// The most memory the process held, and what of it staging needed.
+    peak_bytes: Option<u64>,
+    staging_peak_bytes: Option<u64>,
+    staging_seconds: f64,
     objects: usize,
     records: Counts,
     batches: Vec<BatchDone>,
@@ -67,6 +72,8 @@ struct StepDone {
     reason: String,
     reused: bool,
     seconds: f64,
+    /// The most memory the process held so far: the step that raises it needs it.
+    peak_bytes: Option<u64>,
     rows: BTreeMap<String, u64>,
 }
 
@@ -119,7 +126,11 @@ impl Record {
         let Counts { read, used, duplicate, rejected, skipped } = counts;
         tracing::info!(objects, read, used, duplicate, rejected, skipped, "staged");
         self.progress.steps(steps);
-        self.with(|report| (report.objects, report.records) = (objects, counts));
+        let seconds = self.seconds();
+        self.with(|report| {
+            (report.objects, report.records) = (objects, counts);
+            (report.staging_seconds, report.staging_peak_bytes) = (seconds, machine::peak_bytes());
+        });
     }
 
     /// A step begins.
@@ -145,6 +156,7 @@ impl Record {
                 reason: step.reason.to_string(),
                 reused,
                 seconds,
+                peak_bytes: machine::peak_bytes(),
                 rows: made.iter().map(|dataset| (dataset.name.clone(), dataset.rows)).collect(),
             });
         });
@@ -170,6 +182,7 @@ impl Record {
             report.version = env!("CARGO_PKG_VERSION");
             report.job.clone_from(&context.job.name);
             report.seconds = seconds;
+            report.peak_bytes = machine::peak_bytes();
             match result {
                 Ok(outcome) => {
                     report.outcome = if outcome.published { "published" } else { "unchanged" };

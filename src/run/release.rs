@@ -148,6 +148,9 @@ async fn place(
             state.insert(name.clone(), dataset);
         }
     }
+    let placed = published.values().chain(state.values());
+    let paths = placed.flat_map(|dataset: &Dataset| &dataset.files);
+    store.settle(paths.map(|file| file.path.as_str())).await?;
     Ok((published, state))
 }
 

@@ -19,7 +19,8 @@ use super::{RunError, workers};
 use crate::storage::StorageError;
 use crate::storage::parquet::{FileWriter, Finished, Layout};
 use crate::table::hash::Hash;
-use crate::table::{BUCKETS, Contract, FILE_ROWS_MAX, SLICED_ROWS_MIN, TableError, id, order};
+use crate::table::order::{Pile, Place};
+use crate::table::{BUCKETS, Contract, FILE_ROWS_MAX, SLICED_ROWS_MIN, TableError, id};
 
 /// Rows of all partitions together that wait in memory.
 const MEMORY_BYTES: usize = 192 << 20;
@@ -192,11 +193,12 @@ impl Sink {
                     .map_err(|e| self.order_error(e))?;
                 self.spilled.insert(key.clone(), Spill { path, writer });
             }
+            // One batch: what a batch costs is paid once a spill, not once for some hundred rows.
+            let all = concat_batches(&self.schema, &batches).map_err(|e| self.order_error(e))?;
+            drop(batches);
             let Some(spill) = self.spilled.get_mut(&key) else { continue };
-            for batch in batches {
-                if let Err(source) = spill.writer.write(&batch) {
-                    return Err(StorageError::arrow(&spill.path, source).into());
-                }
+            if let Err(source) = spill.writer.write(&all) {
+                return Err(StorageError::arrow(&spill.path, source).into());
             }
         }
         self.waiting_bytes = 0;
@@ -255,11 +257,14 @@ impl Sink {
                 _ => groups.push((if whole { (key.0.clone(), 0) } else { key.clone() }, vec![key])),
             }
         }
-        let many = self.contract.sliced || matches!(self.spread, Spread::Buckets(_));
+        let buckets = matches!(self.spread, Spread::Buckets(_));
+        let many = self.contract.sliced || buckets;
         let writer = Writer {
             contract: self.contract.clone(),
             scratch: self.scratch.clone(),
             cuts_apart: if many { BUCKETS } else { 1 },
+            // Buckets are how intermediates are spread.
+            is_draft: buckets,
         };
         let count = threads.clamp(1, groups.len().max(1));
         let work = |(key, rows): (Key, Vec<RecordBatch>)| writer.write(&key, rows);
@@ -282,21 +287,24 @@ struct Writer {
     scratch: PathBuf,
     /// Between the ordinals of two cuts: a bucket is known by its files' ordinals, modulo 64.
     cuts_apart: usize,
+    is_draft: bool,
 }
 
 impl Writer {
     fn write(&self, key: &Key, batches: Vec<RecordBatch>) -> Result<Vec<Written>, RunError> {
-        let rows = order::canonical(&self.contract, &batches)?;
-        drop(batches);
+        let fail = |source| TableError::Order { table: self.contract.name.clone(), source };
+        let pile = Pile::new(batches);
+        let order = pile.canonical(&self.contract).map_err(fail)?;
         let names = self.contract.partition.iter().cloned();
         let partition: BTreeMap<_, _> = names.zip(key.0.iter().cloned()).collect();
         // One name a partition: its values may hold what a file name cannot.
         let stem = Hash::of(format!("{key:?}"));
         let mut written = Vec::new();
-        for (cut, start) in (0..rows.num_rows()).step_by(FILE_ROWS_MAX).enumerate() {
-            let length = FILE_ROWS_MAX.min(rows.num_rows() - start);
+        for (cut, order) in order.chunks(FILE_ROWS_MAX).enumerate() {
             let path = self.scratch.join(format!("out-{}-{cut}.parquet", stem.short()));
-            let file = write_sorted(&self.contract, &rows.slice(start, length), &path)?;
+            let layout = Layout { is_draft: self.is_draft, ..layout(&self.contract, order.len()) };
+            let pieces = pieces(&self.contract, &pile, order);
+            let file = write_pieces(&self.contract, &layout, &path, pieces)?;
             let ordinal = key.1 + u32::try_from(cut * self.cuts_apart).unwrap_or(u32::MAX);
             written.push(Written { file, partition: partition.clone(), ordinal });
         }
@@ -319,22 +327,15 @@ pub fn key_text(batch: &RecordBatch, columns: &[usize], row: usize) -> String {
     key
 }
 
-/// Writes rows that stand in canonical order.
-///
-/// # Errors
-/// A full disk.
-pub fn write_sorted(
-    contract: &Contract,
-    rows: &RecordBatch,
-    path: &Path,
-) -> Result<Finished, RunError> {
+/// How files of a table are written; `rows` is about how many.
+fn layout(contract: &Contract, rows: usize) -> Layout {
     let order = contract.order();
     let pii = contract.columns.iter().filter(|column| column.pii);
     let mut layout = Layout {
         sorted_by: order.into_iter().take(contract.grain.len()).collect(),
         no_statistics: pii.map(|column| column.name.clone()).collect(),
         bloom: contract.bloom.clone(),
-        rows: rows.num_rows() as u64,
+        rows: rows as u64,
         ..Layout::default()
     };
     layout.metadata.insert("table".into(), contract.name.clone());
@@ -343,18 +344,59 @@ pub fn write_sorted(
     for column in &contract.columns {
         layout.metadata.insert(format!("column.{}", column.name), column.description.clone());
     }
-    let mut writer = FileWriter::create(path, &contract.schema(), &layout)?;
-    for start in (0..rows.num_rows()).step_by(WRITE_ROWS) {
-        writer.write(&rows.slice(start, WRITE_ROWS.min(rows.num_rows() - start)))?;
+    layout
+}
+
+/// Opens a file whose rows come as they come; their order says nothing.
+///
+/// # Errors
+/// The scratch folder cannot be written.
+pub fn open_unordered(contract: &Contract, path: &Path) -> Result<FileWriter, RunError> {
+    let layout = Layout {
+        sorted_by: Vec::new(),
+        bloom: Vec::new(),
+        is_draft: true,
+        is_unordered: true,
+        ..layout(contract, 0)
+    };
+    Ok(FileWriter::create(path, &contract.schema(), &layout)?)
+}
+
+/// Writes rows that stand in canonical order, one piece after the other; all but the last are of
+/// the size that page cuts depend on.
+fn write_pieces(
+    contract: &Contract,
+    layout: &Layout,
+    path: &Path,
+    pieces: impl Iterator<Item = Result<RecordBatch, RunError>>,
+) -> Result<Finished, RunError> {
+    let mut writer = FileWriter::create(path, &contract.schema(), layout)?;
+    for piece in pieces {
+        writer.write(&piece?)?;
     }
     Ok(writer.finish()?)
 }
 
-/// Rows of several batches as one.
+/// Writes a bucket of an intermediate, in the order given.
 ///
 /// # Errors
-/// The batches have different schemas.
-pub fn together(contract: &Contract, batches: &[RecordBatch]) -> Result<RecordBatch, RunError> {
-    concat_batches(&contract.schema(), batches)
-        .map_err(|source| TableError::Order { table: contract.name.clone(), source }.into())
+/// A full disk.
+pub fn write_bucket(
+    contract: &Contract,
+    pile: &Pile,
+    order: &[Place],
+    path: &Path,
+) -> Result<Finished, RunError> {
+    let layout = Layout { is_draft: true, bloom: Vec::new(), ..layout(contract, order.len()) };
+    write_pieces(contract, &layout, path, pieces(contract, pile, order))
+}
+
+/// Rows of a pile in the order given, in pieces for the writer.
+fn pieces<'a>(
+    contract: &'a Contract,
+    pile: &'a Pile,
+    order: &'a [Place],
+) -> impl Iterator<Item = Result<RecordBatch, RunError>> + 'a {
+    let fail = |source| TableError::Order { table: contract.name.clone(), source }.into();
+    order.chunks(WRITE_ROWS).map(move |places| pile.take(places).map_err(fail))
 }

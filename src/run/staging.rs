@@ -3,38 +3,43 @@
 //! A batch streams: one thread decodes and types chunks, every staging model of the spec gets each
 //! chunk and runs beside the others, so memory does not grow with the size of an object.
 
+mod mapping;
 mod tally;
 mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
-use arrow::array::{AsArray, RecordBatch};
-use arrow::datatypes::Int64Type;
+use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
+use arrow::datatypes::Schema;
 use chrono::NaiveDate;
 use futures::{StreamExt, TryStreamExt};
 use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
 
+use self::mapping::Mapping;
 use self::tally::Tally;
 use self::told::Told;
 pub use self::told::{PlacedReject, SeenColumns, Warnings};
 use super::current::retired;
-use super::sink::{Sink, Spread, Written};
 use super::{Context, RunError, Tables, ledger, listing};
+use crate::catalog::SourceSpec;
 use crate::catalog::spec::ATTRIBUTES;
-use crate::catalog::{Canonical, Model, SourceSpec, Table};
 use crate::engine::EngineError;
 use crate::extract::{self, ExtractError, Fetched};
 use crate::plan::graph::staged;
 use crate::plan::{self, Batch, Found, Plan};
-use crate::stage::{self, Origin, RECORD_BITS, Refused, Typing};
+use crate::stage::{self, Origin, Typing};
 use crate::state::{Counts, ObjectEntry, Release};
+use crate::table::TableError;
 use crate::table::dataset::Dataset;
 use crate::table::hash::{Hash, Hasher};
 
 /// Typed chunks that wait between the decoder and each model.
 const CHUNKS_WAITING: usize = 2;
+
+/// Rows that are worth a question to the models; larger chunks go as they are.
+const SENT_ROWS: usize = 16_384;
 
 /// Objects fetched beside each other.
 const FETCHES: usize = 16;
@@ -228,7 +233,9 @@ async fn decode_and_map(
     fingerprint: &Hash,
     staging: &Hash,
 ) -> Result<Done, RunError> {
-    let typing = Typing::new(spec, &staging_context(context, batch.source))?;
+    let staging_context = staging_context(context, batch.source);
+    let spec = &spec.with_options(&staging_context.options);
+    let typing = Typing::new(spec, &staging_context)?;
     let models = context.catalog.staging_models(spec);
     let models_keep_attributes = models.iter().any(|model| model.names(ATTRIBUTES));
     let (mut senders, mut tasks) = (Vec::new(), Vec::new());
@@ -391,15 +398,17 @@ struct Decoder {
 
 impl Decoder {
     fn run(self, ready: Vec<Ready>) -> Result<(Vec<Ready>, Told), RunError> {
-        let mut told = Told::default();
+        let (mut told, mut waiting) = (Told::default(), Waiting::default());
         for (i, object) in ready.iter().enumerate() {
-            match self.object(i, object, &mut told) {
+            match self.object(i, object, &mut waiting, &mut told) {
                 Err(RunError::Extract(error)) if self.optional && error.is_of_header() => {
                     self.leave_out(i, &error, &mut told);
                 }
-                done => done?,
+                Ok(false) => break,
+                done => drop(done?),
             }
         }
+        self.send(waiting)?;
         Ok((ready, told))
     }
 
@@ -412,7 +421,14 @@ impl Decoder {
         tracing::warn!("{error}; its source is optional and is left out");
     }
 
-    fn object(&self, i: usize, object: &Ready, told: &mut Told) -> Result<(), RunError> {
+    /// False when a model failed: its own error is the one to tell.
+    fn object(
+        &self,
+        i: usize,
+        object: &Ready,
+        waiting: &mut Waiting,
+        told: &mut Told,
+    ) -> Result<bool, RunError> {
         let limits = &self.context.job.limits;
         let records =
             extract::records(&object.fetched.file, &object.found.url, &self.spec, limits)?;
@@ -434,135 +450,50 @@ impl Decoder {
                 }
             }
             told.reject(i, refused);
-            for (table, sender) in &self.senders {
-                let Some(rows) = tables.get(*table) else { continue };
-                // A closed channel is a model that failed; its own error is the one to tell.
-                if sender.blocking_send(Ok(rows.clone())).is_err() {
-                    return Ok(());
-                }
+            waiting.push(tables);
+            if waiting.rows >= SENT_ROWS && !self.send(std::mem::take(waiting))? {
+                return Ok(false);
             }
         }
-        Ok(())
+        Ok(true)
+    }
+
+    /// Hands rows to the models; false when one of them is gone.
+    fn send(&self, waiting: Waiting) -> Result<bool, RunError> {
+        let tables = waiting.together(&self.spec)?;
+        let sent = |(table, sender): &(usize, mpsc::Sender<_>)| {
+            let rows: Option<&RecordBatch> = tables.get(*table);
+            rows.is_none_or(|rows| sender.blocking_send(Ok(rows.clone())).is_ok())
+        };
+        Ok(self.senders.iter().all(sent))
     }
 }
 
-/// The object's place in the batch and the record's number, from a record id.
-fn place(id: i64) -> (usize, u64) {
-    ((id >> RECORD_BITS) as usize, (id & ((1 << RECORD_BITS) - 1)) as u64)
+/// Typed rows of small objects, before there are enough to ask the models.
+#[derive(Default)]
+struct Waiting {
+    /// By raw table.
+    chunks: Vec<Vec<RecordBatch>>,
+    rows: usize,
 }
 
-fn placed(row: Refused) -> PlacedReject {
-    let (object, record_number) = place(row.record_id);
-    let Refused { rule, column, text, .. } = row;
-    PlacedReject { object, record_number, rule, column, text, value_only: false }
-}
-
-/// What a staging model made of a batch.
-struct Mapped {
-    name: String,
-    written: Vec<Written>,
-    rejects: Vec<PlacedReject>,
-}
-
-/// One staging model at work on a batch.
-struct Mapping {
-    context: Arc<Context>,
-    spec: SourceSpec,
-    /// Place in the job.
-    source: usize,
-    account: String,
-    model: Model,
-    table: Table,
-    canonical: Canonical,
-    origins: Arc<Vec<Origin>>,
-    tallies: Arc<Mutex<Vec<Tally>>>,
-}
-
-impl Mapping {
-    fn new(
-        context: &Arc<Context>,
-        batch: &Batch,
-        spec: &SourceSpec,
-        model: &Model,
-        origins: &Arc<Vec<Origin>>,
-        tallies: &Arc<Mutex<Vec<Tally>>>,
-    ) -> Option<Self> {
-        let table = context.catalog.canonical_tables.get(model.header.canonical.as_ref()?)?;
-        Some(Self {
-            context: Arc::clone(context),
-            spec: spec.clone(),
-            source: batch.source,
-            account: context.job.sources.get(batch.source)?.account.clone(),
-            model: model.clone(),
-            table: table.clone(),
-            canonical: table.canonical.clone()?,
-            origins: Arc::clone(origins),
-            tallies: Arc::clone(tallies),
-        })
-    }
-
-    /// Place of the raw table that the model reads; the lint sees to it that there is one.
-    fn table_read(&self) -> usize {
-        let tables = self.spec.raw_tables();
-        tables.iter().position(|name| self.model.references.contains(name)).unwrap_or_default()
-    }
-
-    async fn run(
-        self,
-        receiver: mpsc::Receiver<Result<RecordBatch, EngineError>>,
-        fingerprint: Hash,
-    ) -> Result<Mapped, RunError> {
-        let session = self.context.engine.session();
-        let rows = ReceiverStream::new(receiver).boxed();
-        let read = self.table_read();
-        let tables = self.spec.raw_tables().into_iter().zip(stage::types::raw_schemas(&self.spec));
-        if let Some((name, schema)) = tables.into_iter().nth(read) {
-            session.stream(&name, schema, rows)?;
-        }
-        let mut answer = session.query(&self.model.name, &self.model.sql).await?;
-        let name = staged(&self.table.contract.name);
-        let scratch = self.context.work.folder(&fingerprint).join(&self.model.name);
-        let mut sink = Sink::new(&self.table.contract, Spread::Contract, &scratch);
-        let staging = staging_context(&self.context, self.source);
-        let natural =
-            (self.spec.source.as_str(), self.account.as_str(), self.spec.natural_entity());
-        let mut rejects = Vec::new();
-        while let Some(batch) = answer.batches.next().await {
-            let has_key = !self.spec.key.is_empty();
-            let (batch, refused) = stage::refuse(&self.table.contract.name, has_key, &batch?)?;
-            self.mark_rejected(&refused);
-            rejects.extend(refused.into_iter().map(placed));
-            self.mark_used(&batch);
-            sink.push(&stage::finish(
-                &self.table,
-                &self.canonical,
-                &staging,
-                natural,
-                &self.origins,
-                &batch,
-            )?)?;
-        }
-        let threads = self.context.settings.threads;
-        let written = tokio::task::spawn_blocking(move || sink.finish(threads)).await;
-        Ok(Mapped { name, written: written.map_err(RunError::Thread)??, rejects })
-    }
-
-    fn mark_rejected(&self, refused: &[Refused]) {
-        let Ok(mut tallies) = self.tallies.lock() else { return };
-        for (object, number) in refused.iter().map(|row| place(row.record_id)) {
-            if let Some(tally) = tallies.get_mut(object) {
-                tally.rejected.insert(number);
-            }
+impl Waiting {
+    fn push(&mut self, tables: Vec<RecordBatch>) {
+        self.chunks.resize_with(tables.len(), Vec::new);
+        for (chunks, rows) in self.chunks.iter_mut().zip(tables) {
+            self.rows += rows.num_rows();
+            chunks.push(rows);
         }
     }
 
-    fn mark_used(&self, rows: &RecordBatch) {
-        let ids = rows.column_by_name("record_id").and_then(|a| a.as_primitive_opt::<Int64Type>());
-        let (Some(ids), Ok(mut tallies)) = (ids, self.tallies.lock()) else { return };
-        for (object, number) in ids.iter().flatten().map(place) {
-            if let Some(tally) = tallies.get_mut(object) {
-                tally.used.insert(number);
-            }
-        }
+    /// Each raw table's rows as one batch.
+    fn together(self, spec: &SourceSpec) -> Result<Vec<RecordBatch>, RunError> {
+        let together = |chunks: Vec<RecordBatch>| {
+            let schema =
+                chunks.first().map_or_else(|| Arc::new(Schema::empty()), RecordBatch::schema);
+            concat_batches(&schema, &chunks)
+                .map_err(|source| TableError::Order { table: spec.raw_table(), source }.into())
+        };
+        self.chunks.into_iter().map(together).collect()
     }
 }

@@ -95,13 +95,14 @@ impl Work {
     ) -> Result<(), RunError> {
         let receipt = Receipt { made: made.to_vec(), objects: objects.to_vec() };
         let Ok(bytes) = serde_json::to_vec(&receipt) else { return Ok(()) };
-        self.store.replace(&receipt_path(fingerprint), Bytes::from(bytes)).await?;
+        self.store.note(&receipt_path(fingerprint), Bytes::from(bytes)).await?;
         Ok(())
     }
 
     /// What an earlier run made under this fingerprint, if all of it is still there.
     ///
-    /// A receipt that cannot be read, or names a file that is gone, costs time and nothing else.
+    /// A receipt that cannot be read, or names a file that is gone or torn, costs time and nothing
+    /// else.
     ///
     /// # Errors
     /// The store failed.
@@ -128,6 +129,12 @@ impl Work {
         for file in receipt.made.iter().flat_map(|dataset| &dataset.files) {
             let found = self.store.head(&file.path).await?;
             if found.is_none_or(|found| found.bytes != file.bytes) {
+                return Ok(None);
+            }
+        }
+        // Nothing in `work/` was synced: a receipt may have outlived what it names.
+        for file in receipt.made.iter().flat_map(|dataset| &dataset.files) {
+            if !self.store.is_whole(&file.path, &file.file_hash).await? {
                 return Ok(None);
             }
         }

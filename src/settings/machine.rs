@@ -18,3 +18,10 @@ pub fn is_running(process: u32) -> bool {
     let all = std::path::Path::new("/proc/self");
     !all.exists() || std::path::Path::new(&format!("/proc/{process}")).exists()
 }
+
+/// The most memory this process ever held, in bytes; nothing where the kernel does not tell.
+pub fn peak_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    peak.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
+}

@@ -1,7 +1,7 @@
 //! Rows that staging SQL itself refuses.
 //!
-//! Whether an answer lies in its scale can depend on other columns of the row, which only the
-//! mapping knows. A staging model therefore may give `reject_rule` (text; null means fine), and
+//! Whether a row is usable can depend on several of its columns, which only the mapping knows (that
+//! answers lie on their scale is held for all mappings alike, see `scale`). A staging model therefore may give `reject_rule` (text; null means fine), and
 //! beside it `reject_column` and `reject_text`: such rows become rejects, and the columns go.
 
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
@@ -10,9 +10,9 @@ use arrow::datatypes::Int64Type;
 
 use super::{StageError, text};
 
-const RULE: &str = "reject_rule";
-const COLUMN: &str = "reject_column";
-const TEXT: &str = "reject_text";
+pub const RULE: &str = "reject_rule";
+pub const COLUMN: &str = "reject_column";
+pub const TEXT: &str = "reject_text";
 
 /// A row that a staging model refused.
 #[derive(Debug, Clone, PartialEq, Eq)]

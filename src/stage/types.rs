@@ -4,6 +4,7 @@
 //! only the value does where the column is `lenient`. Nothing is rounded, guessed or dropped in
 //! silence.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::sync::Arc;
 
@@ -32,6 +33,8 @@ use crate::table::{DECIMAL, Kind};
 
 /// A column whose `from` starts so is not in the export: the job's source says its value.
 const OPTION: &str = "option:";
+/// A zone that starts so stands in another column.
+const COLUMN: &str = "column:";
 
 /// The type a spec column has in the raw table.
 pub fn kind(spec: SpecKind) -> Kind {
@@ -115,8 +118,8 @@ struct Reader {
     is_key: bool,
     clock: Clock,
     mark: char,
-    /// Position of the column with the currency.
-    currency: Option<usize>,
+    /// Position of the column with the currency, or with the zone.
+    beside: Option<usize>,
     sum_of: Option<Path>,
     min: Option<Bound>,
     max: Option<Bound>,
@@ -272,8 +275,8 @@ impl Columns {
             let (array, mut found) = if let Some(read) = read {
                 (read.values, all(&read.unread, reader.unread_rule()))
             } else {
-                let currency = reader.currency.and_then(|at| texts.get(at));
-                reader.read(text, currency, place.epoch_end, notes)?
+                let beside = reader.beside.and_then(|at| texts.get(at));
+                reader.read(text, beside, place.epoch_end, notes)?
             };
             reader.check(text, &array, &mut found);
             arrays.push(findings.add(&reader.column, reader.is_key, text, array, found)?);
@@ -297,7 +300,8 @@ impl Reader {
         if let Some(format) = column.formats.iter().find(|format| !time::is_format(format)) {
             return Err(fail(format!("`{format}` is not a time format")));
         }
-        let currency = match &column.minor_units_of {
+        let (zone_column, zone_name) = zone_of(column.zone.as_deref());
+        let beside = match column.minor_units_of.as_deref().or(zone_column) {
             Some(name) => {
                 let at = table.columns.iter().position(|other| other.name == *name);
                 Some(at.ok_or_else(|| fail(format!("there is no column `{name}`")))?)
@@ -307,6 +311,15 @@ impl Reader {
         let mark = match column.decimal_mark.as_deref() {
             None | Some(".") => '.',
             Some(",") => ',',
+            // As the job's source says.
+            Some(other) if other.starts_with(OPTION) => {
+                let name = other.strip_prefix(OPTION).unwrap_or_default();
+                match context.options.get(name).map(String::as_str) {
+                    None | Some(".") => '.',
+                    Some(",") => ',',
+                    Some(other) => return Err(fail(format!("`{other}` is not a decimal mark"))),
+                }
+            }
             Some(other) => return Err(fail(format!("`{other}` is not a decimal mark"))),
         };
         let sum_of = match &column.sum_of {
@@ -315,7 +328,7 @@ impl Reader {
             }
             None => None,
         };
-        let zone = zone(context, column.zone.as_deref());
+        let zone = zone(context, zone_name);
         let zone = zone.map_err(|name| fail(format!("`{name}` is not a time zone")))?;
         let constant = column.from.first().and_then(|from| from.strip_prefix(OPTION));
         let constant = constant.map(|option| {
@@ -327,7 +340,7 @@ impl Reader {
             is_key: table.key.contains(&column.name),
             clock: Clock { unit: column.unit, formats: column.formats.clone(), zone },
             mark,
-            currency,
+            beside,
             sum_of,
             min: column.min.map(Bound::new),
             max: column.max.map(Bound::new),
@@ -383,10 +396,24 @@ impl Reader {
         self.is_key || name == "id" || name.ends_with("_id")
     }
 
+    /// How the times of a row are read, whose zone may stand beside them.
+    fn clock_of(
+        &self,
+        beside: Option<&StringArray>,
+        row: usize,
+    ) -> Result<Cow<'_, Clock>, &'static str> {
+        let Some(name) = beside.filter(|of| of.is_valid(row)).map(|of| of.value(row)) else {
+            return Ok(Cow::Borrowed(&self.clock));
+        };
+        let name = if name == "Z" { "UTC" } else { name };
+        let zone = name.parse().map_err(|_| "unknown_zone")?;
+        Ok(Cow::Owned(Clock { zone, ..self.clock.clone() }))
+    }
+
     fn read(
         &self,
         text: &StringArray,
-        currency: Option<&StringArray>,
+        beside: Option<&StringArray>,
         epoch_end: i64,
         notes: &mut Notes,
     ) -> Result<(ArrayRef, Vec<Finding>), ArrowError> {
@@ -402,8 +429,9 @@ impl Reader {
                 // An old day may be exported late.
                 let ahead = self.column.future || self.column.name == "extracted_at";
                 let end = if ahead { time::FAR_US } else { epoch_end };
-                let time = |_, text: &str| {
-                    let Some((us, placed)) = time::timestamp(text, clock, end)? else {
+                let time = |row, text: &str| {
+                    let own = self.clock_of(beside, row)?;
+                    let Some((us, placed)) = time::timestamp(text, &own, end)? else {
                         return Ok(None);
                     };
                     match placed {
@@ -425,7 +453,7 @@ impl Reader {
                 Arc::new(each(text, &mut found, float).collect::<Float64Array>())
             }
             SpecKind::Decimal | SpecKind::Money => {
-                let one = |row: usize, text: &str| match (currency, self.column.kind) {
+                let one = |row: usize, text: &str| match (beside, self.column.kind) {
                     (Some(of), _) => {
                         number::minor(text, if of.is_valid(row) { of.value(row) } else { "" })
                     }
@@ -476,6 +504,17 @@ impl Reader {
 }
 
 /// The zone of a column's times without offset.
+/// The column with the zone of each row, and what holds where it says nothing.
+fn zone_of(zone: Option<&str>) -> (Option<&str>, Option<&str>) {
+    match zone.and_then(|zone| zone.strip_prefix(COLUMN)) {
+        None => (None, zone),
+        Some(rest) => match rest.split_once(" or ") {
+            Some((column, other)) => (Some(column), Some(other)),
+            None => (Some(rest), None),
+        },
+    }
+}
+
 fn zone(context: &Context, name: Option<&str>) -> Result<Tz, String> {
     let name = match name {
         Some(name) => match name.strip_prefix(OPTION) {

@@ -1,8 +1,13 @@
 //! The local disk: temporary name, fsync, then link or rename, then fsync of the folder.
 //!
+//! Two things are quicker. Files of `work/` are a cache, and not synced before they are published
+//! ([`adopt`], [`note`]); folders of published files are synced together before the commit
+//! ([`sync_folders`]).
+//!
 //! `object_store` 0.13 does not fsync, so a power cut could leave a committed release that names
 //! empty files. A link is the create-if-absent of a POSIX file system; a rename is its replace.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -34,13 +39,13 @@ fn prepare(path: &Path) -> io::Result<()> {
     path.parent().map_or(Ok(()), fs::create_dir_all)
 }
 
-fn write_temporary(path: &Path, bytes: &[u8]) -> io::Result<PathBuf> {
+fn write_temporary(path: &Path, bytes: &[u8], lasts: bool) -> io::Result<PathBuf> {
     prepare(path)?;
     let temporary = temporary(path);
     let written = (|| {
         let mut file = File::create_new(&temporary)?;
         file.write_all(bytes)?;
-        file.sync_all()
+        if lasts { file.sync_all() } else { Ok(()) }
     })();
     match written {
         Ok(()) => Ok(temporary),
@@ -55,7 +60,7 @@ fn write_temporary(path: &Path, bytes: &[u8]) -> io::Result<PathBuf> {
 /// The disk is full, read-only or failing.
 pub fn create(path: &Path, bytes: &[u8]) -> Result<Created, StorageError> {
     let fail = |source| StorageError::io(path, source);
-    let temporary = write_temporary(path, bytes).map_err(fail)?;
+    let temporary = write_temporary(path, bytes, true).map_err(fail)?;
     let linked = fs::hard_link(&temporary, path);
     let _ = fs::remove_file(&temporary);
     match linked {
@@ -69,27 +74,35 @@ pub fn create(path: &Path, bytes: &[u8]) -> Result<Created, StorageError> {
 /// The disk is full, read-only or failing.
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), StorageError> {
     let fail = |source| StorageError::io(path, source);
-    let temporary = write_temporary(path, bytes).map_err(fail)?;
+    let temporary = write_temporary(path, bytes, true).map_err(fail)?;
     fs::rename(&temporary, path).and_then(|()| sync_folder(path)).map_err(fail)
 }
 
-/// Renames a finished file into place; copies when it lies on another disk.
+/// As [`replace`], for what a power cut may tear or take away.
+///
+/// # Errors
+/// The disk is full, read-only or failing.
+pub fn note(path: &Path, bytes: &[u8]) -> Result<(), StorageError> {
+    let fail = |source| StorageError::io(path, source);
+    let temporary = write_temporary(path, bytes, false).map_err(fail)?;
+    fs::rename(&temporary, path).map_err(fail)
+}
+
+/// Renames a finished file into place; copies when it lies on another disk. A power cut may tear
+/// it: [`link`] is what makes it last.
 ///
 /// # Errors
 /// The disk is full, read-only or failing.
 pub fn adopt(scratch: &Path, path: &Path) -> Result<(), StorageError> {
     let fail = |source| StorageError::io(path, source);
     prepare(path).map_err(fail)?;
-    File::open(scratch).and_then(|file| file.sync_all()).map_err(fail)?;
     match fs::rename(scratch, path) {
-        Ok(()) => sync_folder(path).map_err(fail),
+        Ok(()) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
             let temporary = temporary(path);
             fs::copy(scratch, &temporary)
-                .and_then(|_| File::open(&temporary)?.sync_all())
-                .and_then(|()| fs::rename(&temporary, path))
+                .and_then(|_| fs::rename(&temporary, path))
                 .and_then(|()| fs::remove_file(scratch))
-                .and_then(|()| sync_folder(path))
                 .map_err(fail)
         }
         Err(error) => Err(fail(error)),
@@ -98,6 +111,8 @@ pub fn adopt(scratch: &Path, path: &Path) -> Result<(), StorageError> {
 
 /// Gives a file a second name; names are content hashes, so an existing one is the same file.
 ///
+/// Its bytes are on disk before the name is; the name is once [`sync_folders`] returned.
+///
 /// # Errors
 /// The first name is not there, or the disk is failing.
 pub fn link(from: &Path, to: &Path) -> Result<(), StorageError> {
@@ -105,6 +120,7 @@ pub fn link(from: &Path, to: &Path) -> Result<(), StorageError> {
     let temporary = temporary(to);
     fs::hard_link(from, &temporary)
         .or_else(|_| fs::copy(from, &temporary).map(|_| ()))
+        .and_then(|()| File::open(&temporary)?.sync_all())
         .map_err(|source| StorageError::io(from, source))?;
     fs::rename(&temporary, to)
         // Renaming one link of a file over another does nothing, and leaves the first name.
@@ -112,9 +128,34 @@ pub fn link(from: &Path, to: &Path) -> Result<(), StorageError> {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
         })
-        .and_then(|()| sync_folder(to))
         .map_err(|source| StorageError::io(to, source))?;
     touch(to)
+}
+
+/// Syncs the folders of files, and those above them up to `root`: names in them last.
+///
+/// # Errors
+/// A folder is not there, or the disk is failing.
+pub fn sync_folders<'a>(
+    root: &Path,
+    files: impl Iterator<Item = &'a Path>,
+) -> Result<(), StorageError> {
+    let mut folders = BTreeSet::new();
+    for file in files {
+        let above = file.ancestors().skip(1).take_while(|folder| folder.starts_with(root));
+        // What is above a folder that is known is known as well.
+        for folder in above {
+            if !folders.insert(folder.to_owned()) {
+                break;
+            }
+        }
+    }
+    // The deepest first: a folder's own name lies in the one above.
+    for folder in folders.iter().rev() {
+        let synced = File::open(folder).and_then(|folder| folder.sync_all());
+        synced.map_err(|source| StorageError::io(folder, source))?;
+    }
+    Ok(())
 }
 
 /// Makes a file count as written now.

@@ -35,11 +35,18 @@ pub struct Layout {
     pub metadata: BTreeMap<String, String>,
     /// Distinct values expected in a bloom filter column.
     pub rows: u64,
+    /// Read by the next steps alone, all rows of it: written quickly, without statistics.
+    pub is_draft: bool,
+    /// Rows stand in no order that their content decides: the bytes stand for the content.
+    pub is_unordered: bool,
 }
 
 impl Layout {
     fn properties(&self) -> WriterProperties {
-        let zstd = ZstdLevel::try_new(3).unwrap_or_default();
+        let level = if self.is_draft { 1 } else { 3 };
+        let zstd = ZstdLevel::try_new(level).unwrap_or_default();
+        let statistics =
+            if self.is_draft { EnabledStatistics::None } else { EnabledStatistics::Page };
         let metadata = self.metadata.iter();
         let metadata = metadata.map(|(k, v)| KeyValue::new(k.clone(), v.clone())).collect();
         let sorting = self.sorted_by.iter().map(|i| SortingColumn {
@@ -52,7 +59,7 @@ impl Layout {
             .set_writer_version(WriterVersion::PARQUET_1_0)
             .set_created_by("cxmart".to_owned())
             .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
-            .set_statistics_enabled(EnabledStatistics::Page)
+            .set_statistics_enabled(statistics)
             .set_key_value_metadata(Some(metadata))
             .set_sorting_columns(Some(sorting.collect()));
         for column in &self.no_statistics {
@@ -88,7 +95,7 @@ pub struct Finished {
 pub struct FileWriter {
     scratch: PathBuf,
     writer: ArrowWriter<HashingFile>,
-    content: ContentHasher,
+    content: Option<ContentHasher>,
     rows: u64,
 }
 
@@ -124,14 +131,16 @@ impl FileWriter {
         let file = HashingFile { file: io::BufWriter::new(file), digest: Sha256::new(), bytes: 0 };
         let writer = ArrowWriter::try_new(file, Arc::clone(schema), Some(layout.properties()))
             .map_err(|source| failed(scratch, source))?;
-        let content = ContentHasher::new(schema);
+        let content = (!layout.is_unordered).then(|| ContentHasher::new(schema));
         Ok(Self { scratch: scratch.to_owned(), writer, content, rows: 0 })
     }
 
     /// # Errors
     /// The disk is full, or the rows do not follow the schema.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<(), StorageError> {
-        self.content.update(batch).map_err(|source| failed(&self.scratch, source))?;
+        if let Some(content) = &mut self.content {
+            content.update(batch).map_err(|source| failed(&self.scratch, source))?;
+        }
         self.rows += batch.num_rows() as u64;
         self.writer.write(batch).map_err(|source| failed(&self.scratch, source))
     }
@@ -143,7 +152,8 @@ impl FileWriter {
         let mut file = writer.into_inner().map_err(|source| failed(&scratch, source))?;
         file.flush().map_err(|source| StorageError::io(&scratch, source))?;
         let file_hash = Hash::from_digest(&file.digest.finalize());
-        let (bytes, content_hash) = (file.bytes, content.finish());
+        let bytes = file.bytes;
+        let content_hash = content.map_or_else(|| file_hash.clone(), |content| content.finish());
         Ok(Finished { scratch, bytes, rows, file_hash, content_hash })
     }
 }

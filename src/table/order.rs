@@ -3,67 +3,119 @@
 //! Put on once, by the writer of a file, so that the same rows give the same bytes whatever
 //! order, batch size or number of threads they came from.
 
-use arrow::array::{RecordBatch, UInt32Array};
-use arrow::compute::{concat_batches, take_record_batch};
+use arrow::array::RecordBatch;
+use arrow::compute::interleave_record_batch;
 use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
-use arrow::row::{RowConverter, Rows, SortField};
+use arrow::row::{Row, RowConverter, Rows, SortField};
 
-use super::{Contract, TableError};
+use super::Contract;
 
-/// Rows of `batch` encoded so that comparing bytes compares rows by the columns at `indices`.
-///
-/// # Errors
-/// A column type that has no order.
-pub fn encode(batch: &RecordBatch, indices: &[usize]) -> Result<Rows, ArrowError> {
-    let schema = batch.schema();
-    let field = |i: &usize| SortField::new(DataType::clone(schema.field(*i).data_type()));
-    let converter = RowConverter::new(indices.iter().map(field).collect())?;
-    let columns: Vec<_> = indices.iter().map(|i| batch.column(*i).clone()).collect();
-    converter.convert_columns(&columns)
+/// Where a row lies: which batch of a pile, and which row of it.
+pub type Place = (u32, u32);
+
+/// Rows in batches, put in order without being copied into one.
+#[derive(Debug)]
+pub struct Pile {
+    batches: Vec<RecordBatch>,
 }
 
-/// The permutation that sorts `batch` by the columns at `indices`; equal rows keep their order.
-///
-/// # Errors
-/// A column type that has no order.
-pub fn permutation(batch: &RecordBatch, indices: &[usize]) -> Result<UInt32Array, ArrowError> {
-    sort(&encode(batch, indices)?)
+/// Rows of a pile, encoded so that comparing bytes compares rows by some of their columns.
+#[derive(Debug)]
+pub struct Encoded(Vec<Rows>);
+
+impl Encoded {
+    pub fn row(&self, (batch, row): Place) -> Row<'_> {
+        self.0[batch as usize].row(row as usize)
+    }
 }
 
-fn sort(rows: &Rows) -> Result<UInt32Array, ArrowError> {
-    let count = u32::try_from(rows.num_rows())
-        .map_err(|_| ArrowError::ComputeError("more than 4 billion rows to sort at once".into()))?;
-    let mut order: Vec<u32> = (0..count).collect();
-    order.sort_by(|a, b| rows.row(*a as usize).cmp(&rows.row(*b as usize)));
-    Ok(UInt32Array::from(order))
+impl Pile {
+    pub fn new(mut batches: Vec<RecordBatch>) -> Self {
+        batches.retain(|batch| batch.num_rows() > 0);
+        Self { batches }
+    }
+
+    pub fn batches(&self) -> &[RecordBatch] {
+        &self.batches
+    }
+
+    pub fn num_rows(&self) -> usize {
+        self.batches.iter().map(RecordBatch::num_rows).sum()
+    }
+
+    /// The places of all rows, as they lie.
+    ///
+    /// # Errors
+    /// More rows or batches than a place can name.
+    pub fn places(&self) -> Result<Vec<Place>, ArrowError> {
+        let number = |count: usize| {
+            u32::try_from(count)
+                .map_err(|_| ArrowError::ComputeError("too many rows to sort at once".into()))
+        };
+        let mut places = Vec::with_capacity(self.num_rows());
+        for (at, batch) in self.batches.iter().enumerate() {
+            let (at, rows) = (number(at)?, number(batch.num_rows())?);
+            places.extend((0..rows).map(|row| (at, row)));
+        }
+        Ok(places)
+    }
+
+    /// # Errors
+    /// A column type that has no order.
+    pub fn encode(&self, indices: &[usize]) -> Result<Encoded, ArrowError> {
+        let Some(first) = self.batches.first() else { return Ok(Encoded(Vec::new())) };
+        let schema = first.schema();
+        let field = |i: &usize| SortField::new(DataType::clone(schema.field(*i).data_type()));
+        let converter = RowConverter::new(indices.iter().map(field).collect())?;
+        let encode = |batch: &RecordBatch| {
+            let columns: Vec<_> = indices.iter().map(|i| batch.column(*i).clone()).collect();
+            converter.convert_columns(&columns)
+        };
+        Ok(Encoded(self.batches.iter().map(encode).collect::<Result<_, _>>()?))
+    }
+
+    /// The rows in canonical order of `contract`.
+    ///
+    /// # Errors
+    /// A column type that has no order.
+    pub fn canonical(&self, contract: &Contract) -> Result<Vec<Place>, ArrowError> {
+        let columns = contract.order();
+        let grain = columns.get(..contract.grain.len()).unwrap_or(&columns);
+        // The grain alone decides, unless rows share it: then the table is wrong, and still ordered.
+        let keys = self.encode(grain)?;
+        let mut order = self.places()?;
+        sort(&mut order, &keys);
+        let mut pairs = order.windows(2);
+        if pairs.any(|pair| matches!(pair, [a, b] if keys.row(*a) == keys.row(*b))) {
+            drop(keys);
+            sort(&mut order, &self.encode(&columns)?);
+        }
+        Ok(order)
+    }
+
+    /// The same rows with some of their columns.
+    ///
+    /// # Errors
+    /// A column that is not there.
+    pub fn project(&self, indices: &[usize]) -> Result<Self, ArrowError> {
+        let batches = self.batches.iter().map(|batch| batch.project(indices));
+        Ok(Self { batches: batches.collect::<Result<_, _>>()? })
+    }
+
+    /// The rows at `places`, in their order.
+    ///
+    /// # Errors
+    /// Batches of different schemas.
+    pub fn take(&self, places: &[Place]) -> Result<RecordBatch, ArrowError> {
+        let batches: Vec<&RecordBatch> = self.batches.iter().collect();
+        let places: Vec<(usize, usize)> =
+            places.iter().map(|(batch, row)| (*batch as usize, *row as usize)).collect();
+        interleave_record_batch(&batches, &places)
+    }
 }
 
-/// All rows of `batches` as one batch in the canonical order of `contract`.
-///
-/// # Errors
-/// Rows that do not follow the contract.
-pub fn canonical(contract: &Contract, batches: &[RecordBatch]) -> Result<RecordBatch, TableError> {
-    let fail = |source| TableError::Order { table: contract.name.clone(), source };
-    let all = concat_batches(&contract.schema(), batches).map_err(fail)?;
-    let columns = contract.order();
-    let grain = columns.get(..contract.grain.len()).unwrap_or(&columns);
-    // The grain alone decides, unless rows share it: then the table is wrong, and still ordered.
-    let order = match unique_order(&all, grain).map_err(fail)? {
-        Some(order) => order,
-        None => permutation(&all, &columns).map_err(fail)?,
-    };
-    take_record_batch(&all, &order).map_err(fail)
-}
-
-/// The permutation by `indices`, if no two rows are equal there.
-fn unique_order(batch: &RecordBatch, indices: &[usize]) -> Result<Option<UInt32Array>, ArrowError> {
-    let rows = encode(batch, indices)?;
-    let order = sort(&rows)?;
-    let mut pairs = order.values().windows(2);
-    let equal = |pair: &[u32]| match pair {
-        [a, b] => rows.row(*a as usize) == rows.row(*b as usize),
-        _ => false,
-    };
-    Ok((!pairs.any(equal)).then_some(order))
+/// Sorts places by their rows; equal rows keep their order.
+pub fn sort(places: &mut [Place], rows: &Encoded) {
+    places.sort_by(|a, b| rows.row(*a).cmp(&rows.row(*b)));
 }

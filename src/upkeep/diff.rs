@@ -81,6 +81,7 @@ fn only(store: &Store, one: Option<&Dataset>, other: Option<&Dataset>) -> Vec<Fi
     let input = |file: crate::table::dataset::FileRef| FileInput {
         path: store.full(&file.path).to_string(),
         bytes: file.bytes,
+        rows: file.rows,
     };
     fresh.map(input).collect()
 }

@@ -11,13 +11,14 @@ use arrow::array::{
     Array, ArrayRef, AsArray, Date32Array, Decimal128Array, Int64Array, RecordBatch, StringArray,
 };
 use arrow::datatypes::{Decimal128Type, Float64Type, Int64Type};
-use cxmart::measure::clv::{self, Terms, lifetime_value};
+use cxmart::measure::clv::{self, Inputs, Segments, Tables, Terms, lifetime_value};
 use cxmart::measure::kernel::bgnbd::{BgNbd, History};
+use cxmart::measure::kernel::buying::Kind;
 use cxmart::measure::kernel::gamma_gamma::{GammaGamma, Spend};
 use cxmart::measure::kernel::optimise::{self, Surface};
 
 #[track_caller]
-fn relative(got: f64, wanted: f64, tolerance: f64) {
+pub(super) fn relative(got: f64, wanted: f64, tolerance: f64) {
     let far = (got - wanted).abs();
     assert!(far <= tolerance * wanted.abs().max(1e-12), "got {got:?}, wanted {wanted:?}");
 }
@@ -94,10 +95,10 @@ fn nothing_is_expected_of_no_time_and_more_of_more() {
 }
 
 /// Numbers that look random and are the same everywhere (`SplitMix64`, Steele et al. 2014).
-struct Dice(u64);
+pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
-    fn uniform(&mut self) -> f64 {
+    pub(super) fn uniform(&mut self) -> f64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -105,7 +106,7 @@ impl Dice {
         ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64 + f64::EPSILON
     }
 
-    fn exponential(&mut self) -> f64 {
+    pub(super) fn exponential(&mut self) -> f64 {
         -self.uniform().ln()
     }
 
@@ -114,7 +115,7 @@ impl Dice {
     }
 
     /// Marsaglia & Tsang 2000.
-    fn gamma(&mut self, shape: f64) -> f64 {
+    pub(super) fn gamma(&mut self, shape: f64) -> f64 {
         if shape < 1.0 {
             return self.gamma(shape + 1.0) * self.uniform().powf(1.0 / shape);
         }
@@ -246,9 +247,9 @@ fn newton_finds_the_bottom_of_a_curved_valley() {
     }
 }
 
-const AS_OF: i32 = 20_000;
+pub(super) const AS_OF: i32 = 20_000;
 
-fn terms() -> Terms {
+pub(super) fn terms() -> Terms {
     Terms {
         as_of: AS_OF,
         currency: "DKK".into(),
@@ -258,14 +259,24 @@ fn terms() -> Terms {
         discount_rate: 0.1,
         acquisition_cost: 12.5,
         inactive_days: 90,
+        model: Kind::BgNbd,
+        segments: Segments::None,
+        segment_min: 200,
+        confidence: 0.95,
+        min_cell: 0,
     }
 }
 
+fn value(purchases: &[RecordBatch]) -> Tables {
+    let inputs = Inputs { purchases: purchases.to_vec(), ..Inputs::default() };
+    lifetime_value(&inputs, &terms()).expect("good rows")
+}
+
 /// id, first day, last day, (x, `t_x`, T), repeat value, revenue of the last year.
-type Row = (String, i32, i32, Option<(i64, i64, i64)>, i128, i128);
+pub(super) type Row = (String, i32, i32, Option<(i64, i64, i64)>, i128, i128);
 
 /// Rows of `customer_purchases` that values are computed from.
-fn purchases(rows: &[Row]) -> RecordBatch {
+pub(super) fn purchases(rows: &[Row]) -> RecordBatch {
     let count = |of: fn(&(i64, i64, i64)) -> i64| -> ArrayRef {
         Arc::new(rows.iter().map(|row| row.3.as_ref().map(of)).collect::<Int64Array>())
     };
@@ -280,6 +291,8 @@ fn purchases(rows: &[Row]) -> RecordBatch {
     };
     let ids: ArrayRef = Arc::new(StringArray::from_iter_values(rows.iter().map(|row| &row.0)));
     let channel: ArrayRef = Arc::new(StringArray::from(vec![Some("web"); rows.len()]));
+    let country = |i: usize| Some(if i.is_multiple_of(3) { "DK" } else { "SE" });
+    let country: ArrayRef = Arc::new((0..rows.len()).map(country).collect::<StringArray>());
     RecordBatch::try_from_iter_with_nullable(vec![
         ("customer_id", ids, false),
         ("first_purchase_date", day(|row| row.1), false),
@@ -290,12 +303,22 @@ fn purchases(rows: &[Row]) -> RecordBatch {
         ("monetary_total", money(|row| row.4), true),
         ("revenue_365d", money(|row| row.5), false),
         ("acquisition_channel", channel, true),
+        ("country", country, true),
+        ("revenue_total", money(|row| row.5), false),
+        // Half of what they had bought by then they bought once more.
+        ("backtest_date", day(|_| AS_OF - 180), false),
+        ("backtest_frequency", count(|history| history.0), true),
+        ("backtest_recency_days", count(|history| history.1), true),
+        ("backtest_age_days", count(|history| history.2), true),
+        ("backtest_monetary_total", money(|row| row.4), true),
+        ("backtest_purchase_days_after", count(|history| history.0 / 2), true),
+        ("backtest_revenue_after", money(|row| row.4 / 2), true),
     ])
     .expect("columns of one length")
 }
 
 /// Customers of a shop, by a rule: some buy often, some once, one bought for nothing.
-fn shop() -> Vec<Row> {
+pub(super) fn shop() -> Vec<Row> {
     let customer = |i: i32| {
         let age = 100 + i % 600;
         let frequency = i64::from(i % 7 % 4);
@@ -317,17 +340,18 @@ fn shop() -> Vec<Row> {
     rows
 }
 
-fn column<'a>(batch: &'a RecordBatch, name: &str) -> &'a ArrayRef {
+pub(super) fn column<'a>(batch: &'a RecordBatch, name: &str) -> &'a ArrayRef {
     batch.column_by_name(name).unwrap_or_else(|| panic!("no column {name}"))
 }
 
 #[test]
 fn every_customer_gets_every_reading() {
-    let tables = lifetime_value(&[purchases(&shop())], &terms()).expect("good rows");
+    let tables = value(&[purchases(&shop())]);
     let (values, parameters) = (&tables.values, &tables.parameters);
-    assert_eq!((values.num_rows(), parameters.num_rows()), (401, 7));
+    assert_eq!((values.num_rows(), parameters.num_rows()), (401, 9));
     let status = column(parameters, "status").as_string::<i32>();
-    assert!(status.iter().all(|status| status == Some("fitted")), "{status:?}");
+    assert!(status.iter().take(7).all(|status| status == Some("fitted")), "{status:?}");
+    assert!(status.iter().skip(7).all(|status| status == Some("too_few_leavers")), "{status:?}");
     let float = |name: &str| column(values, name).as_primitive::<Float64Type>().clone();
     let money = |name: &str| column(values, name).as_primitive::<Decimal128Type>().clone();
     let (p_alive, orders, spend) =
@@ -348,7 +372,8 @@ fn every_customer_gets_every_reading() {
     assert_eq!(column(values, "customer_id").as_string::<i32>().value(400), "c_late");
     assert!(p_alive.is_null(400) && likely.is_null(400) && simple.is_valid(400));
     let customers = clv::read(&[purchases(&shop())]).expect("good rows");
-    let churn = clv::yearly_churn(&customers, &terms()).expect("some went silent");
+    let churn =
+        clv::yearly_churn(&clv::people(&customers, &[]), &terms()).expect("some went silent");
     assert!(churn > 0.0 && churn < 1.0);
     let years = 5.0 / 365.25 + 1.0 / churn;
     relative(simple.value(400) as f64 / 1e4, 99.0 * years - 12.5, 1e-6);
@@ -357,7 +382,7 @@ fn every_customer_gets_every_reading() {
 
 #[test]
 fn deciles_are_tenths_by_value() {
-    let tables = lifetime_value(&[purchases(&shop())], &terms()).expect("good rows");
+    let tables = value(&[purchases(&shop())]);
     let decile = column(&tables.values, "decile").as_primitive::<Int64Type>();
     let likely = column(&tables.values, "clv_probabilistic").as_primitive::<Decimal128Type>();
     let mut members: BTreeMap<i64, Vec<i128>> = BTreeMap::new();
@@ -378,10 +403,10 @@ fn deciles_are_tenths_by_value() {
 #[test]
 fn rows_depend_on_the_purchases_and_not_on_their_order() {
     let mut rows = shop();
-    let once = lifetime_value(&[purchases(&rows)], &terms()).expect("good rows");
+    let once = value(&[purchases(&rows)]);
     rows.reverse();
     let (left, right) = rows.split_at(123);
-    let again = lifetime_value(&[purchases(left), purchases(right)], &terms()).expect("good rows");
+    let again = value(&[purchases(left), purchases(right)]);
     assert_eq!(once.values, again.values);
     assert_eq!(once.parameters, again.parameters);
 }
@@ -389,16 +414,17 @@ fn rows_depend_on_the_purchases_and_not_on_their_order() {
 #[test]
 fn too_few_repeaters_fit_nothing_and_say_so() {
     let rows: Vec<Row> = shop().into_iter().take(40).collect();
-    let tables = lifetime_value(&[purchases(&rows)], &terms()).expect("good rows");
+    let tables = value(&[purchases(&rows)]);
     let status = column(&tables.parameters, "status").as_string::<i32>();
-    assert!(status.iter().all(|status| status == Some("too_few_repeaters")), "{status:?}");
-    assert_eq!(column(&tables.parameters, "estimate").null_count(), 7);
+    let few = status.iter().take(7).all(|status| status == Some("too_few_repeaters"));
+    assert!(few, "{status:?}");
+    assert_eq!(column(&tables.parameters, "estimate").null_count(), 9);
     for name in ["p_alive", "expected_orders", "expected_spend", "clv_probabilistic", "ltv_cac"] {
         assert_eq!(column(&tables.values, name).null_count(), 40, "{name}");
     }
     assert_eq!(column(&tables.values, "clv_simple").null_count(), 0);
-    let none = lifetime_value(&[], &terms()).expect("no rows are good rows");
-    assert_eq!((none.values.num_rows(), none.parameters.num_rows()), (0, 7));
+    let none = value(&[]);
+    assert_eq!((none.values.num_rows(), none.parameters.num_rows()), (0, 9));
 }
 
 #[test]
@@ -409,8 +435,8 @@ fn yearly_churn_is_losses_over_years_lived() {
         ("c_2".to_owned(), AS_OF - 551, AS_OF - 20, None, 0, 0),
     ];
     let customers = clv::read(&[purchases(&rows)]).expect("good rows");
-    let churn = clv::yearly_churn(&customers, &terms()).expect("one loss");
+    let churn = clv::yearly_churn(&clv::people(&customers, &[]), &terms()).expect("one loss");
     let hazard = 1.0 / ((180.0 + 551.0) / 365.25);
     relative(churn, 1.0 - f64::exp(-hazard), 1e-12);
-    assert_eq!(clv::yearly_churn(&customers[1..], &terms()), None);
+    assert_eq!(clv::yearly_churn(&clv::people(&customers[1..], &[]), &terms()), None);
 }

@@ -2,15 +2,19 @@
 
 mod churn;
 mod cohorts;
+mod contracts;
+mod feedback;
 mod journey;
 mod purchases;
 mod rules;
+mod survival;
 
 use std::sync::Arc;
 
 use arrow::array::{
     ArrayRef, Date32Array, Decimal128Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
+use cxmart::measure::fold::retention::Retention;
 use cxmart::measure::fold::{Attributes, Calendar, Fold, Grain, Marks, Terms, pass};
 use cxmart::table::day::{date, day_number};
 
@@ -26,6 +30,9 @@ pub struct Row {
     pub channel: Option<&'static str>,
     pub amount: Option<i128>,
     pub currency: Option<&'static str>,
+    /// In euros, for money in other currencies that has a rate.
+    pub home: Option<i128>,
+    pub reference: Option<&'static str>,
     pub score: Option<i128>,
     pub scale_max: Option<i128>,
 }
@@ -33,6 +40,14 @@ pub struct Row {
 impl Row {
     pub fn day(&self) -> i32 {
         i32::try_from(self.at.div_euclid(DAY)).expect("a day")
+    }
+
+    /// What the timeline says the amount is worth.
+    pub fn home_amount(&self) -> Option<i128> {
+        match self.currency {
+            None | Some("EUR") => self.amount,
+            Some(_) => self.home,
+        }
     }
 }
 
@@ -56,6 +71,8 @@ pub fn terms(horizon: i32) -> Terms {
     Terms {
         horizon_day: horizon,
         fit_day: horizon,
+        backtest_day: horizon,
+        cohorts_from_contact: false,
         currency: "EUR".into(),
         inactive_days: 90,
         grace_days: 0,
@@ -99,8 +116,20 @@ fn batch(rows: &[Row]) -> RecordBatch {
         ("score", decimal(|row| row.score)),
         ("scale_max", decimal(|row| row.scale_max)),
         ("occurred_date", Arc::new(days) as ArrayRef),
+        ("reference", text(|row| row.reference)),
+        ("home_amount", decimal(Row::home_amount)),
     ])
     .expect("columns of one length")
+}
+
+/// Retention over periods of these grains.
+pub fn retention(terms: &Terms, calendar: &Arc<Calendar>) -> Retention {
+    Retention {
+        terms: terms.clone(),
+        ledger: Arc::clone(calendar),
+        cohorts: Arc::clone(calendar),
+        months: self::calendar(terms.horizon_day, &[Grain::Month]),
+    }
 }
 
 /// Folds rows in batches of 7, and checks that other cuts would give the same.

@@ -23,7 +23,7 @@ fn near(got: Option<f64>, wanted: f64, tolerance: f64) {
 }
 
 fn terms() -> Terms {
-    Terms { confidence: 0.95, min_cell: 10, periods: vec![Grain::Month] }
+    Terms { confidence: 0.95, min_cell: 10, periods: vec![Grain::Month], shares: None }
 }
 
 /// `count` answers of `score` points in May, without a dimension.
@@ -33,9 +33,11 @@ fn answer(metric: &str, scale: Scale, score: i64, count: u64) -> Answer {
         scale,
         is_effort: false,
         score: score * 10_000,
+        favourable: None,
         day: MAY,
         dimension: scores::ALL.into(),
         value: scores::ALL.into(),
+        stratum: String::new(),
         count,
     }
 }
@@ -281,6 +283,7 @@ fn rows_go_in_and_out_with_their_nulls() {
         ("scale_max", decimal([100_000, 100_000]), true),
         ("is_effort", Arc::new(BooleanArray::from(vec![false, false])), true),
         ("score", decimal([90_000, 30_000]), true),
+        ("is_favourable", Arc::new(BooleanArray::from(vec![None::<bool>, None])), true),
         ("value_0", Arc::new(StringArray::from(vec![Some("web"), None])), true),
         ("value_1", Arc::new(StringArray::from(vec![Some("dk"), Some("dk")])), true),
         ("day", Arc::new(Date32Array::from(vec![MAY, MAY])), true),

@@ -3,5 +3,6 @@
 mod drift;
 mod parts;
 mod sources;
+mod thin;
 mod typing;
 mod warnings;

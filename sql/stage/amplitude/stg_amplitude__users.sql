@@ -26,6 +26,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         amplitude_id as source_id,
         uploaded_at as source_updated_at,
         amplitude_id as customer_source_id,

@@ -49,6 +49,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         response_id as source_id,
         response_id as response_group_id,
         contact_id as customer_source_id,

@@ -13,6 +13,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         feedback_id || ':nps' as source_id,
         feedback_id as response_group_id,
         customer_id as external_id,

@@ -52,6 +52,7 @@ scored as (
 
     select
         record_id,
+        attributes,
         feedback_id,
         customer_id,
         email,
@@ -89,6 +90,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         case
             when metric is null then feedback_id
             else feedback_id || ':' || question_id

@@ -18,7 +18,12 @@ told as (
         coalesce(traffic_type = internal_traffic_type, false)
         or coalesce(debug_mode = '1', false) as is_test,
         row_number() over (
-            partition by record_id - record_id % 1099511627776, event_name, transaction_id
+            partition by
+                record_id - record_id % 1099511627776,
+                event_name,
+                transaction_id,
+                -- a sale may be paid back in parts
+                case when event_name = 'refund' then event_timestamp end
             order by event_time asc nulls last, record_id asc nulls last
         ) as place
     from raw
@@ -31,7 +36,7 @@ mapped as (
     select
         record_id,
         case
-            when event_name = 'refund' then transaction_id || ':refund'
+            when event_name = 'refund' then transaction_id || ':refund:' || event_timestamp
             else transaction_id
         end as source_id,
         is_test,

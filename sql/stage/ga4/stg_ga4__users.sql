@@ -26,6 +26,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         user_pseudo_id as source_id,
         user_pseudo_id as anonymous_id,
         user_id as external_id,

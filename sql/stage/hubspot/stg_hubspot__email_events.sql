@@ -39,6 +39,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         event_id as source_id,
         extracted_at,
         is_filtered as is_test,

@@ -45,6 +45,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         submission_id as source_id,
         updated_at as source_updated_at,
         extracted_at,

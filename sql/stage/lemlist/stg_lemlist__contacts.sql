@@ -13,6 +13,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         contact_id as source_id,
         extracted_at,
         contact_id as customer_source_id,

@@ -13,6 +13,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         lead_id as source_id,
         lead_id as customer_source_id,
         case when email like '%@%' then email end as email,

@@ -39,6 +39,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         activity_id as source_id,
         extracted_at,
         coalesce(contact_id, lead_id) as customer_source_id,

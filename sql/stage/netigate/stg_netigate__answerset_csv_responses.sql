@@ -41,6 +41,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         answerset_id || ':' || question_id as source_id,
         answerset_id as response_group_id,
         respondent_id as customer_source_id,

@@ -56,6 +56,7 @@ scored as (
 
     select
         record_id,
+        attributes,
         answerset_id,
         survey_id,
         respondent_id,
@@ -103,6 +104,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         case
             when metric is null then answerset_id
             else answerset_id || ':' || question_id

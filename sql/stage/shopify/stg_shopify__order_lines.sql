@@ -27,7 +27,9 @@ mapped as (
         quantity,
         price as unit_price,
         line_discount as discount,
-        upper(currency) as currency
+        upper(currency) as currency,
+        product_id as product_source_id,
+        line_tax as tax
     from raw
 
 )

@@ -25,6 +25,7 @@ mapped as (
         coalesce(email, customer_email) as email,
         coalesce(phone, customer_phone) as phone,
         name as order_number,
+        'order' as sale_kind,
         case
             when cancelled_at is not null then 'cancelled'
             when financial_status in ('refunded', 'partially_refunded', 'voided')
@@ -42,11 +43,15 @@ mapped as (
         total,
         subtotal,
         tax,
+        shipping,
         discount,
         refunded,
         upper(currency) as currency,
         nullif(split_part(split_part(landing_site, 'utm_source=', 2), '&', 1), '') as landing_source,
         nullif(split_part(split_part(landing_site, 'utm_medium=', 2), '&', 1), '') as landing_medium,
+        nullif(split_part(split_part(landing_site, 'utm_campaign=', 2), '&', 1), '') as campaign,
+        case financial_status when 'authorized' then 'authorised' else financial_status end
+            as financial_status,
         coalesce(processed_at, created_at) as placed_at,
         cancelled_at,
         refunded_at

@@ -47,6 +47,7 @@ mapped as (
         -- Spreadsheets get an apostrophe before a phone.
         case when phone like '''%' then substr(phone, 2) else phone end as phone,
         name as order_number,
+        'order' as sale_kind,
         case
             when cancelled_at is not null then 'cancelled'
             when financial_status in ('refunded', 'partially_refunded', 'voided')
@@ -66,6 +67,8 @@ mapped as (
         discount,
         refunded,
         upper(currency) as currency,
+        case financial_status when 'authorized' then 'authorised' else financial_status end
+            as financial_status,
         created_at as placed_at,
         cancelled_at,
         case

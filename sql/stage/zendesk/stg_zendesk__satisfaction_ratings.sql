@@ -40,6 +40,7 @@ mapped as (
         case when answer is not null then score end as score_label,
         comment as comment_text,
         'support' as touchpoint,
+        assignee_id as agent,
         case when answer is null then 'unanswered' else 'answered' end as status,
         created_at as asked_at,
         case when answer is not null then coalesce(updated_at, created_at) end as answered_at

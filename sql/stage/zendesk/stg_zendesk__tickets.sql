@@ -46,9 +46,16 @@ mapped as (
         brand_id as product,
         assignee_id as assignee,
         group_id as team,
+        organization_id as account_source_id,
+        -- `["billing","vip"]`
+        nullif(replace(replace(replace(replace(tags, '[', ''), ']', ''), '"', ''), ',', ';'), '') as tags,
         created_at,
         solved_at as resolved_at,
         case when status = 'closed' then updated_at end as closed_at,
+        first_reply_minutes * 60 as vendor_first_response_seconds,
+        resolution_minutes * 60 as vendor_resolution_seconds,
+        reopens as vendor_reopens,
+        replies as vendor_replies,
         -- The export tags the loser of a merge and does not name the winner.
         case when tags like '%"closed_by_merge"%' then 'unknown' end as merged_into
     from raw

@@ -1,18 +1,21 @@
-//! The models of a day: when customers buy, and for how much.
+//! The models of a day: when customers buy, for how much, and how long they renew.
 
 use std::collections::BTreeMap;
 
-use super::{Bought, Terms};
-use crate::measure::kernel::bgnbd::{BgNbd, History, REPEATERS_MIN};
+use super::people::{Bought, Contract, Held};
+use super::{Segments, Terms};
+use crate::measure::kernel::bgnbd::{History, REPEATERS_MIN};
+use crate::measure::kernel::buying::{Buying, Kind};
 use crate::measure::kernel::gamma_gamma::{GammaGamma, Spend};
 use crate::measure::kernel::optimise::Fit;
+use crate::measure::kernel::sbg::{Renewed, Sbg};
 
 /// How a fit ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
     Fitted,
-    /// Fewer customers with a second purchase than [`REPEATERS_MIN`].
-    TooFewRepeaters,
+    /// Fewer customers with a second purchase, or contracts that left, than a fit needs.
+    TooFew(&'static str),
     /// The gradient did not vanish from any start.
     NotConverged,
 }
@@ -21,7 +24,7 @@ impl Status {
     pub fn name(self) -> &'static str {
         match self {
             Self::Fitted => "fitted",
-            Self::TooFewRepeaters => "too_few_repeaters",
+            Self::TooFew(who) => who,
             Self::NotConverged => "not_converged",
         }
     }
@@ -39,12 +42,12 @@ pub struct Fitted<const N: usize> {
 impl<const N: usize> Fitted<N> {
     fn of<K: Ord>(
         counts: &BTreeMap<K, u64>,
-        repeaters: u64,
+        (telling, least, too_few): (u64, u64, &'static str),
         fit: impl Fn() -> Option<Fit<N>>,
     ) -> Self {
-        let fit = if repeaters < REPEATERS_MIN { None } else { fit() };
+        let fit = if telling < least { None } else { fit() };
         let status = match &fit {
-            _ if repeaters < REPEATERS_MIN => Status::TooFewRepeaters,
+            _ if telling < least => Status::TooFew(too_few),
             Some(fit) if fit.is_converged => Status::Fitted,
             _ => Status::NotConverged,
         };
@@ -52,30 +55,35 @@ impl<const N: usize> Fitted<N> {
         Self { status, fit, n_customers, n_distinct }
     }
 
+    /// The fit, if it can be used.
+    pub fn usable(&self) -> Option<&Fit<N>> {
+        self.fit.as_ref().filter(|_| self.status == Status::Fitted)
+    }
+
     /// The parameters, of a fit that can be used.
     pub fn parameters(&self) -> Option<[f64; N]> {
-        let fit = self.fit.as_ref().filter(|_| self.status == Status::Fitted)?;
-        Some(fit.parameters)
+        self.usable().map(|fit| fit.parameters)
     }
 }
 
-/// BG/NBD and Gamma–Gamma as fitted to all customers of a day.
+/// A model of buying and Gamma–Gamma as fitted to one group of customers.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Models {
-    pub bg_nbd: Fitted<4>,
-    pub gamma_gamma: Fitted<3>,
+    pub kind: Kind,
+    pub bought: Fitted<4>,
+    pub spent: Fitted<3>,
 }
 
 impl Models {
-    pub fn fit(customers: &[Bought], terms: &Terms) -> Self {
+    /// Fits to what was known of customers: their histories and the value of their repeats.
+    pub fn fit(known: &[(History, i64)], terms: &Terms, least: u64) -> Self {
         let mut histories: BTreeMap<History, u64> = BTreeMap::new();
         let mut spends: BTreeMap<Spend, u64> = BTreeMap::new();
-        for customer in customers {
-            let Some(history) = customer.history else { continue };
-            *histories.entry(history).or_default() += 1;
+        for (history, repeat_value) in known {
+            *histories.entry(*history).or_default() += 1;
             // The gamma distribution knows no free purchases.
-            if history.frequency > 0 && customer.repeat_value > 0 {
-                let spend = Spend { frequency: history.frequency, total: customer.repeat_value };
+            if history.frequency > 0 && *repeat_value > 0 {
+                let spend = Spend { frequency: history.frequency, total: *repeat_value };
                 *spends.entry(spend).or_default() += 1;
             }
         }
@@ -84,17 +92,88 @@ impl Models {
         let repeaters = histories.iter().filter_map(repeats).sum();
         let buyers: u64 = spends.values().sum();
         let unit = f64::from(terms.unit_days);
+        let kind = terms.model;
+        let needs = |telling| (telling, least, "too_few_repeaters");
         Self {
-            bg_nbd: Fitted::of(&histories, repeaters, || BgNbd::fit(&histories, unit)),
-            gamma_gamma: Fitted::of(&spends, buyers, || GammaGamma::fit(&spends)),
+            kind,
+            bought: Fitted::of(&histories, needs(repeaters), || kind.fit(&histories, unit)),
+            spent: Fitted::of(&spends, needs(buyers), || GammaGamma::fit(&spends)),
         }
     }
 
-    pub fn buying(&self) -> Option<BgNbd> {
-        self.bg_nbd.parameters().map(BgNbd::from)
+    pub fn buying(&self) -> Option<Buying> {
+        self.bought.parameters().map(|parameters| self.kind.with(parameters))
     }
 
     pub fn spending(&self) -> Option<GammaGamma> {
-        self.gamma_gamma.parameters().map(GammaGamma::from)
+        self.spent.parameters().map(GammaGamma::from)
     }
+}
+
+/// All fits of a day.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fits {
+    pub all: Models,
+    /// Groups with enough customers for a fit of their own, by name.
+    pub segments: BTreeMap<String, Models>,
+    pub renewing: Fitted<2>,
+}
+
+impl Fits {
+    pub fn new(customers: &[Bought], contracts: &[Contract], terms: &Terms) -> Self {
+        let known = |bought: &Bought| Some((bought.history?, bought.repeat_value));
+        let all: Vec<_> = customers.iter().filter_map(known).collect();
+        let mut groups: BTreeMap<String, Vec<(History, i64)>> = BTreeMap::new();
+        for customer in customers {
+            if let (Some(name), Some(known)) = (segment(customer, terms), known(customer)) {
+                groups.entry(name).or_default().push(known);
+            }
+        }
+        let least = terms.segment_min.max(REPEATERS_MIN);
+        let is_large = |known: &Vec<(History, i64)>| {
+            let repeaters = known.iter().filter(|(history, _)| history.frequency > 0);
+            repeaters.count() as u64 >= least
+        };
+        groups.retain(|_, known| is_large(known));
+        let fit = |(name, known): (String, Vec<_>)| (name, Models::fit(&known, terms, least));
+        Self {
+            all: Models::fit(&all, terms, REPEATERS_MIN),
+            segments: groups.into_iter().map(fit).collect(),
+            renewing: renewing(contracts),
+        }
+    }
+
+    /// The models of a customer's group: its own where they can be used, else those of all.
+    pub fn group(&self, customer: &Bought, terms: &Terms) -> (&str, &Models) {
+        let name = segment(customer, terms);
+        let own = name.and_then(|name| self.segments.get_key_value(&name));
+        let own = own.filter(|(_, models)| models.buying().is_some());
+        own.map_or(("all", &self.all), |(name, models)| (name.as_str(), models))
+    }
+}
+
+/// The group a customer is fitted with.
+fn segment(customer: &Bought, terms: &Terms) -> Option<String> {
+    let (dimension, value) = match terms.segments {
+        Segments::None => return None,
+        Segments::AcquisitionChannel => ("acquisition_channel", &customer.channel),
+        Segments::Country => ("country", &customer.country),
+    };
+    value.as_ref().map(|value| format!("{dimension}={value}"))
+}
+
+fn renewing(contracts: &[Contract]) -> Fitted<2> {
+    let mut counts: BTreeMap<Renewed, u64> = BTreeMap::new();
+    for contract in contracts {
+        *counts.entry(contract.renewed).or_default() += 1;
+    }
+    let left = |(renewed, count): (&Renewed, &u64)| renewed.has_left.then_some(*count);
+    let leavers = counts.iter().filter_map(left).sum();
+    Fitted::of(&counts, (leavers, REPEATERS_MIN, "too_few_leavers"), || Sbg::fit(&counts))
+}
+
+/// The models as they would have been fitted on the day of the backtest.
+pub fn held_out(held: &[&Held], terms: &Terms) -> Models {
+    let known: Vec<_> = held.iter().map(|held| (held.history, held.repeat_value)).collect();
+    Models::fit(&known, terms, REPEATERS_MIN)
 }

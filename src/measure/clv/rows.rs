@@ -1,108 +1,24 @@
-//! Rows in and out: `customer_purchases` to [`Bought`], readings to the two published tables.
+//! Rows out: readings and fits to the published tables.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array,
-    RecordBatch, StringArray,
+    ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, RecordBatch,
+    StringArray,
 };
-use arrow::datatypes::{ArrowPrimitiveType, Date32Type, Decimal128Type, Int64Type};
 
-use super::models::{Fitted, Models};
-use super::{ClvError, DEFINITION, Terms, Worth};
+use super::acquisition::{Acquisition, Group};
+use super::backtest::{Backtest, Row};
+use super::models::{Fits, Fitted};
+use super::people::{Bought, Person};
+use super::{ClvError, DEFINITION, Terms, Worth, new_contract};
 use crate::measure::kernel::bgnbd::History;
 use crate::table::DECIMAL;
 
-/// What one customer bought; money in ten-thousandths.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Bought {
-    pub id: String,
-    /// Days since 1970-01-01.
-    pub first_day: i32,
-    pub last_day: i32,
-    /// Up to the fit day; none when the first purchase lies after it.
-    pub history: Option<History>,
-    /// Of the purchase days after the first, up to the fit day.
-    pub repeat_value: i64,
-    pub revenue_year: i64,
-    pub channel: Option<String>,
-}
+type Column = (&'static str, ArrayRef);
 
-impl Bought {
-    /// Mean value of a purchase day after the first, in major units.
-    pub fn monetary(&self) -> Option<f64> {
-        let frequency = self.history.map(|history| history.frequency).filter(|x| *x > 0)?;
-        Some(self.repeat_value as f64 / 10_000.0 / f64::from(frequency))
-    }
-}
-
-/// Rows of `customer_purchases`, in order of customer.
-///
-/// # Errors
-/// A column that is missing or of another type.
-pub fn read(batches: &[RecordBatch]) -> Result<Vec<Bought>, ClvError> {
-    let mut customers = Vec::new();
-    for batch in batches {
-        read_batch(batch, &mut customers)?;
-    }
-    customers.sort_by(|a, b| a.id.cmp(&b.id));
-    Ok(customers)
-}
-
-fn column<'a, T: ArrowPrimitiveType>(
-    batch: &'a RecordBatch,
-    name: &'static str,
-) -> Result<&'a arrow::array::PrimitiveArray<T>, ClvError> {
-    let array = batch.column_by_name(name).and_then(|array| array.as_primitive_opt::<T>());
-    array.ok_or(ClvError::Column(name))
-}
-
-fn text<'a>(batch: &'a RecordBatch, name: &'static str) -> Result<&'a StringArray, ClvError> {
-    let array = batch.column_by_name(name).and_then(|array| array.as_string_opt::<i32>());
-    array.ok_or(ClvError::Column(name))
-}
-
-fn read_batch(batch: &RecordBatch, customers: &mut Vec<Bought>) -> Result<(), ClvError> {
-    let ids = text(batch, "customer_id")?;
-    let channels = text(batch, "acquisition_channel")?;
-    let first = column::<Date32Type>(batch, "first_purchase_date")?;
-    let last = column::<Date32Type>(batch, "last_purchase_date")?;
-    let frequency = column::<Int64Type>(batch, "frequency")?;
-    let recency = column::<Int64Type>(batch, "recency_days")?;
-    let age = column::<Int64Type>(batch, "age_days")?;
-    let repeats = column::<Decimal128Type>(batch, "monetary_total")?;
-    let revenue = column::<Decimal128Type>(batch, "revenue_365d")?;
-    let count = |array: &Int64Array, i: usize| {
-        array.is_valid(i).then(|| u32::try_from(array.value(i)).ok()).flatten()
-    };
-    // 18 digits fit an i64.
-    let money = |array: &Decimal128Array, i: usize| {
-        if array.is_valid(i) { i64::try_from(array.value(i)).unwrap_or(i64::MAX) } else { 0 }
-    };
-    for i in 0..batch.num_rows() {
-        let history = match (count(frequency, i), count(recency, i), count(age, i)) {
-            (Some(frequency), Some(recency_days), Some(age_days)) => {
-                Some(History { frequency, recency_days, age_days })
-            }
-            _ => None,
-        };
-        customers.push(Bought {
-            id: ids.value(i).to_owned(),
-            first_day: first.value(i),
-            last_day: last.value(i),
-            history,
-            repeat_value: money(repeats, i),
-            revenue_year: money(revenue, i),
-            channel: channels.is_valid(i).then(|| channels.value(i).to_owned()),
-        });
-    }
-    Ok(())
-}
-
-fn batch(
-    table: &'static str,
-    columns: Vec<(&'static str, ArrayRef)>,
-) -> Result<RecordBatch, ClvError> {
+fn batch(table: &'static str, columns: Vec<Column>) -> Result<RecordBatch, ClvError> {
     RecordBatch::try_from_iter_with_nullable(
         columns.into_iter().map(|(name, array)| (name, array, true)),
     )
@@ -136,63 +52,86 @@ fn texts<'a>(values: impl Iterator<Item = Option<&'a str>>) -> ArrayRef {
     Arc::new(values.collect::<StringArray>())
 }
 
+fn days(values: impl Iterator<Item = i32>) -> ArrayRef {
+    Arc::new(values.map(Some).collect::<Date32Array>())
+}
+
+fn flags(values: impl Iterator<Item = bool>) -> ArrayRef {
+    Arc::new(values.map(Some).collect::<BooleanArray>())
+}
+
+/// The definition of a table of `n` rows.
+fn definition(id: &'static str, n: usize) -> [Column; 2] {
+    [
+        ("definition_id", texts(std::iter::repeat_n(Some(id), n))),
+        ("definition_version", counts(std::iter::repeat_n(Some(DEFINITION.1), n))),
+    ]
+}
+
 /// `customer_lifetime_value`.
 ///
 /// # Errors
 /// The columns do not fit each other.
 pub fn values(
-    customers: &[Bought],
+    people: &[Person<'_>],
     worth: &[Worth],
+    fits: &Fits,
     terms: &Terms,
 ) -> Result<RecordBatch, ClvError> {
     const TABLE: &str = "customer_lifetime_value";
-    let n = customers.len();
+    let n = people.len();
     let history = |of: fn(&History) -> u32| {
-        counts(customers.iter().map(move |c| c.history.as_ref().map(|h| i64::from(of(h)))))
+        let known = |one: &Person<'_>| one.bought?.history.as_ref().map(|h| i64::from(of(h)));
+        counts(people.iter().map(known))
     };
     let float = |of: fn(&Worth) -> Option<f64>| floats(worth.iter().map(of));
     let amount = |of: fn(&Worth) -> Option<f64>| money(TABLE, worth.iter().map(of));
-    let same = |value: &'static str| texts(std::iter::repeat_n(Some(value), n));
-    let none = || money(TABLE, std::iter::repeat_n(None, n));
     let tier = |of: &Worth| match of.decile {
         1 => "high",
         2..=4 => "medium",
         _ => "low",
     };
-    let cac = std::iter::repeat_n(Some(terms.acquisition_cost), n);
-    batch(
-        TABLE,
-        vec![
-            ("customer_id", texts(customers.iter().map(|c| Some(c.id.as_str())))),
-            ("as_of", Arc::new(Date32Array::from(vec![terms.as_of; n]))),
-            ("definition_id", same(DEFINITION.0)),
-            ("definition_version", Arc::new(Int64Array::from(vec![DEFINITION.1; n]))),
-            ("currency", texts(std::iter::repeat_n(Some(terms.currency.as_str()), n))),
-            ("acquisition_channel", texts(customers.iter().map(|c| c.channel.as_deref()))),
-            ("frequency", history(|h| h.frequency)),
-            ("recency", history(|h| h.recency_days)),
-            ("age", history(|h| h.age_days)),
-            ("monetary", floats(customers.iter().map(Bought::monetary))),
-            ("p_alive", float(|of| of.p_alive)),
-            ("expected_orders", float(|of| of.expected_orders)),
-            ("expected_spend", float(|of| of.expected_spend)),
-            ("clv_simple", amount(|of| of.simple)?),
-            ("clv_margin", amount(|of| of.margin)?),
-            ("clv_contractual", none()?),
-            ("clv_probabilistic", amount(|of| of.probabilistic)?),
-            ("clv_low", none()?),
-            ("clv_high", none()?),
-            ("cac", money(TABLE, cac)?),
-            ("ltv_cac", float(|of| of.ltv_cac)),
-            ("decile", counts(worth.iter().map(|of| Some(of.decile)))),
-            ("tier", texts(worth.iter().map(|of| Some(tier(of))))),
-        ],
-    )
+    let mrr = |one: &Person<'_>| Some(one.contract?.mrr as f64 / 10_000.0);
+    let segment = |one: &Person<'_>| one.bought.map(|bought| fits.group(bought, terms).0);
+    let monetary = |one: &Person<'_>| one.bought.and_then(Bought::monetary);
+    let mut columns = vec![
+        ("customer_id", texts(people.iter().map(|one| Some(one.id())))),
+        ("as_of", days(std::iter::repeat_n(terms.as_of, n))),
+    ];
+    columns.extend(definition(DEFINITION.0, n));
+    columns.extend([
+        ("currency", texts(std::iter::repeat_n(Some(terms.currency.as_str()), n))),
+        ("acquisition_channel", texts(people.iter().map(Person::channel))),
+        ("frequency", history(|h| h.frequency)),
+        ("recency", history(|h| h.recency_days)),
+        ("age", history(|h| h.age_days)),
+        ("monetary", floats(people.iter().map(monetary))),
+        ("p_alive", float(|of| of.p_alive)),
+        ("expected_orders", float(|of| of.expected_orders)),
+        ("expected_spend", float(|of| of.expected_spend)),
+        ("clv_simple", amount(|of| of.simple)?),
+        ("clv_margin", amount(|of| of.margin)?),
+        ("clv_contractual", amount(|of| of.contractual)?),
+        ("clv_probabilistic", amount(|of| of.probabilistic)?),
+        ("clv_low", amount(|of| of.interval.map(|limits| limits.0))?),
+        ("clv_high", amount(|of| of.interval.map(|limits| limits.1))?),
+        ("cac", amount(|of| Some(of.cac))?),
+        ("ltv_cac", float(|of| of.ltv_cac)),
+        ("decile", counts(worth.iter().map(|of| Some(of.decile)))),
+        ("tier", texts(worth.iter().map(|of| Some(tier(of))))),
+        ("dert", float(|of| of.dert)),
+        ("derl", float(|of| of.derl)),
+        ("mrr", money(TABLE, people.iter().map(mrr))?),
+        ("payback_months", float(|of| of.payback_months)),
+        ("segment", texts(people.iter().map(segment))),
+    ]);
+    batch(TABLE, columns)
 }
 
 /// One row of `clv_model_parameters`.
 #[derive(Debug, Clone, PartialEq)]
 struct Parameter {
+    segment: String,
     model: &'static str,
     name: &'static str,
     currency: Option<String>,
@@ -211,6 +150,7 @@ struct Parameter {
 }
 
 fn of_model<const N: usize>(
+    segment: &str,
     model: &'static str,
     names: [&'static str; N],
     currency: Option<&str>,
@@ -219,6 +159,7 @@ fn of_model<const N: usize>(
     let fit = fitted.fit.as_ref();
     let whole = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
     let parameter = |(i, name): (usize, &'static str)| Parameter {
+        segment: segment.to_owned(),
         model,
         name,
         currency: currency.map(str::to_owned),
@@ -244,37 +185,166 @@ fn of_model<const N: usize>(
 ///
 /// # Errors
 /// The columns do not fit each other.
-pub fn parameters(models: &Models, terms: &Terms) -> Result<RecordBatch, ClvError> {
-    let mut rows = of_model("bg_nbd", ["r", "alpha", "a", "b"], None, &models.bg_nbd);
+pub fn parameters(fits: &Fits, terms: &Terms) -> Result<RecordBatch, ClvError> {
+    let mut rows = Vec::new();
     let currency = Some(terms.currency.as_str());
-    rows.extend(of_model("gamma_gamma", ["p", "q", "gamma"], currency, &models.gamma_gamma));
+    let segments = fits.segments.iter().map(|(name, models)| (name.as_str(), models));
+    for (segment, models) in std::iter::once(("all", &fits.all)).chain(segments) {
+        let kind = models.kind;
+        rows.extend(of_model(segment, kind.name(), kind.parameters(), None, &models.bought));
+        let names = ["p", "q", "gamma"];
+        rows.extend(of_model(segment, "gamma_gamma", names, currency, &models.spent));
+    }
+    rows.extend(of_model("all", "sbg", ["alpha", "beta"], None, &fits.renewing));
     let n = rows.len();
     let text = |of: fn(&Parameter) -> &str| texts(rows.iter().map(|row| Some(of(row))));
     let float = |of: fn(&Parameter) -> Option<f64>| floats(rows.iter().map(of));
     let count = |of: fn(&Parameter) -> i64| counts(rows.iter().map(|row| Some(of(row))));
-    let converged: BooleanArray = rows.iter().map(|row| Some(row.is_converged)).collect();
-    batch(
-        "clv_model_parameters",
-        vec![
-            ("as_of", Arc::new(Date32Array::from(vec![terms.as_of; n]))),
-            ("model", text(|row| row.model)),
-            ("parameter", text(|row| row.name)),
-            ("definition_id", texts(std::iter::repeat_n(Some("clv_probabilistic"), n))),
-            ("definition_version", Arc::new(Int64Array::from(vec![DEFINITION.1; n]))),
-            ("currency", texts(rows.iter().map(|row| row.currency.as_deref()))),
-            ("estimate", float(|row| row.estimate)),
-            ("standard_error", float(|row| row.standard_error)),
-            ("status", text(|row| row.status)),
-            ("is_converged", Arc::new(converged)),
-            ("n_customers", count(|row| row.n_customers)),
-            ("n_distinct", count(|row| row.n_distinct)),
-            ("log_likelihood", float(|row| row.log_likelihood)),
-            ("gradient_norm", float(|row| row.gradient_norm)),
-            ("condition_number", float(|row| row.condition_number)),
-            ("iterations", counts(rows.iter().map(|row| row.iterations))),
-            ("n_starts", count(|row| row.starts)),
-            ("n_starts_agreeing", count(|row| row.agreeing)),
-            ("unit_days", counts(std::iter::repeat_n(Some(i64::from(terms.unit_days)), n))),
-        ],
-    )
+    let mut columns = vec![
+        ("as_of", days(std::iter::repeat_n(terms.as_of, n))),
+        ("model", text(|row| row.model)),
+        ("parameter", text(|row| row.name)),
+    ];
+    columns.extend(definition("clv_probabilistic", n));
+    columns.extend([
+        ("currency", texts(rows.iter().map(|row| row.currency.as_deref()))),
+        ("estimate", float(|row| row.estimate)),
+        ("standard_error", float(|row| row.standard_error)),
+        ("status", text(|row| row.status)),
+        ("is_converged", flags(rows.iter().map(|row| row.is_converged))),
+        ("n_customers", count(|row| row.n_customers)),
+        ("n_distinct", count(|row| row.n_distinct)),
+        ("log_likelihood", float(|row| row.log_likelihood)),
+        ("gradient_norm", float(|row| row.gradient_norm)),
+        ("condition_number", float(|row| row.condition_number)),
+        ("iterations", counts(rows.iter().map(|row| row.iterations))),
+        ("n_starts", count(|row| row.starts)),
+        ("n_starts_agreeing", count(|row| row.agreeing)),
+        ("unit_days", counts(std::iter::repeat_n(Some(i64::from(terms.unit_days)), n))),
+        ("segment", text(|row| &row.segment)),
+    ]);
+    batch("clv_model_parameters", columns)
+}
+
+/// `clv_backtest`.
+///
+/// # Errors
+/// The columns do not fit each other.
+pub fn backtest(backtest: Option<&Backtest>, terms: &Terms) -> Result<RecordBatch, ClvError> {
+    let rows: &[Row] = backtest.map_or(&[], |backtest| &backtest.rows);
+    let n = rows.len();
+    let kind = terms.model.name();
+    let status = backtest.map(|backtest| backtest.models.bought.status.name());
+    let until = backtest.map_or(terms.as_of, |backtest| backtest.fit_until);
+    let length = backtest.map_or(0, |backtest| i64::from(backtest.days));
+    let float = |of: fn(&Row) -> Option<f64>| floats(rows.iter().map(of));
+    let error = |row: &Row| {
+        let predicted = row.predicted.filter(|_| row.actual > 0.0)?;
+        Some(predicted / row.actual - 1.0)
+    };
+    let mut columns = vec![
+        ("as_of", days(std::iter::repeat_n(terms.as_of, n))),
+        ("model", texts(std::iter::repeat_n(Some(kind), n))),
+        ("measure", texts(rows.iter().map(|row| Some(row.measure)))),
+        ("bucket", texts(rows.iter().map(|row| Some(row.bucket.as_str())))),
+    ];
+    columns.extend(definition("clv_backtest", n));
+    columns.extend([
+        ("fit_until", days(std::iter::repeat_n(until, n))),
+        ("holdout_days", counts(std::iter::repeat_n(Some(length), n))),
+        ("status", texts(std::iter::repeat_n(status, n))),
+        ("n", counts(rows.iter().map(|row| i64::try_from(row.n).ok()))),
+        ("actual", float(|row| Some(row.actual))),
+        ("predicted", float(|row| row.predicted)),
+        ("relative_error", floats(rows.iter().map(error))),
+        ("correlation", float(|row| row.correlation)),
+        ("mean_absolute_error", float(|row| row.absolute_error)),
+        ("root_mean_square_error", float(|row| row.squared_error.map(f64::sqrt))),
+    ]);
+    batch("clv_backtest", columns)
+}
+
+/// What groups are worth, in the columns that cohorts and channels share.
+fn groups(
+    table: &'static str,
+    groups: &[Group],
+    fits: &Fits,
+    terms: &Terms,
+) -> Result<Vec<Column>, ClvError> {
+    let n = groups.len();
+    let shown = || groups.iter().map(|group| (group.n >= terms.min_cell).then_some(group));
+    let mean =
+        |of: fn(&Group) -> Option<f64>| money(table, shown().map(|group| group.and_then(of)));
+    let float = |of: fn(&Group) -> Option<f64>| floats(shown().map(|group| group.and_then(of)));
+    let revenue = |group: &Group| Some(group.revenue as f64 / 10_000.0);
+    let new = shown().map(|group| {
+        let (group, cost) = (group?, group?.cac.get()?);
+        new_contract(fits, group.mrr.get()?, cost, terms)
+    });
+    Ok(vec![
+        ("currency", texts(std::iter::repeat_n(Some(terms.currency.as_str()), n))),
+        ("n_customers", counts(groups.iter().map(|group| i64::try_from(group.n).ok()))),
+        ("is_suppressed", flags(groups.iter().map(|group| group.n < terms.min_cell))),
+        ("revenue", money(table, shown().map(|group| group.and_then(revenue)))?),
+        ("p_alive", float(|group| group.p_alive.get())),
+        ("clv_simple", mean(|group| group.simple.get())?),
+        ("clv_margin", mean(|group| group.margin.get())?),
+        ("clv_contractual", mean(|group| group.contractual.get())?),
+        ("clv_probabilistic", mean(|group| group.probabilistic.get())?),
+        ("clv_mean", mean(Group::value)?),
+        ("mean_cac", mean(|group| group.cac.get())?),
+        ("ltv_cac", float(Group::ltv_cac)),
+        ("payback_months", float(Group::payback_months)),
+        ("clv_new_contract", money(table, new)?),
+    ])
+}
+
+/// `clv_by_cohort`.
+///
+/// # Errors
+/// The columns do not fit each other.
+pub fn cohorts(
+    cohorts: &BTreeMap<i32, Group>,
+    fits: &Fits,
+    terms: &Terms,
+) -> Result<RecordBatch, ClvError> {
+    const TABLE: &str = "clv_by_cohort";
+    let n = cohorts.len();
+    let worth: Vec<Group> = cohorts.values().copied().collect();
+    let mut columns = vec![
+        ("cohort_grain", texts(std::iter::repeat_n(Some("month"), n))),
+        ("cohort", days(cohorts.keys().copied())),
+    ];
+    columns.extend(definition(DEFINITION.0, n));
+    columns.extend(groups(TABLE, &worth, fits, terms)?);
+    batch(TABLE, columns)
+}
+
+/// `customer_acquisition_cost`.
+///
+/// # Errors
+/// The columns do not fit each other.
+pub fn acquisition(
+    acquisition: &Acquisition,
+    channels: &BTreeMap<(i32, String), Group>,
+    fits: &Fits,
+    terms: &Terms,
+) -> Result<RecordBatch, ClvError> {
+    const TABLE: &str = "customer_acquisition_cost";
+    let cells = &acquisition.0;
+    let n = cells.len();
+    let worth: Vec<Group> =
+        cells.keys().map(|key| channels.get(key).copied().unwrap_or_default()).collect();
+    let cost = cells.values().map(|cell| cell.cost.map(|cost| cost as f64 / 10_000.0));
+    let mut columns = vec![
+        ("month", days(cells.keys().map(|key| key.0))),
+        ("acquisition_channel", texts(cells.keys().map(|key| Some(key.1.as_str())))),
+    ];
+    columns.extend(definition("cac", n));
+    columns.extend([
+        ("cost", money(TABLE, cost)?),
+        ("cac", money(TABLE, cells.values().map(|cell| cell.per_customer()))?),
+    ]);
+    columns.extend(groups(TABLE, &worth, fits, terms)?);
+    batch(TABLE, columns)
 }

@@ -19,25 +19,27 @@ const TABLE: &str = "churn_ledger";
 
 /// What happened in one period.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Moves {
-    new: i64,
-    resurrected: i64,
-    churned: i64,
-    churned_of_start: i64,
-    mrr_new: i128,
-    mrr_expansion: i128,
-    mrr_contraction: i128,
-    mrr_churned: i128,
-    mrr_reactivated: i128,
-    has_contract: bool,
+pub(super) struct Moves {
+    pub new: i64,
+    pub resurrected: i64,
+    pub churned: i64,
+    pub churned_of_start: i64,
+    pub at_risk: i64,
+    pub mrr_new: i128,
+    pub mrr_expansion: i128,
+    pub mrr_contraction: i128,
+    pub mrr_churned: i128,
+    pub mrr_reactivated: i128,
+    pub has_contract: bool,
 }
 
 impl Moves {
-    fn add(&mut self, other: Self) {
+    pub(super) fn add(&mut self, other: Self) {
         self.new += other.new;
         self.resurrected += other.resurrected;
         self.churned += other.churned;
         self.churned_of_start += other.churned_of_start;
+        self.at_risk += other.at_risk;
         self.mrr_new += other.mrr_new;
         self.mrr_expansion += other.mrr_expansion;
         self.mrr_contraction += other.mrr_contraction;
@@ -46,11 +48,16 @@ impl Moves {
         self.has_contract |= other.has_contract;
     }
 
-    fn customers(&self) -> i64 {
+    /// Nobody came or went, and no money moved.
+    pub(super) fn is_none(&self) -> bool {
+        *self == Self { has_contract: self.has_contract, ..Self::default() }
+    }
+
+    pub(super) fn customers(&self) -> i64 {
         self.new + self.resurrected - self.churned
     }
 
-    fn mrr(&self) -> i128 {
+    pub(super) fn mrr(&self) -> i128 {
         self.mrr_new + self.mrr_expansion + self.mrr_reactivated
             - self.mrr_contraction
             - self.mrr_churned
@@ -58,20 +65,20 @@ impl Moves {
 }
 
 /// Moves by grain (its place in the calendar) and period.
-type Ledger = BTreeMap<(usize, usize), Moves>;
+pub(super) type Ledger = BTreeMap<(usize, usize), Moves>;
 
 /// The ledger of any number of customers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Churn(Split<Ledger>);
 
 impl Churn {
-    pub fn add(&mut self, calendar: &Calendar, who: &Who<'_>, lived: &Lived) {
+    pub fn add(&mut self, calendar: &Calendar, terms: &Terms, who: &Who<'_>, lived: &Lived) {
         let moves: Vec<_> = calendar
             .periods()
             .iter()
             .enumerate()
             .flat_map(|(grain, periods)| {
-                let moves = moves(periods, lived).into_iter();
+                let moves = moves(periods, terms, lived).into_iter();
                 moves.map(move |(period, moves)| ((grain, period), moves))
             })
             .collect();
@@ -114,7 +121,7 @@ impl Churn {
 }
 
 /// What one life does in each period.
-fn moves(periods: &Periods, lived: &Lived) -> Vec<(usize, Moves)> {
+pub(super) fn moves(periods: &Periods, terms: &Terms, lived: &Lived) -> Vec<(usize, Moves)> {
     let mut moves = Vec::with_capacity(lived.spans.len() * 2);
     for (i, span) in lived.spans.iter().enumerate() {
         let start = periods.of(span.start);
@@ -126,6 +133,10 @@ fn moves(periods: &Periods, lived: &Lived) -> Vec<(usize, Moves)> {
             let churned_of_start = i64::from(end != start);
             moves.push((end, Moves { churned: 1, churned_of_start, ..Moves::default() }));
         }
+    }
+    if lived.is_at_risk(terms) {
+        let now = periods.of(terms.horizon_day);
+        moves.push((now, Moves { at_risk: 1, ..Moves::default() }));
     }
     let (mut before, mut had) = (0, false);
     for changes in lived.mrr.chunk_by(|a, b| periods.of(a.0) == periods.of(b.0)) {
@@ -148,27 +159,37 @@ fn moves(periods: &Periods, lived: &Lived) -> Vec<(usize, Moves)> {
 }
 
 /// A period with what was carried into it.
-struct Balance {
-    start_day: i32,
-    is_complete: bool,
-    n_start: i64,
-    mrr_start: i128,
-    moves: Moves,
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Balance {
+    pub start_day: i32,
+    /// The horizon lies in it.
+    pub is_last: bool,
+    pub is_complete: bool,
+    pub n_start: i64,
+    pub mrr_start: i128,
+    pub moves: Moves,
     /// Somebody had a contract by then; otherwise money columns say nothing.
-    has_contract: bool,
+    pub has_contract: bool,
 }
 
-fn carry(terms: &Terms, ledger: &Ledger, grain: usize, periods: &Periods) -> Vec<Balance> {
+pub(super) fn carry(
+    terms: &Terms,
+    ledger: &Ledger,
+    grain: usize,
+    periods: &Periods,
+) -> Vec<Balance> {
     let Some(((_, first), _)) = ledger.range((grain, 0)..(grain + 1, 0)).next() else {
         return Vec::new();
     };
     let (mut customers, mut mrr, mut has_contract) = (0, 0, false);
     let mut rows = Vec::new();
-    for period in *first..=periods.of(terms.horizon_day) {
+    let last = periods.of(terms.horizon_day);
+    for period in *first..=last {
         let moves = ledger.get(&(grain, period)).copied().unwrap_or_default();
         has_contract |= moves.has_contract;
         rows.push(Balance {
             start_day: periods.start(period),
+            is_last: period == last,
             is_complete: periods.end(period) <= terms.horizon_day + 1,
             n_start: customers,
             mrr_start: mrr,
@@ -202,6 +223,7 @@ fn columns(rows: &[Row<'_>], terms: &Terms) -> Result<RecordBatch, FoldError> {
         let whole = u64::try_from(balance.n_start).ok().filter(|n| *n > 0)?;
         Some(wilson(part, whole, terms.confidence))
     };
+    let at_risk = |row: &Row<'_>| row.balance.is_last.then_some(row.balance.moves.at_risk);
     let lost = |balance: &Balance| balance.moves.mrr_contraction + balance.moves.mrr_churned;
     let currency = rows.iter().map(|row| row.balance.has_contract.then_some(&terms.currency));
     batch(
@@ -239,6 +261,7 @@ fn columns(rows: &[Row<'_>], terms: &Terms) -> Result<RecordBatch, FoldError> {
                 rate(&|b| money_share(b.mrr_start + b.moves.mrr_expansion - lost(b), b.mrr_start)),
             ),
             ("quick_ratio", rate(&|b| money_share(b.moves.mrr() + lost(b), lost(b)))),
+            ("n_at_risk", counts(rows.iter().map(at_risk))),
         ],
     )
 }

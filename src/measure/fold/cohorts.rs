@@ -1,8 +1,9 @@
 //! Retention: of those who started in one period, how many were active k periods later.
 //!
 //! Without a contract a customer starts with the first order and is active in a bucket with an
-//! order in it; with one, paid access is both. Revenue is orders less refunds of the bucket, in
-//! the job's currency. Calendar buckets are periods; rolling buckets count whole spans of 1, 7, 30,
+//! order in it; with one, paid access is both. A job may let everybody start with their first
+//! record instead, whether they bought or not. Revenue is orders less refunds of the bucket, in the
+//! job's currency; recurring revenue is what was in force on the bucket's last day. Calendar buckets are periods; rolling buckets count whole spans of 1, 7, 30,
 //! 91 or 365 times 24 hours from the customer's own start (whole days under a contract).
 
 use std::collections::BTreeMap;
@@ -26,11 +27,14 @@ struct Buckets {
     /// Customers whose last active bucket it is.
     last: Vec<i64>,
     revenue: Vec<i128>,
+    mrr: Vec<i128>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Cohort {
     size: i64,
+    /// Customers with a contract.
+    contracts: i64,
     calendar: Buckets,
     rolling: Buckets,
 }
@@ -73,6 +77,7 @@ impl Buckets {
         add_all(&mut self.active, &other.active);
         add_all(&mut self.last, &other.last);
         add_all(&mut self.revenue, &other.revenue);
+        add_all(&mut self.mrr, &other.mrr);
     }
 
     /// Customers active in the bucket, or in it or any later one.
@@ -88,11 +93,12 @@ impl Buckets {
 impl Cohorts {
     /// Adds one life to the triangle of each of the calendar's grains.
     pub fn add(&mut self, calendar: &Calendar, terms: &Terms, lived: &Lived) {
-        let Some(start) = Start::of(lived) else { return };
+        let Some(start) = Start::of(terms, lived) else { return };
         for (grain, periods) in calendar.periods().iter().enumerate() {
             let first = periods.of(start.day);
             let cohort = self.0.entry((grain, first)).or_default();
             cohort.size += 1;
+            cohort.contracts += i64::from(lived.is_contractual);
             let calendar = |day: i32| periods.of(day).saturating_sub(first);
             let rolling = |at: i64| start.rolling(at, periods.grain.rolling_days());
             let paid = lived.payments.iter().filter(|paid| paid.at >= start.at);
@@ -105,8 +111,19 @@ impl Cohorts {
                 let spans = || lived.spans.iter().map(|span| (span.start, last(span.end)));
                 let within = |(from, to)| calendar(from)..=calendar(to);
                 cohort.calendar.add_active(spans().flat_map(within));
-                let at = |day: i32| rolling(i64::from(day) * DAY_US);
+                let at = |day: i32| rolling(start.day_start(day));
                 cohort.rolling.add_active(spans().flat_map(|(from, to)| at(from)..=at(to)));
+                let now = terms.horizon_day;
+                for bucket in 0..=calendar(now) {
+                    let day = (periods.end(first + bucket) - 1).min(now);
+                    add_at(&mut cohort.calendar.mrr, bucket, lived.mrr_at(day));
+                }
+                let length = periods.grain.rolling_days();
+                for bucket in 0..=at(now) {
+                    let ends = i64::from(start.day) + (bucket as i64 + 1) * length - 1;
+                    let day = i32::try_from(ends).unwrap_or(now).min(now);
+                    add_at(&mut cohort.rolling.mrr, bucket, lived.mrr_at(day));
+                }
             } else {
                 let orders = || lived.payments.iter().filter(|paid| paid.is_order);
                 cohort.calendar.add_active(orders().map(|paid| calendar(paid.day)));
@@ -119,6 +136,7 @@ impl Cohorts {
         for (key, theirs) in &other.0 {
             let mine = self.0.entry(*key).or_default();
             mine.size += theirs.size;
+            mine.contracts += theirs.contracts;
             mine.calendar.merge(&theirs.calendar);
             mine.rolling.merge(&theirs.rolling);
         }
@@ -149,7 +167,12 @@ struct Start {
 }
 
 impl Start {
-    fn of(lived: &Lived) -> Option<Self> {
+    fn of(terms: &Terms, lived: &Lived) -> Option<Self> {
+        if terms.cohorts_from_contact {
+            let (at, day) = lived.first_contact?;
+            // An order may be older than the record of who placed it: it is in bucket 0.
+            return Some(Self { day, at: i64::MIN, origin: at });
+        }
         if lived.is_contractual {
             let day = lived.spans.first()?.start;
             let origin = i64::from(day) * DAY_US;
@@ -158,6 +181,11 @@ impl Start {
         }
         let Payment { at, day, .. } = *lived.payments.iter().find(|paid| paid.is_order)?;
         Some(Self { day, at, origin: at })
+    }
+
+    /// An instant that lies as many whole days after the origin as `day` after the first day.
+    fn day_start(&self, day: i32) -> i64 {
+        self.origin + i64::from(day - self.day) * DAY_US
     }
 
     fn rolling(&self, at: i64, days: i64) -> usize {
@@ -175,6 +203,8 @@ struct Cell {
     active: i64,
     /// In the bucket, and in bucket 0; only where a bucket stands for itself.
     revenue: Option<(i128, i128)>,
+    /// The same of recurring revenue, where there are contracts.
+    mrr: Option<(i128, i128)>,
     is_complete: bool,
 }
 
@@ -189,7 +219,7 @@ fn calendar_cells(
     let complete = |bucket: usize| periods.end(first + bucket) <= terms.horizon_day + 1;
     let kinds = ["bounded_calendar", "unbounded_calendar"];
     let at = (periods, periods.start(first));
-    triangle(at, kinds, cohort.size, &cohort.calendar, (last, &complete), cells);
+    triangle(at, kinds, cohort, &cohort.calendar, (last, &complete), cells);
 }
 
 fn rolling_cells(
@@ -209,27 +239,30 @@ fn rolling_cells(
     };
     let kinds = ["bounded_rolling", "unbounded_rolling"];
     let at = (periods, periods.start(first));
-    triangle(at, kinds, cohort.size, &cohort.rolling, (last, &complete), cells);
+    triangle(at, kinds, cohort, &cohort.rolling, (last, &complete), cells);
 }
 
 fn triangle(
     (periods, cohort_day): (&Periods, i32),
     kinds: [&'static str; 2],
-    size: i64,
+    cohort: &Cohort,
     buckets: &Buckets,
     (last, complete): (usize, &dyn Fn(usize) -> bool),
     cells: &mut Vec<Cell>,
 ) {
-    let revenue = |bucket: usize| buckets.revenue.get(bucket).copied().unwrap_or(0);
+    let at = |values: &[i128], bucket: usize| values.get(bucket).copied().unwrap_or(0);
+    let revenue = |bucket: usize| (at(&buckets.revenue, bucket), at(&buckets.revenue, 0));
+    let mrr = |bucket: usize| (at(&buckets.mrr, bucket), at(&buckets.mrr, 0));
     for (kind, is_bounded) in kinds.into_iter().zip([true, false]) {
         cells.extend((0..=last).map(|bucket| Cell {
             grain: periods.grain.name(),
             cohort_day,
             kind,
             bucket,
-            size,
+            size: cohort.size,
             active: buckets.count(bucket, is_bounded),
-            revenue: is_bounded.then(|| (revenue(bucket), revenue(0))),
+            revenue: is_bounded.then(|| revenue(bucket)),
+            mrr: (is_bounded && cohort.contracts > 0).then(|| mrr(bucket)),
             is_complete: complete(bucket),
         }));
     }
@@ -243,10 +276,7 @@ fn columns(cells: &[Cell], terms: &Terms) -> Result<RecordBatch, FoldError> {
         wilson(part, u64::try_from(cell.size).unwrap_or(0), terms.confidence)
     };
     let bucket = |cell: &Cell| i64::try_from(cell.bucket).ok();
-    let revenue_share = |cell: &Cell| {
-        let (revenue, first) = cell.revenue?;
-        money_share(revenue, first)
-    };
+    let kept = |of: Option<(i128, i128)>| money_share(of?.0, of?.1);
     batch(
         TABLE,
         vec![
@@ -265,7 +295,9 @@ fn columns(cells: &[Cell], terms: &Terms) -> Result<RecordBatch, FoldError> {
             ("ci_high", shares(shown().map(|cell| Some(interval(cell?).high)))),
             ("currency", texts(cells.iter().map(|_| Some(&terms.currency)))),
             ("revenue", money(TABLE, shown().map(|cell| Some(cell?.revenue?.0)))?),
-            ("revenue_retention", shares(shown().map(|cell| revenue_share(cell?)))),
+            ("revenue_retention", shares(shown().map(|cell| kept(cell?.revenue)))),
+            ("mrr", money(TABLE, shown().map(|cell| Some(cell?.mrr?.0)))?),
+            ("mrr_retention", shares(shown().map(|cell| kept(cell?.mrr)))),
         ],
     )
 }

@@ -33,6 +33,10 @@ pub(super) fn days(values: impl IntoIterator<Item = i32>) -> ArrayRef {
     Arc::new(values.into_iter().map(Some).collect::<Date32Array>())
 }
 
+pub(super) fn maybe_days(values: impl IntoIterator<Item = Option<i32>>) -> ArrayRef {
+    Arc::new(values.into_iter().collect::<Date32Array>())
+}
+
 pub(super) fn times(values: impl IntoIterator<Item = Option<i64>>) -> ArrayRef {
     let array = values.into_iter().collect::<TimestampMicrosecondArray>();
     Arc::new(array.with_timezone("UTC"))

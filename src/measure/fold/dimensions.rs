@@ -20,6 +20,10 @@ const NAMES: [&str; 4] = ["acquisition_channel", "country", "relationship", "sou
 const NONE: &str = "(none)";
 
 impl Who<'_> {
+    pub fn known(&self) -> Known {
+        Known(self.values().map(Box::from))
+    }
+
     fn values(&self) -> [&str; NAMES.len()] {
         [
             self.acquisition_channel.unwrap_or(NONE),
@@ -27,6 +31,16 @@ impl Who<'_> {
             self.relationship,
             self.source.unwrap_or(NONE),
         ]
+    }
+}
+
+/// [`Who`], kept: the values of all dimensions in their order.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Known([Box<str>; NAMES.len()]);
+
+impl Known {
+    pub fn value(&self, dimension: usize) -> Option<&str> {
+        self.0.get(dimension).map(AsRef::as_ref)
     }
 }
 

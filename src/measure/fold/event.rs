@@ -17,6 +17,10 @@ pub enum Kind {
     ConversationResolved,
     SubscriptionStarted,
     SubscriptionEnded,
+    /// Moved to another price; the amount is the new one.
+    SubscriptionChanged,
+    SubscriptionPaused,
+    SubscriptionResumed,
     /// Anything a person did on a page, in an app or with an e-mail; its name says what.
     Behaviour,
 }
@@ -35,6 +39,9 @@ impl Kind {
             "conversation_resolved" => Self::ConversationResolved,
             "subscription_started" => Self::SubscriptionStarted,
             "subscription_ended" => Self::SubscriptionEnded,
+            "subscription_changed" => Self::SubscriptionChanged,
+            "subscription_paused" => Self::SubscriptionPaused,
+            "subscription_resumed" => Self::SubscriptionResumed,
             _ => return None,
         })
     }
@@ -55,6 +62,10 @@ pub struct Event<'a> {
     /// Ten-thousandths of a major unit of `currency`.
     pub amount: Option<i128>,
     pub currency: Option<&'a str>,
+    /// The amount in the job's currency; none where nobody knows the day's rate.
+    pub home_amount: Option<i128>,
+    /// Id of the subscription, order or conversation it belongs to.
+    pub reference: Option<&'a str>,
     /// Ten-thousandths; higher is better.
     pub score: Option<i128>,
     /// Ten-thousandths.
@@ -62,7 +73,7 @@ pub struct Event<'a> {
 }
 
 /// The columns of the timeline that events are made of.
-pub const COLUMNS: [&str; 11] = [
+pub const COLUMNS: [&str; 13] = [
     "customer_id",
     "occurred_at",
     "kind",
@@ -73,7 +84,9 @@ pub const COLUMNS: [&str; 11] = [
     "currency",
     "score",
     "scale_max",
+    "reference",
     "occurred_date",
+    "home_amount",
 ];
 
 /// Columns of one batch of the timeline.
@@ -86,7 +99,9 @@ pub(super) struct Columns<'a> {
     source: &'a StringArray,
     channel: &'a StringArray,
     currency: &'a StringArray,
+    reference: &'a StringArray,
     amount: &'a Decimal128Array,
+    home_amount: &'a Decimal128Array,
     score: &'a Decimal128Array,
     scale_max: &'a Decimal128Array,
 }
@@ -126,7 +141,9 @@ impl<'a> Columns<'a> {
             source: text(batch, "source")?,
             channel: text(batch, "channel")?,
             currency: text(batch, "currency")?,
+            reference: text(batch, "reference")?,
             amount: number::<Decimal128Type>(batch, "amount")?,
+            home_amount: number::<Decimal128Type>(batch, "home_amount")?,
             score: number::<Decimal128Type>(batch, "score")?,
             scale_max: number::<Decimal128Type>(batch, "scale_max")?,
         })
@@ -145,6 +162,8 @@ impl<'a> Columns<'a> {
             channel: word(self.channel, i),
             amount: value(self.amount, i),
             currency: word(self.currency, i),
+            home_amount: value(self.home_amount, i),
+            reference: word(self.reference, i),
             score: value(self.score, i),
             scale_max: value(self.scale_max, i),
         };

@@ -3,6 +3,10 @@
 //! Fader, Hardie & Lee 2005, "Counting Your Customers the Easy Way", Marketing Science 24(2).
 //! While alive a customer buys at rate λ ~ gamma(r, α); after each purchase they stop with
 //! probability p ~ beta(a, b). Times are in any one unit, from the first purchase on.
+//!
+//! The MBG/NBD model (Batislam, Denizel & Filiztekin 2007, IJRM 24(3)) lets them stop after the
+//! first purchase as well: each purchase has one chance to be the last more, and the formulas are
+//! the same with `early` chances more of those who stay.
 
 use std::collections::BTreeMap;
 
@@ -38,33 +42,92 @@ impl From<[f64; 4]> for BgNbd {
 /// Customers with a second purchase below which nothing is fitted.
 pub const REPEATERS_MIN: u64 = 30;
 
+/// The same model, with a first purchase that may be the last.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct MbgNbd(pub BgNbd);
+
+impl From<[f64; 4]> for MbgNbd {
+    fn from(parameters: [f64; 4]) -> Self {
+        Self(BgNbd::from(parameters))
+    }
+}
+
+impl MbgNbd {
+    pub fn log_likelihood(&self, x: u32, recency: f64, age: f64) -> f64 {
+        self.0.likelihood(x, recency, age, 1.0)
+    }
+
+    /// Probability that a customer with this history will still buy, with the slopes of its
+    /// logarithm by the logarithms of r, α, a, b.
+    pub fn alive(&self, x: u32, recency: f64, age: f64) -> (f64, [f64; 4]) {
+        self.0.still_alive(x, recency, age, 1.0)
+    }
+
+    /// Purchases expected in `(age, age + ahead]` of one who is alive at `age`.
+    pub fn expected_if_alive(&self, x: u32, age: f64, ahead: f64) -> f64 {
+        self.0.ahead(x, age, ahead, 1.0)
+    }
+
+    /// Fits to histories with counts; `unit_days` is the length of one time unit.
+    pub fn fit(histories: &BTreeMap<History, u64>, unit_days: f64) -> Option<Fit<4>> {
+        fit(histories, unit_days, 1.0)
+    }
+}
+
 impl BgNbd {
     /// Logarithm of the likelihood of one customer (eq. 6).
     pub fn log_likelihood(&self, x: u32, recency: f64, age: f64) -> f64 {
-        let count = f64::from(x);
-        let c = self.r + count;
-        let base = ln_gamma(c) - ln_gamma(self.r) + self.r * self.alpha.ln();
-        let stays = ln_gamma(self.a + self.b) + ln_gamma(self.b + count)
-            - ln_gamma(self.b)
-            - ln_gamma(self.a + self.b + count);
-        let alive = -c * (self.alpha + age).ln();
-        base + stays + alive + softplus(self.log_odds_dead(x, recency, age))
+        self.likelihood(x, recency, age, 0.0)
     }
 
-    /// Logarithm of P(stopped) / P(alive), given the history; minus infinity without a repeat.
-    fn log_odds_dead(&self, x: u32, recency: f64, age: f64) -> f64 {
-        if x == 0 {
+    fn likelihood(&self, x: u32, recency: f64, age: f64, early: f64) -> f64 {
+        let count = f64::from(x);
+        let (c, chances) = (self.r + count, count + early);
+        let base = ln_gamma(c) - ln_gamma(self.r) + self.r * self.alpha.ln();
+        let stays = ln_gamma(self.a + self.b) + ln_gamma(self.b + chances)
+            - ln_gamma(self.b)
+            - ln_gamma(self.a + self.b + chances);
+        let alive = -c * (self.alpha + age).ln();
+        base + stays + alive + softplus(self.log_odds_dead(x, recency, age, early))
+    }
+
+    /// Logarithm of P(stopped) / P(alive), given the history; minus infinity where nobody had a
+    /// chance to stop.
+    fn log_odds_dead(&self, x: u32, recency: f64, age: f64, early: f64) -> f64 {
+        let chances = f64::from(x) + early;
+        if chances <= 0.0 {
             return f64::NEG_INFINITY;
         }
-        let count = f64::from(x);
-        (self.a / (self.b + count - 1.0)).ln()
-            + (self.r + count) * ((self.alpha + age) / (self.alpha + recency)).ln()
+        (self.a / (self.b + chances - 1.0)).ln()
+            + (self.r + f64::from(x)) * ((self.alpha + age) / (self.alpha + recency)).ln()
     }
 
     /// Probability that a customer with this history will still buy
     /// (Fader, Hardie & Lee 2008, "Computing P(alive) Using the BG/NBD Model", eq. 1).
     pub fn p_alive(&self, x: u32, recency: f64, age: f64) -> f64 {
-        1.0 / (1.0 + self.log_odds_dead(x, recency, age).exp())
+        self.alive(x, recency, age).0
+    }
+
+    /// The same with the slopes of its logarithm by the logarithms of r, α, a, b.
+    pub fn alive(&self, x: u32, recency: f64, age: f64) -> (f64, [f64; 4]) {
+        self.still_alive(x, recency, age, 0.0)
+    }
+
+    fn still_alive(&self, x: u32, recency: f64, age: f64, early: f64) -> (f64, [f64; 4]) {
+        let chances = f64::from(x) + early;
+        if chances <= 0.0 {
+            return (1.0, [0.0; 4]);
+        }
+        let (at_end, at_last) = (self.alpha + age, self.alpha + recency);
+        let c = self.r + f64::from(x);
+        let alive = 1.0 / (1.0 + self.log_odds_dead(x, recency, age, early).exp());
+        let odds = [
+            self.r * (at_end / at_last).ln(),
+            self.alpha * c * (1.0 / at_end - 1.0 / at_last),
+            1.0,
+            -self.b / (self.b + chances - 1.0),
+        ];
+        (alive, odds.map(|slope| (alive - 1.0) * slope))
     }
 
     /// Purchases expected in `(age, age + ahead]` of a customer with this history (eq. 10).
@@ -80,11 +143,15 @@ impl BgNbd {
     /// probability to stay, beta(b + x, a): N counts the purchases were nobody to stop, and the
     /// (j + 1)-th of them takes place when the j before it did not end it. All terms are positive.
     pub fn expected_if_alive(&self, x: u32, age: f64, ahead: f64) -> f64 {
+        self.ahead(x, age, ahead, 0.0)
+    }
+
+    fn ahead(&self, x: u32, age: f64, ahead: f64, early: f64) -> f64 {
         if ahead <= 0.0 {
             return 0.0;
         }
         let count = f64::from(x);
-        let (shape, stay) = (self.r + count, self.b + count);
+        let (shape, stay) = (self.r + count, self.b + count + early);
         let w = ahead / (self.alpha + age + ahead);
         // P(N = 0), and P(N > 0) without cancellation.
         let log_none = shape * (-w).ln_1p();
@@ -114,17 +181,21 @@ impl BgNbd {
 
     /// Fits to histories with counts; `unit_days` is the length of one time unit.
     pub fn fit(histories: &BTreeMap<History, u64>, unit_days: f64) -> Option<Fit<4>> {
-        let prepared = Prepared::new(histories, unit_days);
-        let mean_age = prepared.mean_age.max(f64::MIN_POSITIVE);
-        // Rates around one purchase per life watched; stopping rare, even and frequent.
-        let starts = [
-            [0.5, mean_age / 4.0, 0.8, 2.5],
-            [1.0, mean_age / 2.0, 0.1, 2.0],
-            [0.2, mean_age / 10.0, 1.0, 1.0],
-            [2.0, mean_age, 0.5, 8.0],
-        ];
-        optimise::fit(|at| prepared.log_likelihood(at), &starts, prepared.n)
+        fit(histories, unit_days, 0.0)
     }
+}
+
+fn fit(histories: &BTreeMap<History, u64>, unit_days: f64, early: f64) -> Option<Fit<4>> {
+    let prepared = Prepared::new(histories, unit_days, early);
+    let mean_age = prepared.mean_age.max(f64::MIN_POSITIVE);
+    // Rates around one purchase per life watched; stopping rare, even and frequent.
+    let starts = [
+        [0.5, mean_age / 4.0, 0.8, 2.5],
+        [1.0, mean_age / 2.0, 0.1, 2.0],
+        [0.2, mean_age / 10.0, 1.0, 1.0],
+        [2.0, mean_age, 0.5, 8.0],
+    ];
+    optimise::fit(|at| prepared.log_likelihood(at), &starts, prepared.n)
 }
 
 /// Terms of a series before it is cut; reached only where the horizon is ten thousand times the
@@ -148,19 +219,21 @@ struct Row {
 
 /// Histories cut up so that a pass takes one exponential and one logarithm a distinct one.
 struct Prepared {
-    /// With a repeat; the others are in `single`.
+    /// With a chance to stop; the others are in `single`.
     rows: Vec<Row>,
-    /// Index of age, count: customers without a repeat.
+    /// Index of age, count: customers who had no chance to stop.
     single: Vec<(u32, f64)>,
     times: Vec<f64>,
     /// Distinct frequencies with how many customers have them.
     frequencies: Vec<(f64, f64)>,
     mean_age: f64,
     n: u64,
+    /// Chances to stop before the first repeat.
+    early: f64,
 }
 
 impl Prepared {
-    fn new(histories: &BTreeMap<History, u64>, unit_days: f64) -> Self {
+    fn new(histories: &BTreeMap<History, u64>, unit_days: f64, early: f64) -> Self {
         let mut days: Vec<u32> =
             histories.keys().flat_map(|h| [h.recency_days, h.age_days]).collect();
         days.sort_unstable();
@@ -177,7 +250,7 @@ impl Prepared {
             let (age, weight) = (place(history.age_days), *count as f64);
             n += count;
             ages += f64::from(history.age_days) * weight;
-            if history.frequency == 0 {
+            if history.frequency == 0 && early <= 0.0 {
                 single.push((age, weight));
             } else {
                 let x = index(known.partition_point(|x| *x < history.frequency));
@@ -191,6 +264,7 @@ impl Prepared {
             frequencies: frequencies.iter().map(|(x, n)| (f64::from(*x), *n as f64)).collect(),
             mean_age: ages / unit_days / (n.max(1)) as f64,
             n,
+            early,
         }
     }
 
@@ -208,11 +282,14 @@ impl Prepared {
             sum.curvature[0][1] -= count * inverse;
             sum.curvature[1][1] += count * r * inverse * inverse;
         }
-        // Per frequency: r + x, 1 / (b + x - 1), ln(a / (b + x - 1)).
+        // Per frequency: r + x, and with c chances to stop 1 / (b + c - 1) and ln(a / (b + c - 1)).
         let per_x: Vec<(f64, f64, f64)> = self
             .frequencies
             .iter()
-            .map(|(x, _)| (r + x, 1.0 / (b + x - 1.0), (a / (b + x - 1.0)).ln()))
+            .map(|(x, _)| {
+                let others = b + x + self.early - 1.0;
+                (r + x, 1.0 / others, (a / others).ln())
+            })
             .collect();
         let per_a = 1.0 / a;
         for row in &self.rows {
@@ -261,18 +338,20 @@ impl Prepared {
         let (psi_r, psi_b, psi_ab) = (digamma(r), digamma(b), digamma(a + b));
         let (tri_r, tri_b, tri_ab) = (trigamma(r), trigamma(b), trigamma(a + b));
         for (x, n) in &self.frequencies {
-            sum.value += n * (fixed + ln_gamma(r + x) + ln_gamma(b + x) - ln_gamma(a + b + x));
-            let (psi_abx, tri_abx) = (digamma(a + b + x), trigamma(a + b + x));
+            let stays = b + x + self.early;
+            let all = a + stays;
+            sum.value += n * (fixed + ln_gamma(r + x) + ln_gamma(stays) - ln_gamma(all));
+            let (psi_abx, tri_abx) = (digamma(all), trigamma(all));
             sum.gradient[0] += n * (digamma(r + x) - psi_r + alpha.ln());
             sum.gradient[1] += n * r / alpha;
             sum.gradient[2] += n * (psi_ab - psi_abx);
-            sum.gradient[3] += n * (psi_ab - psi_abx + digamma(b + x) - psi_b);
+            sum.gradient[3] += n * (psi_ab - psi_abx + digamma(stays) - psi_b);
             sum.curvature[0][0] += n * (trigamma(r + x) - tri_r);
             sum.curvature[0][1] += n / alpha;
             sum.curvature[1][1] -= n * r / (alpha * alpha);
             sum.curvature[2][2] += n * (tri_ab - tri_abx);
             sum.curvature[2][3] += n * (tri_ab - tri_abx);
-            sum.curvature[3][3] += n * (tri_ab - tri_abx + trigamma(b + x) - tri_b);
+            sum.curvature[3][3] += n * (tri_ab - tri_abx + trigamma(stays) - tri_b);
         }
         sum
     }

@@ -60,6 +60,15 @@ impl GammaGamma {
         if weight > 0.0 { self.p * (self.gamma + seen) / weight } else { f64::INFINITY }
     }
 
+    /// Slopes of the logarithm of [`GammaGamma::expected`] by the logarithms of p, q, γ.
+    pub fn expected_slopes(&self, x: u32, z: f64) -> [f64; 3] {
+        let count = f64::from(x);
+        let weight = self.p * count + self.q - 1.0;
+        let seen = if x == 0 { 0.0 } else { count * z };
+        let scale = self.gamma / (self.gamma + seen);
+        [1.0 - self.p * count / weight, -self.q / weight, scale]
+    }
+
     /// Fits to spends with counts.
     pub fn fit(spends: &BTreeMap<Spend, u64>) -> Option<Fit<3>> {
         let rows: Vec<Row> = rows(spends);

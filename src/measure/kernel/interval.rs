@@ -1,7 +1,7 @@
 //! Intervals around one number: shares, NPS, means.
 
 use super::sample::Sample;
-use super::special::{two_sided_t, two_sided_z};
+use super::special::{chi_square_quantile, two_sided_t, two_sided_z};
 
 /// What a true value lies between, at the confidence asked for.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -40,8 +40,12 @@ pub fn wilson(k: u64, n: u64, confidence: f64) -> Interval {
     if n == 0 {
         return Interval::new(0.0, 1.0);
     }
+    share_interval(k as f64 / n as f64, n as f64, confidence)
+}
+
+/// The same of a share in a sample worth `size` answers, which weights can make no whole number.
+pub fn share_interval(share: f64, size: f64, confidence: f64) -> Interval {
     let z = two_sided_z(confidence);
-    let (size, share) = (n as f64, k as f64 / n as f64);
     let centre = share + z * z / (2.0 * size);
     let half = z * (share * (1.0 - share) / size + z * z / (4.0 * size * size)).sqrt();
     let scale = 1.0 + z * z / size;
@@ -79,13 +83,12 @@ impl Nps {
     /// detractors each, three answers in all (Rocks 2016, "Interval estimation for the Net
     /// Promoter Score", The American Statistician 70(4), with the weights 3/4, 6/4, 3/4).
     pub fn adjusted_wald(&self, confidence: f64) -> Interval {
-        let n = self.n as f64 + 3.0;
-        let (promoters, detractors) = (self.promoters as f64 + 0.75, self.detractors as f64 + 0.75);
-        let centre = (promoters - detractors) / n;
-        let error = (trinomial_variance(promoters, detractors, n) / n).sqrt();
-        let half = two_sided_z(confidence) * error;
-        let interval = Interval::new(centre - half, centre + half).clamp(-1.0, 1.0);
-        if self.n == 0 { interval } else { interval.around(self.fraction()) }
+        if self.n == 0 {
+            return adjusted_wald(0.0, 0.0, 0.0, confidence);
+        }
+        let n = self.n as f64;
+        let (promoters, detractors) = (self.promoters as f64 / n, self.detractors as f64 / n);
+        adjusted_wald(promoters, detractors, n, confidence).around(self.fraction())
     }
 
     /// As answers of 1, 0 and −1, for tests on means.
@@ -93,6 +96,15 @@ impl Nps {
         let passives = self.n.checked_sub(self.promoters + self.detractors)?;
         Sample::of([(-1.0, self.detractors), (0.0, passives), (1.0, self.promoters)].into_iter())
     }
+}
+
+/// The same of shares in a sample worth `size` answers, which weights can make no whole number.
+pub fn adjusted_wald(promoters: f64, detractors: f64, size: f64, confidence: f64) -> Interval {
+    let n = size + 3.0;
+    let (up, down) = (promoters * size + 0.75, detractors * size + 0.75);
+    let centre = (up - down) / n;
+    let half = two_sided_z(confidence) * (trinomial_variance(up, down, n) / n).sqrt();
+    Interval::new(centre - half, centre + half).clamp(-1.0, 1.0)
 }
 
 fn trinomial_variance(promoters: f64, detractors: f64, n: f64) -> f64 {
@@ -107,4 +119,12 @@ pub fn mean(sample: &Sample, confidence: f64) -> Option<Interval> {
     }
     let half = two_sided_t(confidence, (sample.n - 1) as f64) * sample.mean_variance().sqrt();
     Some(Interval::new(sample.mean - half, sample.mean + half))
+}
+
+/// Exact interval of a rate of events over time lived (Garwood 1936).
+pub fn poisson_rate(events: u64, lived: f64, confidence: f64) -> Interval {
+    let (tail, events) = ((1.0 - confidence.clamp(0.0, 1.0)) / 2.0, events as f64);
+    let low = if events > 0.0 { chi_square_quantile(tail, 2.0 * events) / 2.0 } else { 0.0 };
+    let high = chi_square_quantile(1.0 - tail, 2.0 * events + 2.0) / 2.0;
+    Interval::new(low / lived, high / lived)
 }

@@ -119,4 +119,21 @@ impl Curve {
         }
         area + level * (until - from) as f64
     }
+
+    /// The same with its interval: its variance is Σ A(t)² d / (n (n − d)) over the event times
+    /// before `until`, where A(t) is the area from t on (Klein & Moeschberger 2003, eq. 4.5.2).
+    pub fn restricted_mean_interval(&self, until: i64, confidence: f64) -> Interval {
+        let mean = self.restricted_mean(until);
+        let (mut after, mut from, mut level, mut variance) = (mean, 0, 1.0, 0.0);
+        for step in self.steps.iter().take_while(|step| step.time < until) {
+            after -= level * (step.time - from) as f64;
+            (from, level) = (step.time, step.survival);
+            let (risk, gone) = (step.at_risk as f64, step.events as f64);
+            if gone > 0.0 && risk > gone {
+                variance += after * after * gone / (risk * (risk - gone));
+            }
+        }
+        let half = two_sided_z(confidence) * variance.sqrt();
+        Interval::new(mean - half, mean + half).clamp(0.0, until as f64)
+    }
 }

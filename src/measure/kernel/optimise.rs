@@ -209,7 +209,9 @@ fn rotate<const N: usize>(m: &mut [[f64; N]; N], p: usize, q: usize) {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fit<const N: usize> {
     pub parameters: [f64; N],
-    /// From the curvature, by the delta method back from logarithms; none when it has no inverse.
+    /// Of the logarithms of the parameters: the inverse of the curvature; none when it has none.
+    pub covariance: Option<[[f64; N]; N]>,
+    /// From it by the delta method back from logarithms.
     pub standard_errors: Option<[f64; N]>,
     pub log_likelihood: f64,
     /// Of the mean negative log-likelihood, in the logarithms of the parameters.
@@ -254,14 +256,16 @@ pub fn fit<const N: usize>(
         .filter(|end| end.is_converged && end.surface.value - best.surface.value <= SAME_END)
         .count();
     let parameters = best.at.map(f64::exp);
-    let standard_errors = inverse(&best.surface.curvature).map(|covariance| {
-        std::array::from_fn(|i| parameters[i] * (covariance[i][i] / n as f64).sqrt())
-    });
+    let covariance = inverse(&best.surface.curvature)
+        .map(|inverse| inverse.map(|row| row.map(|value| value / n as f64)));
+    let standard_errors = covariance
+        .map(|covariance| std::array::from_fn(|i| parameters[i] * covariance[i][i].sqrt()));
     let eigenvalues = eigenvalues(&best.surface.curvature);
     let least = eigenvalues.iter().copied().fold(f64::INFINITY, f64::min);
     let greatest = eigenvalues.iter().copied().fold(0.0, f64::max);
     Some(Fit {
         parameters,
+        covariance,
         standard_errors,
         log_likelihood: -best.surface.value * n as f64,
         gradient_norm: best.gradient_norm,

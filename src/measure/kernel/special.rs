@@ -1,6 +1,6 @@
 //! Special functions and quantiles: `statrs` where it has them, with the arguments made safe.
 
-use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
+use statrs::distribution::{ChiSquared, ContinuousCDF, Normal, StudentsT};
 use statrs::function::{beta, erf, gamma};
 
 /// From here on the expansion of a t quantile is right to 1e-10, where the library's search for it
@@ -79,4 +79,15 @@ pub fn t_p_value(t: f64, freedom: f64) -> f64 {
     }
     // Abramowitz & Stegun 26.7.1: the two tails are a regularised incomplete beta function.
     beta::beta_reg(freedom / 2.0, 0.5, freedom / (freedom + t * t))
+}
+
+/// Probability that a chi-square with `freedom` degrees is at least `x`.
+pub fn chi_square_p_value(x: f64, freedom: f64) -> f64 {
+    // Abramowitz & Stegun 26.4.19.
+    if x > 0.0 { gamma::gamma_ur(freedom / 2.0, x / 2.0) } else { 1.0 }
+}
+
+/// `x` such that a chi-square with `freedom` degrees is at most `x` with probability `share`.
+pub fn chi_square_quantile(share: f64, freedom: f64) -> f64 {
+    ChiSquared::new(freedom).map_or(f64::NAN, |chi| chi.inverse_cdf(share))
 }

@@ -45,8 +45,9 @@ impl fmt::Display for Scale {
 pub enum Reading {
     /// Promoters from, detractors up to.
     Nps { promoters: i64, detractors: i64 },
-    /// Share of answers from this one on.
-    Share { favourable: i64 },
+    /// Share of answers from this one on; none: the field agrees on no set, and only answers for
+    /// which the job names one are counted.
+    Share { favourable: Option<i64> },
     /// Mean answer, with the answers from `favourable` on counted beside it.
     Mean { favourable: Option<i64> },
     /// Mean of (answer − min) / (max − min).
@@ -95,13 +96,48 @@ pub const DEFINITIONS: [Definition; 11] = [
     definition("star_share", "star", |scale| share(star(scale))),
 ];
 
+/// An answer: its score in ten-thousandths, and whether the job counts it as favourable.
+pub(super) type Given = (i64, Option<bool>);
+
+impl Reading {
+    /// Whether every answer on the scale counts.
+    pub(super) fn counts_all(self) -> bool {
+        !matches!(self, Self::Share { favourable: None })
+    }
+
+    /// Whether an answer counts.
+    pub(super) fn counts(self, (_, favourable): Given) -> bool {
+        self.counts_all() || favourable.is_some()
+    }
+
+    /// An answer as a number whose mean is the score, as a fraction: 1, 0, −1 for NPS, 1 and 0 for
+    /// shares, the answer for means.
+    pub(super) fn value(self, (score, favourable): Given) -> f64 {
+        let flag = |yes: bool| if yes { 1.0 } else { 0.0 };
+        match self {
+            Self::Nps { promoters, detractors } => {
+                flag(score >= promoters) - flag(score <= detractors)
+            }
+            Self::Share { favourable: first } => flag(is_favourable((score, favourable), first)),
+            Self::Mean { .. } => score as f64 / POINT as f64,
+            Self::Norm(Scale { min, max }) => (score - min) as f64 / (max - min) as f64,
+        }
+    }
+}
+
+fn is_favourable((score, named): Given, first: Option<i64>) -> bool {
+    named.unwrap_or_else(|| first.is_some_and(|first| score >= first))
+}
+
 fn nps(scale: Scale, detractors: i64) -> Option<Reading> {
     let is_standard = scale == Scale::points(0, 10);
     is_standard.then_some(Reading::Nps { promoters: 9 * POINT, detractors: detractors * POINT })
 }
 
+/// Where the field agrees on no favourable set, the job may name one.
+#[expect(clippy::unnecessary_wraps, reason = "one shape for all readings")]
 fn share(favourable: Option<i64>) -> Option<Reading> {
-    favourable.map(|favourable| Reading::Share { favourable })
+    Some(Reading::Share { favourable })
 }
 
 /// A mean can be read off any scale.
@@ -143,24 +179,26 @@ impl Reading {
         if n == 0 {
             return None;
         }
-        let from = |first: i64| counts.range(first..).map(|(_, count)| count).sum::<u64>();
-        let points = |score: i64| score as f64 / POINT as f64;
+        let of = |is: &dyn Fn(Given) -> bool| -> u64 {
+            counts.iter().filter(|(given, _)| is(**given)).map(|(_, count)| count).sum()
+        };
+        let values = || counts.iter().map(|(given, count)| (self.value(*given), *count));
         Some(match self {
             Self::Nps { promoters, detractors } => Statistic::Nps(Nps {
-                promoters: from(promoters),
-                detractors: counts.range(..=detractors).map(|(_, count)| count).sum(),
+                promoters: of(&|(score, _)| score >= promoters),
+                detractors: of(&|(score, _)| score <= detractors),
                 n,
             }),
-            Self::Share { favourable } => Statistic::Share(Share { k: from(favourable), n }),
-            Self::Mean { favourable } => Statistic::Mean {
-                sample: Sample::of(counts.iter().map(|(score, n)| (points(*score), *n)))?,
-                favourable: favourable.map(from),
-            },
-            Self::Norm(Scale { min, max }) => {
-                let norm = |score: i64| (score - min) as f64 / (max - min) as f64;
-                let sample = Sample::of(counts.iter().map(|(score, n)| (norm(*score), *n)))?;
-                Statistic::Mean { sample, favourable: None }
+            Self::Share { favourable } => {
+                Statistic::Share(Share { k: of(&|given| is_favourable(given, favourable)), n })
             }
+            Self::Mean { favourable } => {
+                let is_named = counts.keys().any(|(_, named)| named.is_some());
+                let k = of(&|given| is_favourable(given, favourable));
+                let favourable = (is_named || favourable.is_some()).then_some(k);
+                Statistic::Mean { sample: Sample::of(values())?, favourable }
+            }
+            Self::Norm(_) => Statistic::Mean { sample: Sample::of(values())?, favourable: None },
         })
     }
 }

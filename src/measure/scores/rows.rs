@@ -11,7 +11,8 @@ use arrow::datatypes::{Date32Type, Decimal128Type, Int64Type};
 use super::{ALL, Answer, NONE, PAIR, Scale, Score, ScoresError};
 
 /// Counts of answers by one dimension: columns `metric`, `scale_min`, `scale_max`, `is_effort`,
-/// `score`, `day`, `n`, and `value_0`, `value_1` for the columns of the dimension.
+/// `is_favourable`, `score`, `day`, `n`, `value_0` and `value_1` for the columns of the dimension,
+/// and `stratum` where answers are weighted.
 ///
 /// # Errors
 /// A column that is missing or of another type.
@@ -33,6 +34,9 @@ pub fn answers(
     let days = days.ok_or(ScoresError::Column("day"))?;
     let counts = batch.column_by_name("n").and_then(|a| a.as_primitive_opt::<Int64Type>());
     let counts = counts.ok_or(ScoresError::Column("n"))?;
+    let named = batch.column_by_name("is_favourable").and_then(|a| a.as_boolean_opt());
+    let named = named.ok_or(ScoresError::Column("is_favourable"))?;
+    let strata = batch.column_by_name("stratum").and_then(|a| a.as_string_opt::<i32>());
     let values: Vec<&StringArray> =
         VALUES.into_iter().take(columns).map(|name| text(batch, name)).collect::<Result<_, _>>()?;
     let whole = |value: i128| i64::try_from(value).unwrap_or(i64::MAX);
@@ -46,9 +50,11 @@ pub fn answers(
             scale: Scale { min: whole(min.value(i)), max: whole(max.value(i)) },
             is_effort: effort.is_valid(i) && effort.value(i),
             score: whole(score.value(i)),
+            favourable: named.is_valid(i).then(|| named.value(i)),
             day: days.value(i),
             dimension: dimension.to_owned(),
             value: if values.is_empty() { ALL.to_owned() } else { values.join(&PAIR.to_string()) },
+            stratum: strata.map(|array| value(&array)).unwrap_or_default(),
             count: u64::try_from(counts.value(i)).unwrap_or(0),
         }
     };
@@ -111,6 +117,13 @@ pub fn batch(scores: &[Score]) -> Result<RecordBatch, ScoresError> {
         ("rest_difference", float(|score| Some(score.score? - score.rest_score?))),
         ("rest_p_value", float(|score| score.rest?.p_value)),
         ("is_suppressed", Arc::new(hidden) as ArrayRef),
+        ("rest_low", float(|score| score.rest.map(|rest| rest.interval.low))),
+        ("rest_high", float(|score| score.rest.map(|rest| rest.interval.high))),
+        ("rest_p_value_holm", float(|score| score.rest_p_value_holm)),
+        ("weighted_score", float(|score| Some(score.weighted?.score))),
+        ("weighted_low", float(|score| Some(score.weighted?.interval?.low))),
+        ("weighted_high", float(|score| Some(score.weighted?.interval?.high))),
+        ("design_effect", float(|score| Some(score.weighted?.design_effect))),
     ];
     RecordBatch::try_from_iter_with_nullable(
         columns.into_iter().map(|(name, array)| (name, array, true)),

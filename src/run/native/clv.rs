@@ -1,30 +1,47 @@
-//! Lifetime value of all customers who bought.
+//! Lifetime value of all customers who bought or subscribed.
 
+use arrow::array::RecordBatch;
 use futures::TryStreamExt;
 
 use super::Bench;
-use crate::measure::clv::{Terms, lifetime_value};
+use crate::job::{BuyingModel, ClvSegments};
+use crate::measure::clv::{Inputs, Segments, Terms, lifetime_value};
+use crate::measure::kernel::buying::Kind;
 use crate::run::RunError;
 use crate::table::dataset::Dataset;
 use crate::table::day::day_number;
 
-const VALUES: &str = "customer_lifetime_value";
-const PARAMETERS: &str = "clv_model_parameters";
-
-/// Makes the values and the parameters they rest on.
+/// Makes the values, what they rest on, and whether they would have been right.
 ///
 /// # Errors
-/// Rows of `customer_purchases` that do not follow its contract, or a failing store.
+/// Rows of the inputs that do not follow their contracts, or a failing store.
 pub async fn clv(bench: &Bench<'_>) -> Result<Vec<Dataset>, RunError> {
     let terms = terms(bench);
-    let purchases = bench.query("clv", "select * from customer_purchases").await?;
-    let purchases: Vec<_> = purchases.batches.try_collect().await?;
-    let tables = tokio::task::spawn_blocking(move || lifetime_value(&purchases, &terms)).await;
+    let rows = async |table: &str| -> Result<Vec<RecordBatch>, RunError> {
+        let answer = bench.query(table, &format!("select * from {table}")).await?;
+        Ok(answer.batches.try_collect().await?)
+    };
+    let inputs = Inputs {
+        purchases: rows("customer_purchases").await?,
+        contracts: rows("customer_contracts").await?,
+        spending: rows("acquisition_spending").await?,
+    };
+    let tables = tokio::task::spawn_blocking(move || lifetime_value(&inputs, &terms)).await;
     let tables = tables.map_err(RunError::Thread)??;
-    let (mut values, mut parameters) = (bench.sink(VALUES)?, bench.sink(PARAMETERS)?);
-    values.push(&tables.values)?;
-    parameters.push(&tables.parameters)?;
-    Ok(vec![bench.keep(VALUES, values).await?, bench.keep(PARAMETERS, parameters).await?])
+    let mut made = Vec::new();
+    // As plan::native names them.
+    for (table, rows) in [
+        ("customer_lifetime_value", &tables.values),
+        ("clv_model_parameters", &tables.parameters),
+        ("clv_backtest", &tables.backtest),
+        ("clv_by_cohort", &tables.cohorts),
+        ("customer_acquisition_cost", &tables.acquisition),
+    ] {
+        let mut sink = bench.sink(table)?;
+        sink.push(rows)?;
+        made.push(bench.keep(table, sink).await?);
+    }
+    Ok(made)
 }
 
 fn terms(bench: &Bench<'_>) -> Terms {
@@ -38,5 +55,18 @@ fn terms(bench: &Bench<'_>) -> Terms {
         discount_rate: job.clv.discount_rate,
         acquisition_cost: job.clv.acquisition_cost,
         inactive_days: job.metrics.inactive_days,
+        model: match job.clv.model {
+            BuyingModel::BgNbd => Kind::BgNbd,
+            BuyingModel::MbgNbd => Kind::MbgNbd,
+            BuyingModel::ParetoNbd => Kind::ParetoNbd,
+        },
+        segments: match job.clv.segments {
+            ClvSegments::None => Segments::None,
+            ClvSegments::AcquisitionChannel => Segments::AcquisitionChannel,
+            ClvSegments::Country => Segments::Country,
+        },
+        segment_min: u64::from(job.clv.segment_min),
+        confidence: job.metrics.confidence,
+        min_cell: u64::from(job.metrics.min_cell),
     }
 }

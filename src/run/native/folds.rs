@@ -11,9 +11,9 @@ use bytes::Bytes;
 use chrono::NaiveDate;
 use futures::{StreamExt, TryStreamExt};
 
-use super::Bench;
+use super::{Bench, Sink};
 use crate::catalog::Model;
-use crate::job::Period;
+use crate::job::{CohortStart, Period};
 use crate::measure::fold::purchases::Purchases;
 use crate::measure::fold::retention::{self, Retention};
 use crate::measure::fold::stage_metrics::StageMetrics;
@@ -43,9 +43,15 @@ fn terms(context: &Context, plan: &Plan) -> Terms {
     let days = |count: u32| i32::try_from(count).unwrap_or(i32::MAX);
     let fit = job.clv.fit_until.as_deref().and_then(|day| day.parse::<NaiveDate>().ok());
     let horizon_day = day_number(plan.horizon);
+    let fit_day = fit.map_or(horizon_day, |day| day_number(day).min(horizon_day));
+    // A job that fits to a former day has its holdout already.
+    let is_now = fit_day == horizon_day;
+    let held_out = if is_now { days(job.clv.holdout_days) } else { 0 };
     Terms {
         horizon_day,
-        fit_day: fit.map_or(horizon_day, |day| day_number(day).min(horizon_day)),
+        fit_day,
+        backtest_day: fit_day.saturating_sub(held_out),
+        cohorts_from_contact: job.metrics.cohort_start == CohortStart::Contact,
         currency: job.currency.clone(),
         inactive_days: days(job.metrics.inactive_days),
         grace_days: days(job.metrics.grace_days),
@@ -86,7 +92,8 @@ fn all(context: &Context, terms: &Terms) -> All {
         calendar: calendar(context, terms, &months),
     };
     let purchases = Purchases { terms: terms.clone() };
-    ((purchases, Retention { terms: terms.clone(), ledger, cohorts }), journey)
+    let months = calendar(context, terms, &[Period::Month]);
+    ((purchases, Retention { terms: terms.clone(), ledger, cohorts, months }), journey)
 }
 
 /// Makes the tables of all folds.
@@ -96,33 +103,61 @@ fn all(context: &Context, terms: &Terms) -> All {
 pub async fn folds(bench: &Bench<'_>) -> Result<Vec<Dataset>, RunError> {
     let terms = terms(bench.context, bench.plan);
     let folds = Arc::new(all(bench.context, &terms));
-    let (mut retained, mut staged) = (retention::Rows::default(), StageMetrics::default());
-    let mut purchases = bench.sink("customer_purchases")?;
-    let mut history = bench.sink("journey_stage_history")?;
+    let (mut counted, mut staged) = (retention::Counted::default(), StageMetrics::default());
+    let mut sinks = PER_CUSTOMER
+        .map(|table| bench.sink(table))
+        .into_iter()
+        .collect::<Result<Vec<Sink>, RunError>>()?;
     let known = Arc::new(Attributes::new(&bench.collect("golden_customers", COUNTRIES).await?)?);
     let groups = groups(bench)?.into_iter();
     let folded = groups.map(|files| group(bench, Arc::clone(&folds), Arc::clone(&known), files));
     let mut folded = futures::stream::iter(folded).buffered(bench.context.settings.threads.max(1));
     while let Some(group) = folded.try_next().await? {
-        for bought in &group.purchases {
-            purchases.push(bought)?;
+        for (sink, batches) in sinks.iter_mut().zip(&group.rows) {
+            for rows in batches {
+                sink.push(rows)?;
+            }
         }
-        for stays in &group.history {
-            history.push(stays)?;
-        }
-        retained.merge(group.retained);
+        counted.merge(group.counted);
         staged.merge(group.staged);
     }
-    let ((_, retention), journey) = folds.as_ref();
-    let grains: Vec<_> = bench.context.job.metrics.periods.iter().copied().map(grain).collect();
-    let churn = retained.churn.batch(&retention.ledger, &terms)?;
-    let cohorts = retained.cohorts.batch(&retention.cohorts, &terms)?;
-    Ok(vec![
-        bench.keep("customer_purchases", purchases).await?,
-        bench.keep("journey_stage_history", history).await?,
-        keep(bench, "churn_ledger", &churn).await?,
-        keep(bench, "retention_cohorts", &cohorts).await?,
-        keep(bench, "journey_stage_metrics", &staged.batch(journey, &grains)?).await?,
+    let mut made = Vec::new();
+    for (table, sink) in PER_CUSTOMER.into_iter().zip(sinks) {
+        made.push(bench.keep(table, sink).await?);
+    }
+    for (table, rows) in few(bench, &folds, &counted, &staged, &terms)? {
+        made.push(keep(bench, table, &rows).await?);
+    }
+    Ok(made)
+}
+
+/// Tables of single customers, which buckets hand on as they are walked; `plan::native` names the
+/// outputs in the order of these and then of [`few`].
+const PER_CUSTOMER: [&str; 4] =
+    ["customer_purchases", "journey_stage_history", "churn_ledger_customers", "customer_contracts"];
+
+/// Tables of what is counted over all customers.
+fn few(
+    bench: &Bench<'_>,
+    folds: &All,
+    counted: &retention::Counted,
+    staged: &StageMetrics,
+    terms: &Terms,
+) -> Result<[(&'static str, RecordBatch); 7], RunError> {
+    let ((_, retention), journey) = folds;
+    let job = &bench.context.job;
+    let grains: Vec<_> = job.metrics.periods.iter().copied().map(grain).collect();
+    let monthly_rate = (1.0 + job.clv.discount_rate).powf(1.0 / 12.0) - 1.0;
+    let cohorts = &retention.cohorts;
+    let (curves, summary) = counted.survival.batches(cohorts, terms)?;
+    Ok([
+        ("churn_ledger", counted.churn.batch(&retention.ledger, terms)?),
+        ("retention_cohorts", counted.cohorts.batch(cohorts, terms)?),
+        ("journey_stage_metrics", staged.batch(journey, &grains)?),
+        ("survival_curves", curves),
+        ("survival_summary", summary),
+        ("retention_projection", counted.renewals.batch(cohorts, terms, monthly_rate)?),
+        ("churn_by_feedback", counted.feedback.batch(terms)?),
     ])
 }
 
@@ -161,9 +196,9 @@ fn groups(bench: &Bench<'_>) -> Result<Vec<Vec<Vec<FileRef>>>, RunError> {
 /// What all folds give for one group of buckets.
 #[derive(Default)]
 struct Folded {
-    purchases: Vec<RecordBatch>,
-    history: Vec<RecordBatch>,
-    retained: retention::Rows,
+    /// Of [`PER_CUSTOMER`].
+    rows: [Vec<RecordBatch>; PER_CUSTOMER.len()],
+    counted: retention::Counted,
     staged: StageMetrics,
 }
 
@@ -212,9 +247,16 @@ fn walk(
     let mut folded = Folded::default();
     for rows in buckets {
         let ((bought, retained), staged) = pass(folds, rows, &marks, known)?;
-        folded.purchases.push(bought.batch(&purchases.terms)?);
-        folded.history.push(staged.history(journey, &marks.rules)?);
-        folded.retained.merge(retained);
+        let tables = [
+            bought.batch(&purchases.terms)?,
+            staged.history(journey, &marks.rules)?,
+            retained.months.batch(&purchases.terms)?,
+            retained.contracts.batch()?,
+        ];
+        for (batches, rows) in folded.rows.iter_mut().zip(tables) {
+            batches.push(rows);
+        }
+        folded.counted.merge(retained.counted);
         folded.staged.merge(staged.metrics);
     }
     Ok(folded)

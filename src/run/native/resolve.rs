@@ -1,5 +1,7 @@
 //! Feeds the resolve room from all canonical tables, and writes what it found.
 
+mod alike;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -10,23 +12,41 @@ use futures::StreamExt;
 use super::Bench;
 use super::rows::{Filler, days, flags, numbers, primitive, text, texts, value};
 use crate::catalog::Identifier;
+use crate::job::identity::{Said, SaidKind};
 use crate::plan::{self, graph};
 use crate::resolve::normalise::Normaliser;
-use crate::resolve::{self, Evidence, Ledger, Options, Pin, Raw, Resolution, Sight};
+use crate::resolve::{
+    self, Evidence, Ledger, Named, Options, Override, Pin, Raw, Resolution, Sight, Verb,
+};
 use crate::run::RunError;
 use crate::run::sink::Sink;
 use crate::state::StateWriter;
 use crate::storage::parquet;
 use crate::table::dataset::Dataset;
+use crate::table::day::day_number;
 
 /// Canonical tables with people in them.
-const PEOPLE: [&str; 6] =
-    ["contacts", "survey_responses", "conversations", "orders", "subscriptions", "events"];
+const PEOPLE: [&str; 14] = [
+    "contacts",
+    "survey_responses",
+    "survey_answers",
+    "survey_invitations",
+    "conversations",
+    "messages",
+    "social_mentions",
+    "orders",
+    "payments",
+    "subscriptions",
+    "events",
+    "campaign_touches",
+    "consents",
+    "account_members",
+];
 const STATEMENTS: &str = "identity_edges";
 const LEDGER: &str = "identity_ledger";
 
-/// Makes `identity_keys`, `customer_identifiers`, `identity_changes`, `identity_ledger` and
-/// `identity_quarantine`.
+/// Makes `identity_keys`, `customer_identifiers`, `identity_changes`, `identity_ledger`,
+/// `identity_quarantine`, `identity_matches` and `identity_match_model`.
 ///
 /// # Errors
 /// The inputs cannot be read, or the disk is full.
@@ -39,6 +59,13 @@ pub async fn resolve(bench: &Bench<'_>) -> Result<Vec<Dataset>, RunError> {
         records(bench, table, &mut evidence).await?;
     }
     statements(bench, &mut evidence).await?;
+    let alike = alike::find(bench).await?;
+    alike.tell(&mut evidence);
+    let unheard = evidence.overrule(&overrides(&identity.said));
+    if unheard > 0 {
+        let words = "say nothing: nobody has seen their identifiers";
+        bench.context.record.warn(format!("{unheard} of the identity overrides {words}"));
+    }
     let ledger = ledger(bench).await?;
     let salt = salt(bench).await?;
     let options = Options {
@@ -56,7 +83,30 @@ pub async fn resolve(bench: &Bench<'_>) -> Result<Vec<Dataset>, RunError> {
         bench.keep("identity_changes", changes(bench, &found)?).await?,
         bench.keep("identity_quarantine", quarantine(bench, &found)?).await?,
         bench.keep(LEDGER, pins(bench, &found)?).await?,
+        bench.keep("identity_matches", alike.matches(bench)?).await?,
+        bench.keep("identity_match_model", alike.parameters(bench)?).await?,
     ])
+}
+
+/// What people say, as the resolve room takes it; a job that was read holds no broken line.
+fn overrides(said: &[Said]) -> Vec<Override> {
+    let named = |text: &str| {
+        let (kind, namespace, value) = Said::side(text)?;
+        let [kind, namespace, value] = [kind, namespace, value].map(str::to_owned);
+        Some(Named { kind, namespace, value })
+    };
+    let verb = |kind| match kind {
+        SaidKind::Link => Verb::Link,
+        SaidKind::NeverLink => Verb::NeverLink,
+        SaidKind::Block => Verb::Block,
+    };
+    let of = |said: &Said| {
+        let (left, right) = (named(&said.left)?, named(&said.right));
+        let (reason, author) = (said.reason.clone(), said.author.clone());
+        let since = said.since.map(day_number);
+        Some(Override { verb: verb(said.kind), left, right, reason, author, since })
+    };
+    said.iter().filter_map(of).collect()
 }
 
 /// The sets of identifiers of a table, each with its first and last day; the former versions of a
@@ -145,7 +195,9 @@ const UNKNOWN: (i8, bool) = (1, true);
 
 /// Strength and scope of each type of identifier, as the canonical tables say.
 fn rules(bench: &Bench<'_>) -> BTreeMap<String, (i8, bool)> {
-    let mut rules: BTreeMap<String, (i8, bool)> = BTreeMap::new();
+    // Hashes stand for addresses, and no canonical table has a column of them.
+    let hashes = ["email_md5", "email_sha256"].map(|kind| (kind.to_owned(), (2, false)));
+    let mut rules: BTreeMap<String, (i8, bool)> = hashes.into();
     for (_, canonical) in bench.context.catalog.canonical() {
         for of in &canonical.identifiers {
             let strength = i8::try_from(of.strength).unwrap_or(0);

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, Date32Array, Int64Array,
-    PrimitiveArray, RecordBatch, StringArray, StringBuilder, TimestampMicrosecondArray,
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, Date32Array, Float64Array,
+    Int64Array, PrimitiveArray, RecordBatch, StringArray, StringBuilder, TimestampMicrosecondArray,
 };
 use arrow::datatypes::SchemaRef;
 
@@ -93,6 +93,10 @@ pub fn times<T>(rows: &[T], of: impl Fn(&T) -> Option<i64>) -> ArrayRef {
 
 pub fn numbers<T>(rows: &[T], of: impl Fn(&T) -> Option<i64>) -> ArrayRef {
     Arc::new(rows.iter().map(of).collect::<Int64Array>())
+}
+
+pub fn floats<T>(rows: &[T], of: impl Fn(&T) -> Option<f64>) -> ArrayRef {
+    Arc::new(rows.iter().map(of).collect::<Float64Array>())
 }
 
 pub fn flags<T>(rows: &[T], of: impl Fn(&T) -> Option<bool>) -> ArrayRef {

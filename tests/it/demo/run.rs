@@ -40,6 +40,7 @@ async fn query(dir: &Path, sql: &str) -> Vec<Vec<String>> {
         let files = dataset.files.iter().map(|file| FileInput {
             path: context.store.full(&file.path).to_string(),
             bytes: file.bytes,
+            rows: file.rows,
         });
         session.files(&name, contract.schema(), files.collect()).expect("a table");
     }

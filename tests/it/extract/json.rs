@@ -212,6 +212,11 @@ fn documents_hold_one_list() {
     check(&spec("list = \"chats\"", "id"), "{\"id\":1}\n{\"id\":2,\"data\":[]}\n", "1: 1\n2: 2");
     check(&spec("list = \"chats\"", "id"), r#"{"id":7,"chats":[{"id":1}]}"#, "1: 1");
     check(
+        &spec("list = \"chats\"\nenvelope = \"record\"", "id"),
+        "{\"stream\":\"c\",\"record\":{\"id\":1}}\n{\"stream\":\"c\",\"record\":{\"id\":2}}\n",
+        "1: 1\n2: 2",
+    );
+    check(
         &spec("list = \"data\"", "id"),
         r#"{"error":"no"}"#,
         "1! undecodable_object it has no list",

@@ -103,6 +103,13 @@ fn envelopes_are_looked_into_and_sizes_bounded() {
     // A record that is not wrapped is looked at as it is.
     let chunks = read(&enveloped, br#"{"id":1,"new":true}"#);
     assert_eq!(attributes(&chunks), [r#"{"new":true}"#]);
+    // One that is not wrapped is looked at as it is, and a message of a stream not at all.
+    let bare = br#"{"id":2,"new":false}
+{"type":"STATE","value":{}}
+"#;
+    assert_eq!(attributes(&read(&enveloped, bare)), [r#"{"new":false}"#]);
+    assert_eq!(seen(&read(&enveloped, bare)), "id number, new* truth");
+    assert_eq!(attributes(&read(&enveloped, b"id,new\n3,x\n")), [r#"{"new":"x"}"#]);
     let limits = Limits { attributes_bytes_max: 20, ..small_limits() };
     let spec = spec("kind = \"ndjson\"", "id");
     let line = br#"{"id":1,"a":"long enough to pass","b":12345,"c":[1],"d":2}"#;

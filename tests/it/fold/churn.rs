@@ -5,20 +5,18 @@ use std::sync::{Arc, LazyLock};
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{Date32Type, Decimal128Type, Float64Type, Int64Type};
-use cxmart::measure::fold::retention::Retention;
 use cxmart::measure::fold::{Calendar, Grain, Terms};
 use proptest::prelude::*;
 
-use super::{Row, calendar, day, fold, order, row, terms};
+use super::{Row, calendar, day, fold, order, retention, row, terms};
 
 fn ledger(terms: &Terms, grains: &[Grain], rows: &[Row]) -> RecordBatch {
     ledger_by(terms, &calendar(terms.horizon_day, grains), rows)
 }
 
 fn ledger_by(terms: &Terms, calendar: &Arc<Calendar>, rows: &[Row]) -> RecordBatch {
-    let cohorts = Arc::clone(calendar);
-    let retention = Retention { terms: terms.clone(), ledger: Arc::clone(calendar), cohorts };
-    fold(&retention, rows).churn.batch(calendar, terms).expect("a batch")
+    let folded = fold(&retention(terms, calendar), rows);
+    folded.counted.churn.batch(calendar, terms).expect("a batch")
 }
 
 fn counts(batch: &RecordBatch, column: &str) -> Vec<i64> {
@@ -104,8 +102,15 @@ fn silence_churns_on_the_day_it_completes_and_never_before() {
     assert_eq!(counts(&got, "n_churned_of_start"), [0], "came and left inside the year");
 }
 
-fn subscription(customer: &str, kind: &'static str, day: i32, mrr: i128) -> Row {
-    Row { amount: Some(mrr * 10_000), currency: Some("EUR"), ..row(customer, kind, day, 1) }
+fn subscription(
+    customer: &str,
+    reference: &'static str,
+    kind: &'static str,
+    day: i32,
+    mrr: i128,
+) -> Row {
+    let row = row(customer, kind, day, 1);
+    Row { amount: Some(mrr * 10_000), currency: Some("EUR"), reference: Some(reference), ..row }
 }
 
 #[test]
@@ -114,17 +119,18 @@ fn recurring_revenue_moves_in_one_class_per_customer_and_period() {
         (day("2024-01-10"), day("2024-02-10"), day("2024-03-10"), day("2024-04-10"));
     let (start, end) = ("subscription_started", "subscription_ended");
     let rows = [
-        subscription("a", start, jan, 100),
-        subscription("a", start, feb, 40),
-        subscription("a", end, mar, 100),
-        subscription("b", start, jan, 60),
-        subscription("b", end, feb, 60),
-        subscription("b", start, apr, 70),
+        subscription("a", "a1", start, jan, 100),
+        subscription("a", "a2", start, feb, 40),
+        subscription("a", "a1", end, mar, 100),
+        subscription("b", "b1", start, jan, 60),
+        subscription("b", "b1", end, feb, 60),
+        subscription("b", "b2", start, apr, 70),
         // Changes plan on one day: neither churn nor resurrection.
-        subscription("c", start, jan, 10),
-        subscription("c", end, mar, 10),
-        subscription("c", start, mar, 30),
-        Row { currency: Some("USD"), ..subscription("d", start, jan, 999) },
+        subscription("c", "c1", start, jan, 10),
+        subscription("c", "c1", end, mar, 10),
+        subscription("c", "c2", start, mar, 30),
+        // Nobody knows what a dollar is worth.
+        Row { currency: Some("USD"), ..subscription("d", "d1", start, jan, 999) },
     ];
     let got = of(&ledger(&terms(day("2024-04-30")), &[Grain::Month], &rows), "all");
     let euros = |column: &str| -> Vec<i128> {
@@ -145,9 +151,9 @@ fn recurring_revenue_moves_in_one_class_per_customer_and_period() {
 #[test]
 fn grace_bridges_a_late_renewal() {
     let rows = [
-        subscription("a", "subscription_started", 10, 5),
-        subscription("a", "subscription_ended", 50, 5),
-        subscription("a", "subscription_started", 53, 5),
+        subscription("a", "a1", "subscription_started", 10, 5),
+        subscription("a", "a1", "subscription_ended", 50, 5),
+        subscription("a", "a2", "subscription_started", 53, 7),
     ];
     let churned = |grace_days| {
         let terms = Terms { grace_days, ..terms(100) };
@@ -155,6 +161,138 @@ fn grace_bridges_a_late_renewal() {
     };
     assert_eq!(churned(2), [1]);
     assert_eq!(churned(3), [0]);
+    // What was lost came back before it was gone: it grew, and was never there twice.
+    let terms = Terms { grace_days: 3, ..terms(100) };
+    let got = of(&ledger(&terms, &[Grain::Day], &rows), "all");
+    let most = money(&got, "mrr_end").into_iter().flatten().max();
+    assert_eq!(most, Some(70_000));
+    assert!(money(&got, "mrr_churned").iter().flatten().all(|lost| *lost == 0));
+    assert_eq!(money(&got, "mrr_expansion").into_iter().flatten().sum::<i128>(), 20_000);
+}
+
+/// Paused, resumed and moved to another plan on one day: an expansion and nothing else. Paused for
+/// longer is an end of paid access, and comes back as reactivated.
+#[test]
+fn pauses_and_plan_changes_move_recurring_revenue() {
+    let of_s = |kind, day, hour, mrr| Row {
+        at: i64::from(day) * super::DAY + hour * super::DAY / 24,
+        ..subscription("a", "s1", kind, day, mrr)
+    };
+    let (jan, feb) = (day("2024-01-10"), day("2024-02-10"));
+    let (apr, may) = (day("2024-04-10"), day("2024-05-10"));
+    let rows = [
+        of_s("subscription_started", jan, 1, 50),
+        of_s("subscription_paused", feb, 2, 50),
+        of_s("subscription_resumed", feb, 3, 50),
+        of_s("subscription_changed", feb, 4, 80),
+        of_s("subscription_paused", apr, 1, 80),
+        of_s("subscription_resumed", may, 1, 60),
+    ];
+    let got = of(&ledger(&terms(day("2024-05-31")), &[Grain::Month], &rows), "all");
+    let euros = |column: &str| -> Vec<i128> {
+        money(&got, column).iter().map(|value| value.expect("money") / 10_000).collect()
+    };
+    assert_eq!(counts(&got, "n_churned"), [0, 0, 0, 1, 0]);
+    assert_eq!(counts(&got, "n_resurrected"), [0, 0, 0, 0, 1]);
+    assert_eq!(euros("mrr_new"), [50, 0, 0, 0, 0]);
+    assert_eq!(euros("mrr_expansion"), [0, 30, 0, 0, 0]);
+    assert_eq!(euros("mrr_churned"), [0, 0, 0, 80, 0]);
+    assert_eq!(euros("mrr_reactivated"), [0, 0, 0, 0, 60]);
+    assert_eq!(euros("mrr_end"), [50, 80, 80, 0, 60]);
+}
+
+/// Dollars count at the rate of their day, and without one not at all; they are customers either way.
+#[test]
+fn money_of_other_currencies_counts_at_its_rate() {
+    let dollars = |customer, home| Row {
+        currency: Some("USD"),
+        home,
+        ..subscription(customer, "s1", "subscription_started", day("2024-01-10"), 100)
+    };
+    let rows = [
+        subscription("a", "s1", "subscription_started", day("2024-01-10"), 10),
+        dollars("b", Some(920_000)),
+        dollars("c", None),
+    ];
+    let got = of(&ledger(&terms(day("2024-01-31")), &[Grain::Month], &rows), "all");
+    assert_eq!(counts(&got, "n_end"), [3]);
+    assert_eq!(money(&got, "mrr_end"), [Some(1_020_000)]);
+}
+
+#[test]
+fn before_the_first_event_there_is_no_ledger() {
+    let rows = [order("a", day("2024-03-05"), 1)];
+    // The timeline ends at the horizon; one whose rows all lie after it is empty.
+    let got = ledger(&terms(day("2024-01-31")), &[Grain::Month], &rows[..0]);
+    assert_eq!(got.num_rows(), 0);
+}
+
+#[test]
+fn a_month_without_moves_is_a_row() {
+    let rows = [
+        subscription("a", "s1", "subscription_started", day("2024-01-10"), 10),
+        subscription("b", "s1", "subscription_started", day("2024-03-10"), 10),
+    ];
+    let got = of(&ledger(&terms(day("2024-03-31")), &[Grain::Month], &rows), "all");
+    assert_eq!(counts(&got, "n_start"), [0, 1, 1]);
+    assert_eq!(counts(&got, "n_new"), [1, 0, 1]);
+    assert_eq!(shares(&got, "churn_gross"), [None, Some(0.0), Some(0.0)]);
+}
+
+#[test]
+fn who_is_silent_for_half_the_time_is_at_risk_today() {
+    let horizon = day("2024-06-30");
+    let rows = [
+        order("a", horizon - 46, 1),
+        order("b", horizon - 45, 1),
+        order("c", horizon - 91, 1),
+        subscription("d", "s1", "subscription_started", horizon - 60, 1),
+        subscription("e", "s1", "subscription_started", horizon - 60, 1),
+        subscription("e", "s1", "subscription_ended", horizon - 2, 1),
+    ];
+    let terms = Terms { grace_days: 5, ..terms(horizon) };
+    let got = ledger(&terms, &[Grain::Quarter], &rows);
+    let all = of(&got, "all");
+    let column = all["n_at_risk"].as_primitive::<Int64Type>();
+    assert_eq!(column.iter().collect::<Vec<_>>(), [None, Some(2)], "a, and e in its grace");
+}
+
+/// Goal: every cell of the months can be opened. Method: random lives; the flags of the rows by
+/// customer add up to the ledger, for everybody and for each dimension.
+fn opens(terms: &Terms, rows: &[Row]) {
+    let calendar = calendar(terms.horizon_day, &[Grain::Month]);
+    let folded = fold(&retention(terms, &calendar), rows);
+    let ledger = folded.counted.churn.batch(&calendar, terms).expect("a batch");
+    let customers = folded.months.batch(terms).expect("a batch");
+    let day_of =
+        |batch: &RecordBatch, i: usize| batch["period_start"].as_primitive::<Date32Type>().value(i);
+    let flag = |column: &str, i: usize| i64::from(customers[column].as_boolean().value(i));
+    let number = |column: &str, i: usize| counts(&customers, column)[i];
+    for i in 0..ledger.num_rows() {
+        let (dimension, value) =
+            (&texts(&ledger, "dimension")[i], &texts(&ledger, "dimension_value")[i]);
+        let own: Vec<usize> = (0..customers.num_rows())
+            .filter(|j| day_of(&customers, *j) == day_of(&ledger, i))
+            .filter(|j| dimension == "all" || texts(&customers, dimension)[*j] == *value)
+            .collect();
+        let sum = |of: &dyn Fn(usize) -> i64| own.iter().map(|j| of(*j)).sum::<i64>();
+        let cell = |column: &str| counts(&ledger, column)[i];
+        assert_eq!(sum(&|j| flag("is_start", j)), cell("n_start"));
+        assert_eq!(sum(&|j| flag("is_new", j)), cell("n_new"));
+        assert_eq!(sum(&|j| flag("is_end", j)), cell("n_end"));
+        assert_eq!(sum(&|j| flag("is_churned_of_start", j)), cell("n_churned_of_start"));
+        assert_eq!(sum(&|j| number("n_churned", j)), cell("n_churned"));
+        assert_eq!(sum(&|j| number("n_resurrected", j)), cell("n_resurrected"));
+        for column in ["mrr_start", "mrr_new", "mrr_expansion", "mrr_churned", "mrr_end"] {
+            let known = money(&customers, column);
+            let total: i128 = own.iter().filter_map(|j| known[*j]).sum();
+            assert_eq!(total, money(&ledger, column)[i].unwrap_or(0), "{column}");
+        }
+        for j in own {
+            let has_churned = number("n_churned", j) > 0;
+            assert_eq!(customers["churned_on"].is_valid(j), has_churned);
+        }
+    }
 }
 
 #[test]
@@ -178,7 +316,8 @@ prop_compose! {
         events.into_iter().map(|(customer, kind, day, hour, value)| {
             let kind = KINDS[if customer < 2 { kind % 4 } else { kind }];
             let row = row(["a", "b", "c", "d"][customer], kind, 18_000 + day, hour);
-            Row { amount: Some(value * 10_000), currency: Some("EUR"), ..row }
+            let reference = Some(if value % 2 == 0 { "s1" } else { "s2" });
+            Row { amount: Some(value * 10_000), currency: Some("EUR"), reference, ..row }
         }).collect()
     }
 }
@@ -189,14 +328,25 @@ fn active_days(terms: &Terms, rows: &[Row], customer: &str) -> BTreeMap<i32, boo
     own.sort_by_key(|row| row.at);
     let is_contractual = own.iter().any(|row| row.kind == "subscription_started");
     let first = own.iter().find(|row| row.kind == "order").map(|row| row.at);
+    // Whether some subscription is paid at the end of a day.
+    let paid = |today: i32| {
+        ["s1", "s2"].iter().any(|id| {
+            let mut is_paid = false;
+            for row in own.iter().filter(|row| row.reference == Some(id) && row.day() <= today) {
+                match row.kind {
+                    "subscription_started" => is_paid = true,
+                    "subscription_ended" => is_paid = false,
+                    _ => {}
+                }
+            }
+            is_paid
+        })
+    };
     (17_990..=terms.horizon_day)
         .map(|today| {
             let active = if is_contractual {
-                let count = |kind, shift| {
-                    let due = |row: &&&Row| row.kind == kind && row.day() + shift <= today;
-                    own.iter().filter(due).count()
-                };
-                count("subscription_started", 0) > count("subscription_ended", terms.grace_days)
+                // Paid now, or some day of the grace before.
+                (today - terms.grace_days..=today).any(paid)
             } else {
                 own.iter().any(|row| {
                     matches!(row.kind, "order" | "event")
@@ -272,6 +422,7 @@ proptest! {
             let counted = [new[i], back[i], gone[i], of_start[i], start[i], end[i]];
             prop_assert_eq!(counted, expected, "{} from day {}", grains[i], starts.value(i));
         }
+        opens(&terms, &rows);
         // Every dimension is a partition of the customers.
         for dimension in ["relationship", "source", "acquisition_channel", "country"] {
             let sum = |wanted: &str, values: &[i64]| -> i64 {

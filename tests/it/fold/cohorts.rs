@@ -5,11 +5,10 @@ use std::sync::{Arc, LazyLock};
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{Date32Type, Decimal128Type, Float64Type, Int64Type};
-use cxmart::measure::fold::retention::Retention;
 use cxmart::measure::fold::{Calendar, Grain, Terms};
 use proptest::prelude::*;
 
-use super::{DAY, Row, calendar, day, fold, order, row, terms};
+use super::{DAY, Row, calendar, day, fold, order, retention, row, terms};
 
 const RETAIL: &str = include_str!("retail_2010_12.txt");
 
@@ -18,9 +17,8 @@ fn cohorts(terms: &Terms, grain: Grain, rows: &[Row]) -> RecordBatch {
 }
 
 fn cohorts_by(terms: &Terms, calendar: &Arc<Calendar>, rows: &[Row]) -> RecordBatch {
-    let ledger = Arc::clone(calendar);
-    let retention = Retention { terms: terms.clone(), ledger, cohorts: Arc::clone(calendar) };
-    fold(&retention, rows).cohorts.batch(calendar, terms).expect("a batch")
+    let folded = fold(&retention(terms, calendar), rows);
+    folded.counted.cohorts.batch(calendar, terms).expect("a batch")
 }
 
 /// Cohort day, bucket, size, active and completeness of all cells of a kind, in order.
@@ -101,6 +99,64 @@ fn few_customers_are_counted_and_not_shown() {
     for column in ["active", "retention", "ci_low", "ci_high", "revenue", "revenue_retention"] {
         assert_eq!(got[column].null_count(), got.num_rows(), "{column}");
     }
+}
+
+#[test]
+fn recurring_revenue_is_what_is_in_force_on_the_last_day() {
+    let of_s = |customer, kind, day, mrr: i128| Row {
+        amount: Some(mrr * 10_000),
+        currency: Some("EUR"),
+        reference: Some("s1"),
+        ..row(customer, kind, day, 1)
+    };
+    let rows = [
+        of_s("a", "subscription_started", day("2024-01-10"), 100),
+        of_s("a", "subscription_changed", day("2024-02-28"), 150),
+        of_s("b", "subscription_started", day("2024-01-31"), 50),
+        of_s("b", "subscription_ended", day("2024-03-31"), 50),
+    ];
+    let got = cohorts(&terms(day("2024-04-15")), Grain::Month, &rows);
+    let mrr = got["mrr"].as_primitive::<Decimal128Type>();
+    assert_eq!(mrr.values()[..4], [1_500_000, 2_000_000, 1_500_000, 1_500_000]);
+    let kept = got["mrr_retention"].as_primitive::<Float64Type>();
+    assert_eq!(kept.values()[..4], [1.0, 200.0 / 150.0, 1.0, 1.0]);
+    assert_eq!(got["kind"].as_string::<i32>().value(3), "bounded_calendar");
+}
+
+#[test]
+fn a_job_may_start_cohorts_with_the_first_record() {
+    let terms = Terms { cohorts_from_contact: true, ..terms(day("2024-03-31")) };
+    let rows = [
+        row("a", "contact_created", day("2024-01-10"), 1),
+        order("a", day("2024-02-10"), 10),
+        row("b", "contact_created", day("2024-01-20"), 1),
+        order("c", day("2024-01-20"), 10),
+    ];
+    let got = cohorts(&terms, Grain::Month, &rows);
+    let cells = cells(&got, "bounded_calendar");
+    assert_eq!(cells.iter().map(|cell| cell.2).collect::<Vec<_>>(), [2, 2, 2]);
+    assert_eq!(cells.iter().map(|cell| cell.3).collect::<Vec<_>>(), [0, 1, 0], "c has no record");
+}
+
+/// Two records of one person are one customer by the time of the fold: one life, which starts with
+/// the older order, and which a refund larger than any order makes poorer but not fewer.
+#[test]
+fn a_merged_customer_is_one_of_a_cohort_and_a_large_refund_leaves_them_there() {
+    let refund = Row { amount: Some(-500_000), ..row("a", "refund", day("2024-03-02"), 1) };
+    let rows = [
+        order("a", day("2024-01-10"), 10),
+        order("a", day("2024-02-20"), 10),
+        refund,
+        order("b", day("2024-02-01"), 5),
+    ];
+    let got = cohorts(&terms(day("2024-03-31")), Grain::Month, &rows);
+    let own = cells(&got, "bounded_calendar");
+    assert_eq!(own[0], (day("2024-01-01"), 0, 1, 1, true), "a cohort of one");
+    assert_eq!(own.iter().map(|cell| cell.3).collect::<Vec<_>>(), [1, 1, 0, 1, 0]);
+    let revenue = got["revenue"].as_primitive::<Decimal128Type>();
+    assert_eq!(revenue.values()[..3], [100_000, 100_000, -500_000]);
+    let kept = got["revenue_retention"].as_primitive::<Float64Type>();
+    assert_eq!(kept.values()[..3], [1.0, 1.0, -5.0]);
 }
 
 static WEEKS: LazyLock<Arc<Calendar>> =

@@ -70,7 +70,8 @@ proptest! {
     /// The oracle groups by day first and counts sets of days.
     #[test]
     fn purchases_equal_sets_of_days(rows in life(), fit_day in 0..60_i32) {
-        let terms = Terms { fit_day, ..terms(60) };
+        let cut = fit_day / 2;
+        let terms = Terms { fit_day, backtest_day: cut, ..terms(60) };
         let got = purchases(&terms, &rows);
         let mut buyers: BTreeMap<&str, BTreeSet<i32>> = BTreeMap::new();
         for order in rows.iter().filter(|row| row.kind == "order") {
@@ -96,6 +97,11 @@ proptest! {
             prop_assert_eq!(money(&got, "monetary_total")[i], (x >= 0).then_some(repeat));
             let after = value(&|row| row.kind == "order" && row.day() > fit_day);
             prop_assert_eq!(money(&got, "revenue_after")[i], Some(after));
+            let before: Vec<i32> = days.iter().copied().filter(|day| *day <= cut).collect();
+            let x = i64::try_from(before.len()).expect("few") - 1;
+            prop_assert_eq!(count(&got, "backtest_frequency")[i], (x >= 0).then_some(x));
+            let held_out = i64::try_from(days.len() - before.len()).expect("few");
+            prop_assert_eq!(count(&got, "backtest_purchase_days_after")[i], Some(held_out));
         }
     }
 }

@@ -74,6 +74,8 @@ fn project(cases: &[(String, PathBuf)]) -> tempfile::TempDir {
         .expect("written");
         copy(&folder.join("raw"), &project.path().join("raw").join(name));
     }
+    // The mappings as they lie here, so that one can be tried without a build.
+    copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("sql"), &project.path().join("sql"));
     let path = project.path().join("jobs");
     std::fs::create_dir_all(&path).expect("a folder");
     std::fs::write(path.join("sources.toml"), job).expect("a job");

@@ -1,0 +1,205 @@
+//! What a job says of scales, weights, service levels and working hours.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A scale that the company knows and its export does not tell, or tells wrong.
+///
+/// The first rule that fits an answer counts; what a rule leaves out fits all.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Scale {
+    #[serde(default)]
+    pub source: Option<String>,
+    #[serde(default)]
+    pub account: Option<String>,
+    /// Id or name of the survey.
+    #[serde(default)]
+    pub survey: Option<String>,
+    /// Id or words of the question.
+    #[serde(default)]
+    pub question: Option<String>,
+    /// Metric the source says it is; answers of other metrics are not meant.
+    #[serde(default)]
+    pub of: Option<Asked>,
+    /// First local day of answers that are meant.
+    #[serde(default)]
+    pub since: Option<String>,
+    /// Last local day of answers that are meant.
+    #[serde(default)]
+    pub until: Option<String>,
+    /// What the answers are; left out: what the source says.
+    #[serde(default)]
+    pub metric: Option<Asked>,
+    /// Least answer.
+    pub min: i64,
+    /// Greatest answer.
+    pub max: i64,
+    #[serde(default)]
+    pub direction: Direction,
+    /// Answers that count as favourable, as they are given; left out: those the field agrees on.
+    #[serde(default)]
+    pub favourable: Vec<i64>,
+}
+
+/// What a question measures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Asked {
+    Nps,
+    Enps,
+    Csat,
+    Ces,
+    Star,
+    Other,
+}
+
+impl Asked {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Nps => "nps",
+            Self::Enps => "enps",
+            Self::Csat => "csat",
+            Self::Ces => "ces",
+            Self::Star => "star",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// Which end of a scale is the good one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// As the source says; ease, satisfaction and recommendation grow with the answer.
+    #[default]
+    AsTold,
+    HigherIsBetter,
+    /// High answers mean high effort: they are turned round.
+    HigherIsEffort,
+}
+
+/// Post-stratification: answers weighted so that groups have their share of all customers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Weights {
+    /// Dimension the groups are values of.
+    pub dimension: String,
+    /// Share of all customers, by value; they need not add up to 1.
+    pub shares: BTreeMap<String, f64>,
+}
+
+/// Options of service levels.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Service {
+    /// A conversation reopened within these days was not resolved at first contact.
+    pub reopen_days: u32,
+    /// One at a time; a pair is `channel*team`.
+    pub dimensions: Vec<String>,
+    /// Times allowed, for conversations whose source tells none.
+    #[serde(rename = "target")]
+    pub targets: Vec<Target>,
+}
+
+impl Default for Service {
+    fn default() -> Self {
+        let dimensions = ["all", "channel", "priority", "team", "source", "touchpoint"];
+        Self {
+            reopen_days: 7,
+            dimensions: dimensions.map(String::from).into(),
+            targets: Vec::new(),
+        }
+    }
+}
+
+/// A time allowed; the first one that fits counts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    pub metric: Aim,
+    #[serde(default)]
+    pub source: Option<String>,
+    #[serde(default)]
+    pub channel: Option<String>,
+    #[serde(default)]
+    pub priority: Option<String>,
+    /// First local day of conversations that are meant.
+    #[serde(default)]
+    pub since: Option<String>,
+    /// Last local day of conversations that are meant.
+    #[serde(default)]
+    pub until: Option<String>,
+    pub minutes: u32,
+    /// Counted in business hours.
+    #[serde(default)]
+    pub business_time: bool,
+}
+
+/// What a target is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Aim {
+    FirstResponse,
+    Resolution,
+}
+
+/// Working hours; several of one name are its versions, each in force from its day on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WorkCalendar {
+    pub name: String,
+    /// IANA name; the job's when left out.
+    #[serde(default)]
+    pub time_zone: Option<String>,
+    /// Hours by weekday, as `monday = ["09:00-12:30", "13:00-17:00"]`; a day left out is closed.
+    pub hours: BTreeMap<Weekday, Vec<String>>,
+    /// Closed days, as `2024-12-25`.
+    #[serde(default)]
+    pub holidays: Vec<String>,
+    /// First local day of this version.
+    #[serde(default)]
+    pub since: Option<String>,
+    /// Conversations it is for; lists left empty fit all. The first calendar that fits counts.
+    #[serde(default)]
+    pub sources: Vec<String>,
+    #[serde(default)]
+    pub channels: Vec<String>,
+    #[serde(default)]
+    pub teams: Vec<String>,
+}
+
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Weekday {
+    Monday,
+    Tuesday,
+    Wednesday,
+    Thursday,
+    Friday,
+    Saturday,
+    Sunday,
+}
+
+impl Weekday {
+    /// Days after Monday.
+    pub fn number(self) -> usize {
+        self as usize
+    }
+}
+
+/// Minutes after midnight of `09:00-17:30`; `24:00` is the end of the day.
+pub fn hours(text: &str) -> Option<(u32, u32)> {
+    let (open, close) = text.split_once('-')?;
+    let minutes = |text: &str| {
+        let (hour, minute) = text.trim().split_once(':')?;
+        let (hour, minute): (u32, u32) = (hour.parse().ok()?, minute.parse().ok()?);
+        (minute < 60 && hour * 60 + minute <= 24 * 60).then_some(hour * 60 + minute)
+    };
+    let (open, close) = (minutes(open)?, minutes(close)?);
+    (open < close).then_some((open, close))
+}

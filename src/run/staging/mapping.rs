@@ -1,0 +1,188 @@
+//! One staging model at work on the chunks of a batch.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::{Int64Type, SchemaRef};
+use futures::StreamExt;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+
+use super::{PlacedReject, Tally, staging_context};
+use crate::catalog::{Canonical, Model, SourceSpec, Table};
+use crate::engine::{EngineError, Piecewise, Session};
+use crate::plan::Batch;
+use crate::plan::graph::staged;
+use crate::run::arrivals::Arrivals;
+use crate::run::sink::{Sink, Spread, Written};
+use crate::run::{Context, RunError, scale};
+use crate::stage::{self, Origin, RECORD_BITS, Refused};
+use crate::table::hash::Hash;
+
+/// Typed rows as they come from the decoder.
+pub type Chunks = mpsc::Receiver<Result<RecordBatch, EngineError>>;
+
+/// The object's place in the batch and the record's number, from a record id.
+fn place(id: i64) -> (usize, u64) {
+    ((id >> RECORD_BITS) as usize, (id & ((1 << RECORD_BITS) - 1)) as u64)
+}
+
+fn placed(row: Refused) -> PlacedReject {
+    let (object, record_number) = place(row.record_id);
+    let Refused { rule, column, text, .. } = row;
+    PlacedReject { object, record_number, rule, column, text, value_only: false }
+}
+
+/// What a staging model made of a batch.
+pub struct Mapped {
+    pub name: String,
+    pub written: Vec<Written>,
+    pub rejects: Vec<PlacedReject>,
+}
+
+/// One staging model at work on a batch.
+pub struct Mapping {
+    context: Arc<Context>,
+    spec: SourceSpec,
+    /// Place in the job.
+    source: usize,
+    account: String,
+    model: Model,
+    table: Table,
+    canonical: Canonical,
+    origins: Arc<Vec<Origin>>,
+    tallies: Arc<Mutex<Vec<Tally>>>,
+}
+
+impl Mapping {
+    pub fn new(
+        context: &Arc<Context>,
+        batch: &Batch,
+        spec: &SourceSpec,
+        model: &Model,
+        origins: &Arc<Vec<Origin>>,
+        tallies: &Arc<Mutex<Vec<Tally>>>,
+    ) -> Option<Self> {
+        let table = context.catalog.canonical_tables.get(model.header.canonical.as_ref()?)?;
+        Some(Self {
+            context: Arc::clone(context),
+            spec: spec.clone(),
+            source: batch.source,
+            account: context.job.sources.get(batch.source)?.account.clone(),
+            model: model.clone(),
+            table: table.clone(),
+            canonical: table.canonical.clone()?,
+            origins: Arc::clone(origins),
+            tallies: Arc::clone(tallies),
+        })
+    }
+
+    /// Place of the raw table that the model reads; the lint sees to it that there is one.
+    pub fn table_read(&self) -> usize {
+        let tables = self.spec.raw_tables();
+        tables.iter().position(|name| self.model.references.contains(name)).unwrap_or_default()
+    }
+
+    /// Name and schema of that table.
+    fn raw(&self) -> Result<(String, SchemaRef), RunError> {
+        let tables = self.spec.raw_tables().into_iter().zip(stage::types::raw_schemas(&self.spec));
+        let mut tables = tables.skip(self.table_read());
+        tables.next().ok_or_else(|| RunError::NoTable(self.spec.raw_table()))
+    }
+
+    pub async fn run(self, chunks: Chunks, fingerprint: Hash) -> Result<Mapped, RunError> {
+        let name = staged(&self.table.contract.name);
+        let scratch = self.context.work.folder(&fingerprint).join(&self.model.name);
+        let (raw, schema) = self.raw()?;
+        let session = self.context.engine.session_in_order();
+        let model = (self.model.name.as_str(), self.model.sql.as_str());
+        let mut rejects = Vec::new();
+        let written = match session.piecewise(&raw, schema, "record_id", model).await? {
+            Some(query) => self.by_chunk(query, chunks, &scratch, &mut rejects).await?,
+            None => self.at_once(chunks, &scratch, &mut rejects).await?,
+        };
+        Ok(Mapped { name, written, rejects })
+    }
+
+    /// Each row stands for itself: chunk by chunk, written as they come.
+    async fn by_chunk(
+        &self,
+        mut query: Piecewise,
+        mut chunks: Chunks,
+        scratch: &Path,
+        rejects: &mut Vec<PlacedReject>,
+    ) -> Result<Vec<Written>, RunError> {
+        let mut files = Arrivals::new(&self.table.contract, scratch);
+        while let Some(chunk) = chunks.recv().await {
+            for rows in query.rows(chunk?).await? {
+                files.push(&self.finished(&rows, rejects)?)?;
+            }
+        }
+        files.finish()
+    }
+
+    /// Rows are grouped: one query over all of them, whose answer comes in no order.
+    async fn at_once(
+        &self,
+        chunks: Chunks,
+        scratch: &Path,
+        rejects: &mut Vec<PlacedReject>,
+    ) -> Result<Vec<Written>, RunError> {
+        let session: Session = self.context.engine.session_in_order();
+        let rows = ReceiverStream::new(chunks).boxed();
+        let (raw, schema) = self.raw()?;
+        session.stream(&raw, schema, rows)?;
+        let mut answer = session.query(&self.model.name, &self.model.sql).await?;
+        let mut sink = Sink::new(&self.table.contract, Spread::Contract, scratch);
+        while let Some(rows) = answer.batches.next().await {
+            sink.push(&self.finished(&rows?, rejects)?)?;
+        }
+        let threads = self.context.settings.threads;
+        let written = tokio::task::spawn_blocking(move || sink.finish(threads)).await;
+        written.map_err(RunError::Thread)?
+    }
+
+    /// Rows of the model as rows of the canonical table, without those that it refuses.
+    fn finished(
+        &self,
+        rows: &RecordBatch,
+        rejects: &mut Vec<PlacedReject>,
+    ) -> Result<RecordBatch, RunError> {
+        let has_key = !self.spec.key.is_empty();
+        let mut rows = rows.clone();
+        if self.table.contract.name == stage::scale::ANSWERS {
+            let scales = scale::of_source(&self.context.job, &self.spec.source);
+            let zone = self.context.job.zone();
+            rows = stage::scale::on_scale(&scales, &self.account, zone, &rows)?;
+        }
+        let (rows, refused) = stage::refuse(&self.table.contract.name, has_key, &rows)?;
+        self.mark_rejected(&refused);
+        rejects.extend(refused.into_iter().map(placed));
+        self.mark_used(&rows);
+        let staging = staging_context(&self.context, self.source);
+        let natural =
+            (self.spec.source.as_str(), self.account.as_str(), self.spec.natural_entity());
+        let (table, canonical) = (&self.table, &self.canonical);
+        Ok(stage::finish(table, canonical, &staging, natural, &self.origins, &rows)?)
+    }
+
+    fn mark_rejected(&self, refused: &[Refused]) {
+        let Ok(mut tallies) = self.tallies.lock() else { return };
+        for (object, number) in refused.iter().map(|row| place(row.record_id)) {
+            if let Some(tally) = tallies.get_mut(object) {
+                tally.rejected.insert(number);
+            }
+        }
+    }
+
+    fn mark_used(&self, rows: &RecordBatch) {
+        let ids = rows.column_by_name("record_id").and_then(|a| a.as_primitive_opt::<Int64Type>());
+        let (Some(ids), Ok(mut tallies)) = (ids, self.tallies.lock()) else { return };
+        for (object, number) in ids.iter().flatten().map(place) {
+            if let Some(tally) = tallies.get_mut(object) {
+                tally.used.insert(number);
+            }
+        }
+    }
+}

@@ -1,0 +1,455 @@
+//! What people say about who is who, large shapes of graphs, and a naive twin; and a whole job with
+//! overrides and matching.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cxmart::resolve::normalise::Normaliser;
+use cxmart::resolve::{
+    self, Evidence, Ledger, Named, Options, Override, Raw, Resolution, Sight, Verb,
+};
+use proptest::prelude::*;
+
+use crate::project::Project;
+
+const WIDE: Options = Options { max_degree: 100_000, max_emails: 100_000, max_cluster: 100_000 };
+const SALT: &[u8] = b"salt of the tests";
+
+/// Day, and identifiers as `type:value`.
+type Record = (i32, Vec<String>);
+
+fn raw(text: &str) -> Raw<'_> {
+    let (kind, value) = text.split_once(':').expect("type:value");
+    let strength = match kind {
+        "external_id" => 3,
+        "cookie" => 1,
+        _ => 2,
+    };
+    Raw { kind, namespace: "", value, strength }
+}
+
+fn gather(records: &[Record]) -> Evidence {
+    let mut evidence = Evidence::new(Normaliser::new(Some("DK"), false, &[]));
+    for (day, identifiers) in records {
+        let raws: Vec<_> = identifiers.iter().map(|text| raw(text)).collect();
+        let sight = Sight { first: *day, last: *day, origin: "shop:orders", is_live: true };
+        evidence.record(&identifiers.join(" "), sight, &raws).expect("taken");
+    }
+    evidence
+}
+
+fn record(day: i32, identifiers: &[&str]) -> Record {
+    (day, identifiers.iter().map(|&text| text.to_owned()).collect())
+}
+
+fn said(verb: Verb, left: &str, right: &str) -> Override {
+    let named = |text: &str| {
+        let (kind, value) = text.split_once(':')?;
+        Some(Named { kind: kind.into(), namespace: String::new(), value: value.into() })
+    };
+    let (left, right) = (named(left).expect("an identifier"), named(right));
+    Override { verb, left, right, reason: "asked".into(), author: "eva".into(), since: None }
+}
+
+fn resolved(records: &[Record], overrides: &[Override]) -> Resolution {
+    let mut evidence = gather(records);
+    evidence.overrule(overrides);
+    resolve::resolve(evidence, WIDE, Ledger::default(), SALT)
+}
+
+fn people(found: &Resolution) -> BTreeMap<String, Option<String>> {
+    let row = |row: resolve::IdentifierRow<'_>| {
+        (format!("{}:{}", row.kind, row.value), row.customer_id.map(str::to_owned))
+    };
+    found.identifiers().map(row).collect()
+}
+
+fn everything(found: &Resolution) -> Vec<String> {
+    let mut all: Vec<String> = found.identifiers().map(|row| format!("{row:?}")).collect();
+    all.extend(found.keys().map(|row| format!("{row:?}")));
+    all.extend(found.quarantine().map(|row| format!("{row:?}")));
+    all.extend(found.changes().map(|row| format!("{row:?}")));
+    all.sort();
+    all
+}
+
+fn family() -> Vec<Record> {
+    vec![
+        record(1, &["external_id:ana", "email:ana@example.com"]),
+        record(2, &["external_id:bo", "email:bo@example.com"]),
+        record(3, &["email:ana@example.com", "email:bo@example.com"]),
+        record(4, &["external_id:cy", "phone:20304050"]),
+    ]
+}
+
+#[test]
+fn a_never_link_splits_two_people_and_says_so() {
+    let before = resolved(&family(), &[]);
+    assert_eq!(before.customers(), 2, "one record joined Ana and Bo");
+    let never = said(Verb::NeverLink, "external_id:ana", "external_id:bo");
+    let after = resolved(&family(), &[never]);
+    let people = people(&after);
+    assert_eq!(after.customers(), 3);
+    assert_ne!(people["external_id:ana"], people["external_id:bo"]);
+    assert_eq!(people["email:ana@example.com"], people["external_id:ana"]);
+    assert_eq!(people["email:bo@example.com"], people["external_id:bo"]);
+    let rules: Vec<_> = after.quarantine().map(|row| row.rule).collect();
+    assert_eq!(rules, ["never_link"]);
+    let split: Vec<_> = after.changes().filter(|change| change.kind == "split").collect();
+    assert_eq!(split.len(), 1);
+    assert_eq!((split[0].day, split[0].cause.as_str()), (3, "never_link"));
+    assert_eq!(split[0].from, people["external_id:ana"], "the older keeps the id");
+    assert_eq!(Some(&split[0].to), people["external_id:bo"].as_ref());
+}
+
+#[test]
+fn a_link_joins_and_a_block_takes_an_identifier_out() {
+    let mut link = said(Verb::Link, "external_id:cy", "email:Bo@Example.com");
+    // From the day on that both are known they were always one: nobody ever saw two.
+    let found = resolved(&family(), &[link.clone()]);
+    assert_eq!(found.customers(), 1);
+    assert!(found.changes().all(|change| change.cause != "link"));
+    link.since = Some(9);
+    let found = resolved(&family(), &[link]);
+    assert_eq!(found.customers(), 1);
+    let merged = found.changes().find(|change| change.cause == "link").expect("a merge");
+    assert_eq!((merged.kind, merged.day), ("merged", 9));
+    assert!(merged.evidence.contains("overrides: asked (eva)"), "{}", merged.evidence);
+
+    let block = said(Verb::Block, "email:bo@example.com", "");
+    let found = resolved(&family(), &[block]);
+    assert_eq!(found.customers(), 3);
+    assert_eq!(people(&found)["email:bo@example.com"], None);
+
+    let mut evidence = gather(&family());
+    let unheard = evidence.overrule(&[said(Verb::Link, "external_id:ana", "external_id:nobody")]);
+    assert_eq!(unheard, 1, "nobody has seen one side");
+}
+
+#[test]
+fn a_link_passes_the_guards_that_sources_do_not() {
+    let records: Vec<Record> =
+        (0..6).map(|i| record(i, &["external_id:u", &format!("email:p{i}@example.com")])).collect();
+    let tight = Options { max_emails: 3, ..WIDE };
+    let link = said(Verb::Link, "external_id:u", "email:p5@example.com");
+    let mut evidence = gather(&records);
+    evidence.overrule(&[link]);
+    let found = resolve::resolve(evidence, tight, Ledger::default(), SALT);
+    let people = people(&found);
+    assert_eq!(people["email:p5@example.com"], people["external_id:u"]);
+    assert_ne!(people["email:p4@example.com"], people["external_id:u"]);
+}
+
+#[test]
+fn a_hash_of_an_address_is_the_address_when_that_is_known() {
+    // MD5 and SHA-256 of `ana@example.com`, and a hash of nobody.
+    let md5 = "email_md5:90C7C84C01A9E0FB1F20B4F9F5FBBA3E";
+    let records = [
+        record(1, &["external_id:ana", "email:Ana@Example.com"]),
+        record(2, &[md5, "cookie:c1"]),
+        record(3, &["email_md5:00000000000000000000000000000001", "cookie:c2"]),
+    ];
+    let found = resolved(&records, &[]);
+    let people = people(&found);
+    let known = people.keys().find(|key| key.starts_with("email_md5:90")).expect("seen");
+    // The digest is checked against the crate that makes it, not typed from memory.
+    let digest = {
+        use md5::{Digest, Md5};
+        let bytes = Md5::digest("ana@example.com");
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+    };
+    let joined = *known == format!("email_md5:{digest}");
+    assert_eq!(people[known] == people["external_id:ana"], joined);
+    let hashed = [
+        record(1, &["external_id:ana", "email:Ana@Example.com"]),
+        record(2, &[&format!("email_md5:{}", digest.to_uppercase()), "cookie:c1"]),
+    ];
+    let found = resolved(&hashed, &[]);
+    let people = self::people(&found);
+    assert_eq!(people["cookie:c1"], people["external_id:ana"]);
+}
+
+#[test]
+fn alike_records_become_one_person_with_the_weight_as_evidence() {
+    // The record that is like another came when both people were known.
+    let mut records = family();
+    records.push(record(6, &["external_id:bo"]));
+    let mut evidence = gather(&records);
+    evidence.probable("external_id:cy phone:20304050", "external_id:bo", 12.5);
+    evidence.probable("no such key", "external_id:bo", 30.0);
+    let found = resolve::resolve(evidence, WIDE, Ledger::default(), SALT);
+    assert_eq!(found.customers(), 1);
+    let merged = found.changes().find(|change| change.cause == "probabilistic").expect("a merge");
+    assert_eq!(merged.day, 6);
+    assert_eq!(merged.evidence, "external_id ~ external_id, weight 12.500");
+    // What people say is stronger.
+    let mut evidence = gather(&family());
+    evidence.probable("external_id:cy phone:20304050", "external_id:bo email:bo@example.com", 12.5);
+    evidence.overrule(&[said(Verb::NeverLink, "external_id:cy", "email:bo@example.com")]);
+    let found = resolve::resolve(evidence, WIDE, Ledger::default(), SALT);
+    assert_eq!(found.customers(), 2);
+}
+
+#[test]
+fn a_hub_of_twenty_thousand_and_long_chains_are_one_person_each() {
+    let hub = (0..20_000).map(|i| record(i % 50, &["external_id:hub", &format!("cookie:c{i}")]));
+    let chains = (0..40).flat_map(|chain| {
+        (0..500).map(move |i| {
+            let (a, b) =
+                (format!("external_id:{chain}-{i}"), format!("external_id:{chain}-{}", i + 1));
+            // In no order of days: later links come first.
+            (500 - i, vec![a, b])
+        })
+    });
+    let records: Vec<Record> = hub.chain(chains).collect();
+    let found = resolved(&records, &[]);
+    assert_eq!(found.customers(), 41);
+    let people = people(&found);
+    let of_hub: BTreeSet<_> =
+        people.iter().filter(|(key, _)| key.starts_with("cookie:")).map(|(_, id)| id).collect();
+    assert_eq!(of_hub.len(), 1);
+    assert_eq!(people["external_id:7-0"], people["external_id:7-500"]);
+    assert_eq!(found.quarantine().count(), 0);
+}
+
+#[test]
+fn one_phone_on_ten_thousand_people_joins_none_of_them() {
+    let records: Vec<Record> = (0..10_000)
+        .map(|i| record(i % 30, &[&format!("external_id:u{i}"), "phone:20304050"]))
+        .collect();
+    let options = Options { max_degree: 200, max_emails: 20, max_cluster: 500 };
+    let found = resolve::resolve(gather(&records), options, Ledger::default(), SALT);
+    assert_eq!(found.customers(), 10_000);
+    assert_eq!(people(&found)["phone:+4520304050"], None);
+    let told: Vec<_> = found.quarantine().map(|row| (row.rule, row.evidence)).collect();
+    assert_eq!(told, [("max_degree", "seen with 10000 distinct others".to_owned())]);
+}
+
+/// Clusters as everybody would write them down who has time: join until nothing changes.
+fn twin(records: &[Record]) -> BTreeSet<BTreeSet<String>> {
+    let normaliser = Normaliser::new(Some("DK"), false, &[]);
+    let spelt = |text: &String| {
+        let (kind, value) = text.split_once(':').expect("type:value");
+        let normal = normaliser.normalise(kind, "", value).expect("a value");
+        normal.blocked.is_none().then(|| format!("{kind}:{}", normal.value))
+    };
+    let mut groups: Vec<BTreeSet<String>> =
+        records.iter().map(|(_, set)| set.iter().filter_map(spelt).collect()).collect();
+    groups.retain(|group| !group.is_empty());
+    loop {
+        let mut joined: Vec<BTreeSet<String>> = Vec::new();
+        for group in &groups {
+            match joined.iter_mut().find(|other| !other.is_disjoint(group)) {
+                Some(other) => other.extend(group.iter().cloned()),
+                None => joined.push(group.clone()),
+            }
+        }
+        if joined.len() == groups.len() {
+            return joined.into_iter().collect();
+        }
+        groups = joined;
+    }
+}
+
+fn any_record() -> impl Strategy<Value = Record> {
+    let identifier = prop_oneof![
+        (0..12).prop_map(|n| format!("email:p{n}@example.com")),
+        (0..8).prop_map(|n| format!("phone:203040{n}0")),
+        (0..10).prop_map(|n| format!("external_id:u{n}")),
+        Just("email:info@example.com".to_owned()),
+    ];
+    (0..20, prop::collection::btree_set(identifier, 1..4))
+        .prop_map(|(day, set)| (day, set.into_iter().collect()))
+}
+
+proptest! {
+    #[test]
+    fn clusters_are_those_of_the_naive_twin(records in prop::collection::vec(any_record(), 0..40)) {
+        let found = resolved(&records, &[]);
+        let mut groups: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for (identifier, id) in people(&found) {
+            if let Some(id) = id {
+                groups.entry(id).or_default().insert(identifier);
+            }
+        }
+        prop_assert_eq!(groups.into_values().collect::<BTreeSet<_>>(), twin(&records));
+    }
+
+    #[test]
+    fn an_override_taken_back_never_happened(
+        records in prop::collection::vec(any_record(), 1..30),
+        verb in prop_oneof![Just(Verb::Link), Just(Verb::NeverLink), Just(Verb::Block)],
+        ends in (0..10, 0..10),
+    ) {
+        let before = resolve::resolve(gather(&records), WIDE, Ledger::default(), SALT);
+        let word = said(verb, &format!("external_id:u{}", ends.0), &format!("external_id:u{}", ends.1));
+        let mut evidence = gather(&records);
+        evidence.overrule(&[word]);
+        let during = resolve::resolve(evidence, WIDE, before.ledger().clone(), SALT);
+        let after = resolve::resolve(gather(&records), WIDE, during.ledger().clone(), SALT);
+        prop_assert_eq!(everything(&before), everything(&after));
+        prop_assert_eq!(before.ledger(), after.ledger());
+    }
+
+    /// Whatever is kept apart stays apart, and what people link is one unless they also part it.
+    #[test]
+    fn overrides_hold(
+        records in prop::collection::vec(any_record(), 1..40),
+        pairs in prop::collection::vec((any::<bool>(), 0..10, 0..10), 1..5),
+    ) {
+        let name = |n: i32| format!("external_id:u{n}");
+        let words: Vec<Override> = pairs
+            .iter()
+            .filter(|(_, a, b)| a != b)
+            .map(|(link, a, b)| {
+                let verb = if *link { Verb::Link } else { Verb::NeverLink };
+                said(verb, &name(*a), &name(*b))
+            })
+            .collect();
+        let found = resolved(&records, &words);
+        let people = people(&found);
+        let has_never = pairs.iter().any(|(link, a, b)| !link && a != b);
+        for (link, a, b) in pairs.iter().filter(|(_, a, b)| a != b) {
+            let (Some(left), Some(right)) = (people.get(&name(*a)), people.get(&name(*b))) else {
+                continue;
+            };
+            if !link {
+                prop_assert_ne!(left, right);
+            } else if !has_never {
+                prop_assert_eq!(left, right);
+            }
+        }
+    }
+}
+
+const MATCHING: &str = r#"
+[identity]
+overrides = "identity/overrides.toml"
+
+[identity.matching]
+enabled = true
+field = [
+    { column = "first_name", kind = "first_name" },
+    { column = "last_name", kind = "last_name" },
+    { column = "email", kind = "email" },
+]
+block = [["first_name", "last_name"], ["email"], ["sounds(last_name)", "first(first_name, 2)"]]
+"#;
+
+fn responses(project: &Project, day: &str, people: &[(u32, String, String)]) {
+    let row = |(id, name, email): &(u32, String, String)| {
+        format!(
+            r#"{{"response_id":"{id}","contact_id":"{id}","name":"{name}","email":"{email}","answer":"9","question_type":"nps","responded":"1716890123"}}"#
+        )
+    };
+    let rows: Vec<_> = people.iter().map(row).collect();
+    let text = format!(r#"{{"success":true,"data":[{}]}}"#, rows.join(","));
+    project.write(&format!("raw/dt={day}/responses.json"), &text);
+}
+
+fn named(id: u32) -> (u32, String, String) {
+    const FIRST: [&str; 13] = [
+        "Ada", "Bea", "Cleo", "Dina", "Egon", "Finn", "Gerd", "Hugo", "Ines", "Jonas", "Klara",
+        "Lotte", "Magnus",
+    ];
+    const LAST: [&str; 29] = [
+        "Abel", "Bach", "Clausen", "Dahl", "Ernst", "Falk", "Gade", "Holm", "Iversen", "Juul",
+        "Krag", "Lund", "Munk", "Nygaard", "Olsen", "Poulsen", "Quist", "Rask", "Skov", "Toft",
+        "Ulrich", "Vang", "Winther", "Yde", "Zeuthen", "Berg", "Friis", "Kjær", "Ravn",
+    ];
+    let (first, last) = (FIRST[id as usize % 13], LAST[id as usize % 29]);
+    let email = format!("{}.{}{id}@example.com", first.to_lowercase(), last.to_lowercase());
+    (id, format!("{first} {last}"), email.replace('æ', "ae"))
+}
+
+async fn rows_of(project: &Project, name: &str) -> u64 {
+    let release = project.release().await.expect("a release");
+    let dataset = cxmart::plan::dataset(&release, name).expect("the table");
+    dataset.files.iter().map(|file| file.rows).sum()
+}
+
+/// The goal of matching in a job: a person who comes back under a misspelt address is one person,
+/// is again two when somebody says so, and one when they take it back.
+#[tokio::test]
+async fn a_job_matches_people_and_minds_what_people_say() {
+    let project = Project::new(MATCHING);
+    project.write("identity/overrides.toml", "");
+    let mut people: Vec<_> = (1..=320).map(named).collect();
+    let (_, name, email) = named(11);
+    people.push((1_001, name, email.replace("@example", "@exmaple")));
+    responses(&project, "2024-05-28", &people);
+    let first = project.run().await.expect("the run succeeds");
+    assert_eq!(rows_of(&project, "identity_matches").await, 1);
+    assert_eq!(first.tables["customers"], 320);
+
+    let never = r#"
+[[rule]]
+kind = "never_link"
+left = "crm_id[asknicely:main]:11"
+right = "crm_id[asknicely:main]:1001"
+reason = "father and son"
+author = "eva"
+"#;
+    project.write("identity/overrides.toml", never);
+    let second = project.run().await.expect("the run succeeds");
+    assert!(second.published);
+    assert_eq!(second.tables["customers"], 321);
+    project.write("identity/overrides.toml", "# nothing");
+    let third = project.run().await.expect("the run succeeds");
+    assert_eq!(third.tables["customers"], 320);
+    let release = |number: u64| {
+        let store = project.open().store;
+        async move {
+            let reader = cxmart::state::StateReader::new(store);
+            let release = reader.release(number).await.expect("a release");
+            let hash = |(name, d): (&String, &cxmart::table::dataset::Dataset)| {
+                (name.clone(), d.input_hash().to_string())
+            };
+            release.tables.iter().map(hash).collect::<BTreeMap<_, _>>()
+        }
+    };
+    let numbers = [first, third].map(|outcome| outcome.release.expect("a number"));
+    assert_eq!(release(numbers[0]).await, release(numbers[1]).await);
+}
+
+#[tokio::test]
+async fn too_many_pairs_to_compare_are_refused_by_name() {
+    let limit = format!("{MATCHING}candidates_max = 10\n");
+    let project = Project::new(&limit);
+    project.write("identity/overrides.toml", "");
+    responses(&project, "2024-05-28", &(1..=320).map(named).collect::<Vec<_>>());
+    let error = project.run().await.expect_err("refused").to_string();
+    assert!(error.contains("`candidates_max` of 10"), "{error}");
+    assert!(error.contains("sounds(last_name) + first(first_name, 2)"), "{error}");
+}
+
+#[test]
+fn an_overrides_file_is_toml_or_csv_and_all_its_mistakes_are_told() {
+    let toml = r#"
+[[rule]]
+kind = "link"
+left = "email:a@example.com"
+right = "crm_id[hubspot:main]:101"
+reason = "r"
+author = "a"
+"#;
+    let csv = "kind,left,right,reason,author\n\
+               link,email:a@example.com,crm_id[hubspot:main]:101,r,a\n";
+    let read = |path: &str, text: &str| cxmart::job::identity::read(path, text);
+    assert_eq!(read("x.toml", toml), read("x.csv", csv));
+    assert_eq!(read("x.toml", toml).map(|rules| rules.len()), Ok(1));
+    let wrong = "kind,left,right,reason,author\n\
+                 block,email:a@example.com,email:b@example.com,r,a\n\
+                 never_link,nothing,,r,\n";
+    let problems = read("x.csv", wrong).expect_err("mistakes");
+    let places: Vec<_> = problems.iter().map(|problem| problem.path.as_str()).collect();
+    assert_eq!(
+        places,
+        [
+            "x.csv: rule[0].right",
+            "x.csv: rule[1].left",
+            "x.csv: rule[1].right",
+            "x.csv: rule[1].author"
+        ]
+    );
+    assert!(read("x.toml", "[[rule]]\nkind = \"joined\"\n").is_err());
+}

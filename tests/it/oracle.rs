@@ -1,0 +1,22 @@
+//! The numbers of a made-up company, computed a second time, slowly and plainly, from the run's
+//! current rows: what the fast code publishes must be the same.
+
+mod churn;
+mod edges;
+mod participation;
+mod scores;
+mod service;
+pub mod world;
+
+use world::{JOB, World, company};
+
+/// Goal: scores, participation and service levels are what their definitions say in words. Method:
+/// one run over a company with all that goes wrong; each published row is computed again from the
+/// run's current rows, without the code under test: counts equal, rates to 1e-9.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_slow_computation_gives_the_same_tables() {
+    let world = World::run(JOB, &company()).await;
+    scores::every_score_is_what_its_definition_says(&world).await;
+    participation::participation_is_what_its_definition_says(&world).await;
+    service::service_levels_are_what_their_definitions_say(&world).await;
+}

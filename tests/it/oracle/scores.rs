@@ -1,0 +1,383 @@
+//! Experience scores once more, slowly: for every row the answers are gone through from the first.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
+use chrono_tz::Europe::Copenhagen;
+
+use super::world::{Row, World, time};
+
+const Z: f64 = 1.959963984540054;
+
+/// An answer that counts.
+pub struct Answer {
+    metric: String,
+    least: f64,
+    most: f64,
+    score: f64,
+    favourable: Option<bool>,
+    day: NaiveDate,
+    of: BTreeMap<&'static str, String>,
+}
+
+fn points(row: &Row, column: &str) -> Option<f64> {
+    row.get(column).map(|text| text.parse().expect("a number"))
+}
+
+pub fn period(grain: &str, day: NaiveDate) -> NaiveDate {
+    let first = |month| NaiveDate::from_ymd_opt(day.year(), month, 1).expect("a day");
+    match grain {
+        "day" => day,
+        "week" => day - TimeDelta::days(i64::from(day.weekday().num_days_from_monday())),
+        "month" => first(day.month()),
+        "quarter" => first([1, 1, 1, 4, 4, 4, 7, 7, 7, 10, 10, 10][day.month0() as usize]),
+        _ => first(1),
+    }
+}
+
+/// The answers that count, from the run's current rows, by the words of the definitions.
+async fn answers(world: &World) -> Vec<Answer> {
+    let rows = world.rows("current_survey_responses").await;
+    let keys: BTreeMap<String, String> = world
+        .rows("identity_keys")
+        .await
+        .into_iter()
+        .map(|row| (row["identity_key"].clone(), row["customer_id"].clone()))
+        .collect();
+    let internal: BTreeSet<String> = world
+        .rows("golden_customers")
+        .await
+        .into_iter()
+        .filter(|row| row.get("is_internal").is_some_and(|is| is == "true"))
+        .map(|row| row["customer_id"].clone())
+        .collect();
+    assert!(internal.len() >= 5, "employees are known");
+    let stays = world.rows("journey_stage_history").await;
+    let mut valid: Vec<(Row, Option<String>, DateTime<Utc>)> = Vec::new();
+    for row in rows {
+        let customer = row.get("identity_key").and_then(|key| keys.get(key)).cloned();
+        let known = ["nps", "enps", "csat", "ces", "star"].contains(&row["metric"].as_str());
+        let is_test = row["is_test"] == "true";
+        let own = customer.as_ref().is_some_and(|id| internal.contains(id));
+        let (Some(_), Some(at)) = (points(&row, "score"), row.get("answered_at")) else { continue };
+        if known && !is_test && (row["metric"] == "enps" || !own) {
+            let at = time(at);
+            valid.push((row, customer, at));
+        }
+    }
+    let about = |row: &Row, customer: &Option<String>| -> Vec<String> {
+        let text = |name: &str| row.get(name).cloned().unwrap_or_default();
+        let who = customer.clone().or_else(|| row.get("identity_key").cloned());
+        let names = ["source", "source_account", "metric", "survey_name", "touchpoint"];
+        names.iter().map(|name| text(name)).chain(who).collect()
+    };
+    let mut alike: BTreeMap<Vec<String>, Vec<(DateTime<Utc>, String)>> = BTreeMap::new();
+    for (row, customer, at) in &valid {
+        alike.entry(about(row, customer)).or_default().push((*at, row["feedback_id"].clone()));
+    }
+    let replaced = |row: &Row, customer: &Option<String>, at: DateTime<Utc>| -> bool {
+        if customer.is_none() && !row.contains_key("identity_key") {
+            return false;
+        }
+        let key = (at, row["feedback_id"].clone());
+        let later = alike[&about(row, customer)].iter().filter(|other| **other > key);
+        later.min().is_some_and(|(next, _)| *next - at <= TimeDelta::days(2))
+    };
+    let mut found = Vec::new();
+    for (row, customer, at) in &valid {
+        if replaced(row, customer, *at) {
+            continue;
+        }
+        let stage = stays.iter().find(|stay| {
+            customer.as_ref() == Some(&stay["customer_id"])
+                && time(&stay["entered_at"]) <= *at
+                && stay.get("left_at").is_none_or(|left| *at < time(left))
+        });
+        let mut of = BTreeMap::new();
+        for name in ["channel", "touchpoint", "segment", "country", "language", "product", "source"]
+        {
+            of.insert(name, row.get(name).cloned().unwrap_or("(none)".into()));
+        }
+        of.insert("survey", row.get("survey_name").cloned().unwrap_or("(none)".into()));
+        of.insert("journey_stage", stage.map_or("(none)".into(), |stay| stay["stage"].clone()));
+        of.insert("all", "all".into());
+        of.insert("channel*country", format!("{}\u{1f}{}", of["channel"], of["country"]));
+        let (least, most) =
+            (points(row, "scale_min").expect("least"), points(row, "scale_max").expect("most"));
+        let given = points(row, "score").expect("a score");
+        let turned = row.get("is_effort").is_some_and(|is| is == "true");
+        found.push(Answer {
+            metric: row["metric"].clone(),
+            least,
+            most,
+            score: if turned { least + most - given } else { given },
+            favourable: row.get("is_favourable").map(|is| is == "true"),
+            day: at.with_timezone(&Copenhagen).date_naive(),
+            of,
+        });
+    }
+    assert!(found.len() + 100 < valid.len(), "some answered again");
+    found
+}
+
+fn agreed(answer: &Answer) -> Option<f64> {
+    let scale = (answer.least as i64, answer.most as i64);
+    match (answer.metric.as_str(), scale) {
+        ("csat" | "ces" | "star", (1, 5)) => Some(4.0),
+        ("csat", (1, 7)) => Some(6.0),
+        ("ces", (1, 7)) => Some(5.0),
+        ("csat", (1, 10)) => Some(9.0),
+        _ => None,
+    }
+}
+
+fn is_favourable(answer: &Answer) -> Option<bool> {
+    answer.favourable.or_else(|| agreed(answer).map(|first| answer.score >= first))
+}
+
+/// n, promoters, passives, detractors, favourable, score, limits.
+#[derive(Debug, Default, Clone, Copy)]
+struct Cell {
+    n: i64,
+    nps: Option<[i64; 3]>,
+    favourable: Option<i64>,
+    score: f64,
+    limits: Option<(f64, f64)>,
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+fn wilson(k: f64, n: f64) -> (f64, f64) {
+    let p = k / n;
+    let centre = (p + Z * Z / (2.0 * n)) / (1.0 + Z * Z / n);
+    let half = Z / (1.0 + Z * Z / n) * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt();
+    ((centre - half).max(0.0).min(p), (centre + half).min(1.0).max(p))
+}
+
+fn cell(definition: &str, answers: &[&Answer]) -> Option<Cell> {
+    let n = answers.len() as i64;
+    let count = |is: &dyn Fn(&Answer) -> bool| answers.iter().filter(|a| is(a)).count() as i64;
+    let scores: Vec<f64> = answers.iter().map(|a| a.score).collect();
+    if n == 0 {
+        return None;
+    }
+    match definition {
+        "nps" | "nps_strict5" | "enps" => {
+            let most = if definition == "nps_strict5" { 5.0 } else { 6.0 };
+            let (p, d) = (count(&|a| a.score >= 9.0), count(&|a| a.score <= most));
+            let score = 100.0 * (p - d) as f64 / n as f64;
+            let size = n as f64 + 3.0;
+            let (up, down) = ((p as f64 + 0.75) / size, (d as f64 + 0.75) / size);
+            let half = Z * ((up + down - (up - down).powi(2)) / size).sqrt();
+            let low = (100.0 * (up - down - half)).max(-100.0).min(score);
+            let high = (100.0 * (up - down + half)).min(100.0).max(score);
+            Some(Cell {
+                n,
+                nps: Some([p, n - p - d, d]),
+                favourable: None,
+                score,
+                limits: Some((low, high)),
+            })
+        }
+        "csat" | "ces" | "star_share" => {
+            let told: Vec<bool> = answers.iter().filter_map(|a| is_favourable(a)).collect();
+            let (n, k) = (told.len() as i64, told.iter().filter(|is| **is).count() as i64);
+            let (low, high) = wilson(k as f64, n as f64);
+            let limits = Some((100.0 * low, 100.0 * high));
+            let score = 100.0 * k as f64 / n as f64;
+            (n > 0).then_some(Cell { n, nps: None, favourable: Some(k), score, limits })
+        }
+        "ces_norm" => {
+            let norm = |a: &&Answer| (a.score - a.least) / (a.most - a.least);
+            let values: Vec<f64> = answers.iter().map(norm).collect();
+            Some(Cell { n, score: mean(&values), ..Cell::default() })
+        }
+        "ltr_mean" => Some(Cell { n, score: mean(&scores), ..Cell::default() }),
+        _ => {
+            let told: Vec<bool> = answers.iter().filter_map(|a| is_favourable(a)).collect();
+            let k = told.iter().filter(|is| **is).count() as i64;
+            let favourable = (!told.is_empty()).then_some(k);
+            Some(Cell { n, favourable, score: mean(&scores), ..Cell::default() })
+        }
+    }
+}
+
+fn near(row: &Row, column: &str, wanted: Option<f64>) {
+    match (points(row, column), wanted) {
+        (None, None) => {}
+        (Some(got), Some(wanted)) => {
+            assert!(
+                (got - wanted).abs() <= 1e-9,
+                "{column}: got {got}, wanted {wanted} in {row:?}"
+            );
+        }
+        (got, wanted) => panic!("{column}: got {got:?}, wanted {wanted:?} in {row:?}"),
+    }
+}
+
+fn same(row: &Row, column: &str, wanted: Option<i64>) {
+    let got = row.get(column).map(|text| text.parse::<i64>().expect("a count"));
+    assert_eq!(got, wanted, "{column} in {row:?}");
+}
+
+/// By strata, Denmark seven parts, Germany three; Swedes have no share.
+fn weighted(definition: &str, answers: &[&Answer]) -> Option<(f64, f64)> {
+    let (mut whole, mut score, mut squares, mut n) = (0.0, 0.0, 0.0, 0.0);
+    let strata = |country: &str| -> Vec<&Answer> {
+        answers.iter().copied().filter(|a| a.of["country"] == country).collect()
+    };
+    for (country, share) in [("DE", 0.3), ("DK", 0.7)] {
+        let own = strata(country);
+        if let Some(cell) = cell(definition, &own) {
+            whole += share;
+            score += share * cell.score;
+            squares += share * share / cell.n as f64;
+            n += cell.n as f64;
+        }
+    }
+    (whole > 0.0).then(|| (score / whole, n * squares / (whole * whole)))
+}
+
+/// Goal: every score of a made-up company is what its definition says in words. Method: each
+/// published row is computed again from the run's current rows, without the code under test.
+pub async fn every_score_is_what_its_definition_says(world: &World) {
+    let answers = answers(world).await;
+    let rows = world.rows("experience_scores").await;
+    let asks = |definition: &str| match definition {
+        "nps" | "nps_strict5" | "ltr_mean" => "nps",
+        "csat" | "csat_mean" => "csat",
+        "ces" | "ces_mean" | "ces_norm" => "ces",
+        "star" | "star_share" => "star",
+        other => panic!("{other}"),
+    };
+    let asks = |definition: &str| if definition == "enps" { "enps" } else { asks(definition) };
+    // What lies where, so that a row need not look at all answers.
+    let mut places: BTreeMap<(String, String, String, NaiveDate, String), Vec<&Answer>> =
+        BTreeMap::new();
+    for answer in &answers {
+        let scale = format!("{}-{}", answer.least, answer.most);
+        for grain in ["day", "week", "month", "quarter", "year"] {
+            for dimension in answer.of.keys() {
+                let start = period(grain, answer.day);
+                let key = (
+                    answer.metric.clone(),
+                    scale.clone(),
+                    grain.to_owned(),
+                    start,
+                    (*dimension).to_owned(),
+                );
+                places.entry(key).or_default().push(answer);
+            }
+        }
+    }
+    let place = |row: &Row, start: NaiveDate| {
+        let key = (
+            asks(&row["metric"]).to_owned(),
+            row["scale"].clone(),
+            row["period_grain"].clone(),
+            start,
+            row["dimension"].clone(),
+        );
+        places.get(&key).cloned().unwrap_or_default()
+    };
+    // Every cell is there, and no other.
+    let expected: usize = places
+        .iter()
+        .map(|((metric, .., dimension), of)| {
+            let values: BTreeSet<&String> = of.iter().map(|a| &a.of[dimension.as_str()]).collect();
+            let readings = match metric.as_str() {
+                "nps" | "ces" => 3,
+                "csat" | "star" => 2,
+                _ => 1,
+            };
+            readings * values.len()
+        })
+        .sum();
+    assert_eq!(rows.len(), expected);
+    let mut suppressed_alone = 0;
+    for row in &rows {
+        let start: NaiveDate = row["period_start"].parse().expect("a day");
+        let value = &row["dimension_value"];
+        let of = |all: &[&'_ Answer], is: &dyn Fn(&String) -> bool| -> Option<Cell> {
+            let own: Vec<&Answer> =
+                all.iter().filter(|a| is(&a.of[row["dimension"].as_str()])).copied().collect();
+            cell(&row["metric"], &own)
+        };
+        let hidden = |all: &[&Answer]| -> BTreeSet<String> {
+            let values: BTreeSet<&String> =
+                all.iter().map(|a| &a.of[row["dimension"].as_str()]).collect();
+            let mut sizes: Vec<(i64, String)> = values
+                .into_iter()
+                .filter_map(|v| Some((of(all, &|other| other == v)?.n, v.clone())))
+                .collect();
+            sizes.sort();
+            let small = sizes.iter().filter(|(n, _)| *n < 10).count();
+            sizes.into_iter().take(if small == 1 { 2 } else { small }).map(|(_, v)| v).collect()
+        };
+        let all = place(row, start);
+        let own = of(&all, &|other| other == value).expect("answers");
+        same(row, "n", Some(own.n));
+        let is_hidden = hidden(&all).contains(value);
+        assert_eq!(row["is_suppressed"], is_hidden.to_string(), "{row:?}");
+        suppressed_alone += usize::from(is_hidden && own.n >= 10);
+        let shown = (!is_hidden).then_some(own);
+        for (i, column) in ["promoters", "passives", "detractors"].iter().enumerate() {
+            same(row, column, shown.and_then(|cell| Some(cell.nps?[i])));
+        }
+        same(row, "favourable", shown.and_then(|cell| cell.favourable));
+        near(row, "score", shown.map(|cell| cell.score));
+        if shown.is_none_or(|cell| cell.limits.is_some()) {
+            near(row, "ci_low", shown.and_then(|cell| Some(cell.limits?.0)));
+            near(row, "ci_high", shown.and_then(|cell| Some(cell.limits?.1)));
+        }
+        let before = period(&row["period_grain"], start - TimeDelta::days(1));
+        let past = place(row, before);
+        let previous = of(&past, &|other| other == value);
+        let previous = previous.filter(|_| shown.is_some() && !hidden(&past).contains(value));
+        near(row, "previous_score", previous.map(|cell| cell.score));
+        near(row, "change", previous.zip(shown).map(|(past, now)| now.score - past.score));
+        let rest = of(&all, &|other| other != value);
+        let rest = rest.filter(|rest| rest.n >= 10 && shown.is_some());
+        near(row, "rest_score", rest.map(|cell| cell.score));
+        near(row, "rest_difference", rest.zip(shown).map(|(rest, now)| now.score - rest.score));
+        if shown.is_some() {
+            let own: Vec<&Answer> =
+                all.iter().filter(|a| &a.of[row["dimension"].as_str()] == value).copied().collect();
+            let told = weighted(&row["metric"], &own);
+            near(row, "weighted_score", told.map(|(score, _)| score));
+            near(row, "design_effect", told.map(|(_, effect)| effect));
+        }
+    }
+    assert!(suppressed_alone > 0, "a second cell is hidden somewhere");
+    holm(&rows);
+}
+
+/// Corrected p-values from the plain ones, family by family.
+fn holm(rows: &[Row]) {
+    let mut families: BTreeMap<[&String; 4], Vec<(f64, f64)>> = BTreeMap::new();
+    for row in rows {
+        let key = [&row["metric"], &row["period_grain"], &row["period_start"], &row["dimension"]];
+        match (points(row, "p_value"), points(row, "p_value_holm")) {
+            (Some(plain), Some(corrected)) => {
+                families.entry(key).or_default().push((plain, corrected));
+            }
+            (None, None) => {}
+            other => panic!("{other:?} in {row:?}"),
+        }
+    }
+    assert!(families.values().any(|family| family.len() > 1));
+    for family in families.values() {
+        for (plain, corrected) in family {
+            // The step-down maximum, over everything not larger.
+            let upto = family.iter().filter(|(other, _)| other <= plain);
+            let most = upto.map(|(p, _)| {
+                let smaller = family.iter().filter(|(other, _)| other < p).count();
+                p * (family.len() - smaller) as f64
+            });
+            let wanted = most.fold(0.0, f64::max).min(1.0);
+            assert!((corrected - wanted).abs() < 1e-9, "{corrected} {wanted}");
+        }
+    }
+}
