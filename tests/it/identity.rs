@@ -384,7 +384,8 @@ async fn verbs_say_why(project: &Project) {
     let refused: Vec<_> = found.trace.refused.iter().map(|refused| refused.rule).collect();
     assert_eq!(refused, ["never_link"]);
     assert!(found.changes.iter().any(|change| change.kind == "split"));
-    assert!(found.provenance.iter().any(|field| field.field == "email"));
+    let of_name = found.provenance.iter().find(|field| field.field == "full_name");
+    assert_eq!(of_name.map(|field| field.winning_value.clone()), Some(named(11).1));
     let nobody = why::explain(&context, "email:nobody@example.com").await.expect("a release");
     assert!(nobody.is_none());
 
@@ -467,13 +468,15 @@ author = "eva"
 
 #[tokio::test(flavor = "multi_thread")]
 async fn too_many_pairs_to_compare_are_refused_by_name() {
-    let limit = format!("{MATCHING}candidates_max = 10\n");
+    let limit = format!("{MATCHING}candidates_max = 0\n");
     let project = Project::new(&limit);
     project.write("identity/overrides.toml", "");
-    responses(&project, "2024-05-28", &(1..=320).map(named).collect::<Vec<_>>());
+    let mut people: Vec<_> = (1..=320).map(named).collect();
+    people.push((1_001, named(11).1, "other@example.com".to_owned()));
+    responses(&project, "2024-05-28", &people);
     let error = project.run().await.expect_err("refused").to_string();
-    assert!(error.contains("`candidates_max` of 10"), "{error}");
-    assert!(error.contains("sounds(last_name) + first(first_name, 2)"), "{error}");
+    assert!(error.contains("`candidates_max` of 0"), "{error}");
+    assert!(error.contains("`first_name + last_name`"), "{error}");
 }
 
 #[test]
