@@ -259,18 +259,14 @@ fn biases(answers: &[Answer], terms: &Terms) -> BTreeMap<Key, Bias> {
     found
 }
 
-fn bias(
-    kinds: &BTreeMap<(String, i64, i64), Sides>,
-    survey: &String,
-    terms: &Terms,
-) -> Option<Bias> {
+fn bias(kinds: &BTreeMap<(String, i64, i64), Sides>, survey: &str, terms: &Terms) -> Option<Bias> {
     let (mut weight, mut sum, mut variance) = (0.0, 0.0, 0.0);
     for ((_, min, max), sides) in kinds {
         let norm = |counts: &BTreeMap<i64, u64>| {
             let points = counts.iter();
             Sample::of(points.map(|(score, n)| ((score - min) as f64 / (max - min) as f64, *n)))
         };
-        let rewarded = sides.get(&(survey.clone(), true)).and_then(&norm);
+        let rewarded = sides.get(&(survey.to_owned(), true)).and_then(&norm);
         let mut others: BTreeMap<i64, u64> = BTreeMap::new();
         for (score, n) in sides.iter().filter(|((_, is), _)| !is).flat_map(|(_, counts)| counts) {
             *others.entry(*score).or_default() += n;

@@ -316,3 +316,45 @@ fn every_score_is_defined_in_words() {
         assert!(registry.contains(&format!("'{id}' as definition_id")), "{id} is not defined");
     }
 }
+
+/// Denmark answers nine times as often as Germany and is twice as large.
+#[test]
+fn weights_give_each_stratum_its_share_and_tell_what_that_costs() {
+    let of = |country: &str, score: i64, count: u64| Answer {
+        stratum: country.to_owned(),
+        ..answer("nps", NPS, score, count)
+    };
+    let answers = [of("DK", 10, 60), of("DK", 0, 30), of("DE", 10, 2), of("DE", 0, 8), of("SE", 10, 5)];
+    let shares = [("DK".to_owned(), 0.5), ("DE".to_owned(), 0.25)];
+    let terms = Terms { shares: Some(shares.into_iter().collect()), ..terms() };
+    let scores = scores::scores(&answers, &terms);
+    let score = find(&scores, "nps", MAY, "all");
+    let weighted = score.weighted.expect("weights");
+    // Two thirds of (60 - 30) / 90 and one third of (2 - 8) / 10; Sweden has no share.
+    near(Some(weighted.score), 100.0 * (2.0 / 9.0 - 0.2), 1e-9);
+    near(Some(weighted.design_effect), 100.0 * (4.0 / 9.0 / 90.0 + 1.0 / 9.0 / 10.0), 1e-9);
+    let interval = weighted.interval.expect("an interval");
+    let plain = score.interval.expect("an interval");
+    assert!(interval.high - interval.low > plain.high - plain.low);
+    assert_eq!(score.n, 105);
+    assert!(scores::scores(&answers, &self::terms()).iter().all(|score| score.weighted.is_none()));
+}
+
+#[test]
+fn a_favourable_set_of_the_job_counts_where_the_field_agrees_on_none() {
+    let six = Scale::points(0, 5);
+    let named = |score: i64, favourable, count| Answer {
+        favourable,
+        ..answer("ces", six, score, count)
+    };
+    let answers = [named(5, Some(true), 6), named(2, Some(false), 6), named(4, None, 8)];
+    let scores = scores::scores(&answers, &terms());
+    let share = find(&scores, "ces", MAY, "all");
+    assert_eq!((share.n, share.favourable, share.score), (12, Some(6), Some(50.0)));
+    assert_eq!(find(&scores, "ces_norm", MAY, "all").n, 20);
+    // On a scale the field knows, the job's word wins.
+    let five = Scale::points(1, 5);
+    let strict = Answer { favourable: Some(false), ..answer("csat", five, 4, 10) };
+    let scores = scores::scores(&[strict, answer("csat", five, 4, 10)], &terms());
+    assert_eq!(find(&scores, "csat", MAY, "all").favourable, Some(10));
+}

@@ -2,6 +2,7 @@
 
 mod drift;
 mod parts;
+mod scale;
 mod sources;
 mod thin;
 mod typing;

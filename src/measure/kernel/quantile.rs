@@ -1,7 +1,7 @@
 //! Quantiles of whole numbers.
 
 /// The value below which a share of a sorted sample lies, between two neighbours by how far it lies
-/// between them (Hyndman & Fan 1996, definition 7, as NumPy, R and DuckDB's `quantile_cont` do).
+/// between them (Hyndman & Fan 1996, definition 7, as `NumPy`, R and DuckDB's `quantile_cont` do).
 ///
 /// None of no values.
 pub fn quantile(sorted: &[i64], share: f64) -> Option<f64> {

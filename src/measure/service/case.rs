@@ -169,11 +169,9 @@ fn course(case: &Case, changes: &[Change]) -> Course {
                     course.by_bot = *by_bot;
                 }
             }
-            Happening::Open => {
-                if !is_open {
-                    course.waits.push((at, None));
-                    course.reopened.push(at);
-                }
+            Happening::Open if !is_open => {
+                course.waits.push((at, None));
+                course.reopened.push(at);
             }
             _ => {}
         }
@@ -245,16 +243,15 @@ fn promise(
     of: Times,
     terms: &Terms,
 ) -> Option<Promise> {
-    let told =
-        changes.iter().filter(|change| change.at <= span.to).filter_map(|change| {
-            match change.what {
-                Happening::Target { aim: of, seconds, is_business_time } if of == aim => {
-                    Some((seconds, is_business_time))
-                }
-                _ => None,
+    let mut told = changes.iter().filter(|change| change.at <= span.to).filter_map(|change| {
+        match change.what {
+            Happening::Target { aim: of, seconds, is_business_time } if of == aim => {
+                Some((seconds, is_business_time))
             }
-        });
-    let (seconds, is_business_time) = told.last().or_else(|| own_target(case, aim, terms))?;
+            _ => None,
+        }
+    });
+    let (seconds, is_business_time) = told.next_back().or_else(|| own_target(case, aim, terms))?;
     let elapsed = match of.seconds {
         [_, Some(business), _] if is_business_time => Some(business),
         [calendar, _, _] if !is_business_time => calendar,

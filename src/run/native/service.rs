@@ -86,8 +86,8 @@ fn terms(bench: &Bench<'_>, first_day: i32) -> Terms {
     }
 }
 
-fn day(text: &Option<String>) -> Option<i32> {
-    text.as_ref()?.parse::<NaiveDate>().ok().map(day_number)
+fn day(text: Option<&String>) -> Option<i32> {
+    text?.parse::<NaiveDate>().ok().map(day_number)
 }
 
 fn target(target: &measure::Target) -> Target {
@@ -99,8 +99,8 @@ fn target(target: &measure::Target) -> Target {
         source: target.source.clone(),
         channel: target.channel.clone(),
         priority: target.priority.clone(),
-        since: day(&target.since),
-        until: day(&target.until),
+        since: day(target.since.as_ref()),
+        until: day(target.until.as_ref()),
         seconds: i64::from(target.minutes) * 60,
         is_business_time: target.business_time,
     }
@@ -117,7 +117,7 @@ fn calendars(job: &Job, from: i32, to: i32) -> Calendars {
     let calendar = |name: &str| {
         let versions: Vec<_> = job.calendars.iter().filter(|found| found.name == name).collect();
         let hours = |found: &&measure::WorkCalendar| {
-            (day(&found.since).unwrap_or(i32::MIN), open_hours(found, job))
+            (day(found.since.as_ref()).unwrap_or(i32::MIN), open_hours(found, job))
         };
         let all = |of: fn(&measure::WorkCalendar) -> &Vec<String>| -> Vec<String> {
             let all: BTreeSet<&String> = versions.iter().copied().flat_map(of).collect();

@@ -136,7 +136,7 @@ pub async fn participation_is_what_its_definition_says(world: &World) {
         let median = match waits.len() {
             0 => None,
             n if n % 2 == 1 => Some(waits[half]),
-            _ => Some((waits[half - 1] + waits[half]) / 2.0),
+            _ => Some(f64::midpoint(waits[half - 1], waits[half])),
         };
         check(row, "median_hours_to_answer", median.filter(|_| !is_small));
         let asked_of = |c: &&&Contact| c.is_invited && c.who.is_some();

@@ -177,10 +177,10 @@ async fn tickets(world: &World) -> Vec<Ticket> {
                 }
                 "reopened" if !is_open => waits.push((at, None)),
                 "assigned" if change["value_text"] == "night" => {
-                    teams.push((at, "night".to_owned()))
+                    teams.push((at, "night".to_owned()));
                 }
                 "target_applied" => {
-                    target.push((at, change["target_seconds"].parse().expect("seconds")))
+                    target.push((at, change["target_seconds"].parse().expect("seconds")));
                 }
                 _ => {}
             }
