@@ -56,6 +56,7 @@ async fn query(project: &Project, sql: &str) -> arrow::array::RecordBatch {
         let files = dataset.files.iter().map(|file| FileInput {
             path: context.store.full(&file.path).to_string(),
             bytes: file.bytes,
+            rows: file.rows,
         });
         session.files(name, contract.schema(), files.collect()).expect("a table");
     }
