@@ -324,7 +324,8 @@ fn weights_give_each_stratum_its_share_and_tell_what_that_costs() {
         stratum: country.to_owned(),
         ..answer("nps", NPS, score, count)
     };
-    let answers = [of("DK", 10, 60), of("DK", 0, 30), of("DE", 10, 2), of("DE", 0, 8), of("SE", 10, 5)];
+    let answers =
+        [of("DK", 10, 60), of("DK", 0, 30), of("DE", 10, 2), of("DE", 0, 8), of("SE", 10, 5)];
     let shares = [("DK".to_owned(), 0.5), ("DE".to_owned(), 0.25)];
     let terms = Terms { shares: Some(shares.into_iter().collect()), ..terms() };
     let scores = scores::scores(&answers, &terms);
@@ -343,10 +344,8 @@ fn weights_give_each_stratum_its_share_and_tell_what_that_costs() {
 #[test]
 fn a_favourable_set_of_the_job_counts_where_the_field_agrees_on_none() {
     let six = Scale::points(0, 5);
-    let named = |score: i64, favourable, count| Answer {
-        favourable,
-        ..answer("ces", six, score, count)
-    };
+    let named =
+        |score: i64, favourable, count| Answer { favourable, ..answer("ces", six, score, count) };
     let answers = [named(5, Some(true), 6), named(2, Some(false), 6), named(4, None, 8)];
     let scores = scores::scores(&answers, &terms());
     let share = find(&scores, "ces", MAY, "all");

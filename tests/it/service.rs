@@ -119,7 +119,8 @@ fn change(text: &str, what: Happening) -> Change {
 
 #[test]
 fn a_ticket_closed_by_a_bot_was_never_answered_and_waits_no_longer() {
-    let ticket = Case { n_bot_messages: 1, first_bot_at: Some(at("2024-06-03T08:00:07Z")), ..case() };
+    let ticket =
+        Case { n_bot_messages: 1, first_bot_at: Some(at("2024-06-03T08:00:07Z")), ..case() };
     let closed = [change("2024-06-03T09:00:00Z", Happening::Resolved { by_bot: true })];
     let facts = facts(&ticket, &closed, &terms());
     let response = facts.first_response.expect("it is asked");
@@ -223,10 +224,8 @@ fn open_requests_are_censored_beside_the_plain_mean() {
     let mut levels = Levels::default();
     for minutes in [Some(10), Some(20), Some(30), None, None] {
         let created = at("2024-06-03T08:00:00Z");
-        let ticket = Case {
-            first_human_at: minutes.map(|minutes| created + minutes * MINUTE),
-            ..case()
-        };
+        let ticket =
+            Case { first_human_at: minutes.map(|minutes| created + minutes * MINUTE), ..case() };
         let facts = facts(&ticket, &[], &terms());
         levels.push(&ticket, &facts);
     }

@@ -34,7 +34,11 @@ fn rows(given: &[Given]) -> RecordBatch {
         ("scale_min", column(|row| row.2), true),
         ("scale_max", column(|row| row.3), true),
         ("score", column(|row| row.4), true),
-        ("answered_at", Arc::new(TimestampMicrosecondArray::from(times).with_timezone("UTC")), true),
+        (
+            "answered_at",
+            Arc::new(TimestampMicrosecondArray::from(times).with_timezone("UTC")),
+            true,
+        ),
     ])
     .expect("columns of one length")
 }
@@ -63,7 +67,8 @@ fn an_answer_off_its_scale_is_refused_whatever_the_mapping_says() {
     let staged = on_scale(&[], "main", Copenhagen, &batch).expect("rows");
     let off = Some("off_scale");
     assert_eq!(rules(&staged), [off, off, None, None, off, None, None]);
-    let most = staged.column_by_name("scale_max").expect("a scale").as_primitive::<Decimal128Type>();
+    let most =
+        staged.column_by_name("scale_max").expect("a scale").as_primitive::<Decimal128Type>();
     assert_eq!(most.value(3), 100_000);
     assert!(most.is_null(6));
 }
