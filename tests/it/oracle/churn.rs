@@ -71,6 +71,7 @@ async fn open(dir: &Path) -> (Context, Session) {
         let files = dataset.files.iter().map(|file| FileInput {
             path: context.store.full(&file.path).to_string(),
             bytes: file.bytes,
+            rows: file.rows,
         });
         session.files(name, contract.schema(), files.collect()).expect("a table");
     }
