@@ -20,6 +20,10 @@ THREADS = 2
 SEED = 4711
 THRESHOLD = 0.8
 FIELDS = ["first_name", "last_name", "birth_date", "street", "city", "postal_code", "email", "phone"]
+KINDS = (
+    "first_name:first_name;last_name:last_name;birth_date:date;street:text;city:text<postal_code;"
+    "postal_code:postcode;email:email;phone:id"
+)
 RULES = [
     ["email"],
     ["phone"],
@@ -220,7 +224,7 @@ def main():
     mine, theirs = f"{folder}/ours.csv", f"{folder}/splink.csv"
     runs = [
         ("splink", theirs, [sys.executable, __file__, "--splink", path, theirs]),
-        ("cxmart", mine, [binary, path, mine, rules, str(THREADS), str(THRESHOLD)]),
+        ("cxmart", mine, [binary, path, mine, KINDS, rules, str(THREADS), str(THRESHOLD)]),
     ]
     for name, target, arguments in runs:
         seconds, megabytes, cpu = child(arguments)

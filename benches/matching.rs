@@ -1,8 +1,11 @@
 //! Time and memory of matching people without identifiers, from a CSV file to clusters; not part of
 //! the tests.
 //!
-//! `cargo bench --bench matching -- PEOPLE.csv PAIRS.csv RULES THREADS THRESHOLD`, as
-//! `bench/match_vs_splink.py` calls it. RULES are joined by `;`, their parts by `+`.
+//! `cargo bench --bench matching -- PEOPLE.csv PAIRS.csv FIELDS RULES THREADS THRESHOLD`, as
+//! `bench/match_vs_splink.py` and `bench/match_truth.py` call it. The first column of PEOPLE is the
+//! key; a column `source` means that only pairs of two sources count. FIELDS are `column:kind`
+//! joined by `;`, with `<other` behind one that another tells; RULES are joined by `;`, their parts
+//! by `+`.
 
 #![allow(
     clippy::expect_used,
@@ -17,19 +20,20 @@ use std::time::Instant;
 
 use cxmart::resolve::matching::{Candidates, Field, Kind, Options, Table};
 
-const FIELDS: [(&str, Kind); 8] = [
-    ("first_name", Kind::FirstName),
-    ("last_name", Kind::LastName),
-    ("birth_date", Kind::Date),
-    ("street", Kind::Text),
-    ("city", Kind::Text),
-    ("postal_code", Kind::Postcode),
-    ("email", Kind::Email),
-    ("phone", Kind::Id),
-];
-const POSTAL_CODE: usize = 5;
 /// Records taken in at once.
 const ROWS: usize = 65_536;
+
+fn fields_of(text: &str) -> Vec<Field> {
+    let parts: Vec<(&str, &str)> =
+        text.split(';').map(|field| field.split_once(':').expect("column:kind")).collect();
+    let field = |(name, kind): &(&str, &str)| {
+        let (kind, by) = kind.split_once('<').map_or((*kind, None), |(kind, by)| (kind, Some(by)));
+        let told_by = by.and_then(|by| parts.iter().position(|(name, _)| *name == by));
+        let kind = Kind::of(kind).expect("a kind");
+        Field { name: (*name).to_owned(), kind, told_by }
+    };
+    parts.iter().map(field).collect()
+}
 
 /// The least record of a cluster.
 fn root(parents: &mut [u32], mut at: u32) -> u32 {
@@ -42,28 +46,32 @@ fn root(parents: &mut [u32], mut at: u32) -> u32 {
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
-    let [people, target, rules, threads, threshold] = arguments.as_slice() else {
-        eprintln!("PEOPLE.csv PAIRS.csv RULES THREADS THRESHOLD are needed");
+    let [people, target, fields, rules, threads, threshold] = arguments.as_slice() else {
+        eprintln!("PEOPLE.csv PAIRS.csv FIELDS RULES THREADS THRESHOLD are needed");
         return;
     };
     let started = Instant::now();
     let say = |what: &str| eprintln!("{:6.2} s: {what}", started.elapsed().as_secs_f64());
-    let field = |(name, kind): &(&str, Kind)| {
-        let told_by = (*name == "city").then_some(POSTAL_CODE);
-        Field { name: (*name).to_owned(), kind: *kind, told_by }
-    };
-    let mut table = Table::new(FIELDS.iter().map(field).collect()).expect("few levels");
+    let fields = fields_of(fields);
+    let mut table = Table::new(fields.clone()).expect("few levels");
     let mut reader = csv::Reader::from_path(people).expect("a file of people");
     let mut keys: Vec<Box<str>> = Vec::new();
     let threads: usize = threads.parse().expect("a number of threads");
+    let head = reader.headers().expect("a head").clone();
+    let place = |name: &str| head.iter().position(|column| column == name);
+    let places: Vec<usize> =
+        fields.iter().map(|field| place(&field.name).expect("a column")).collect();
+    let source = place("source");
     loop {
         let more: Vec<csv::StringRecord> =
             reader.records().by_ref().take(ROWS).collect::<Result<_, _>>().expect("CSV");
         if more.is_empty() {
             break;
         }
-        let (rows, sources) = (&more, vec![0; more.len()]);
-        let columns: Vec<_> = (1..=FIELDS.len()).map(|f| move |row: usize| &rows[row][f]).collect();
+        let number = |row: &csv::StringRecord| source.map_or(0, |at| row[at].parse().unwrap_or(0));
+        let sources: Vec<u16> = more.iter().map(number).collect();
+        let rows = &more;
+        let columns: Vec<_> = places.iter().map(|at| move |row: usize| &rows[row][*at]).collect();
         let keyed = more.iter().map(|row| &row[0]);
         table.push(keyed, &sources, &columns, threads).expect("fewer records than numbers");
         keys.extend(more.iter().map(|row| Box::from(&row[0])));
@@ -78,7 +86,7 @@ fn main() {
         threshold: threshold.parse().expect("a probability"),
         review: 1.0,
         candidates_max: 1_000_000_000,
-        across: false,
+        across: source.is_some(),
         one_to_one: false,
         threads,
     };

@@ -7,6 +7,7 @@ mod check;
 mod demo;
 mod diff;
 mod exit;
+mod explain;
 mod export;
 mod gc;
 mod init;
@@ -14,6 +15,7 @@ mod output;
 mod plan;
 mod rejects;
 mod releases;
+mod resolve;
 mod rollback;
 mod run;
 mod sources;
@@ -69,6 +71,8 @@ enum Verb {
     Verify(verify::Arguments),
     Gc(gc::Arguments),
     Export(export::Arguments),
+    Explain(explain::Arguments),
+    Resolve(resolve::Arguments),
     Sources(sources::Arguments),
     Init(init::Arguments),
 }
@@ -184,6 +188,8 @@ fn act(Arguments { verb, shared }: Arguments) -> Result<Exit, Failure> {
             Verb::Verify(arguments) => verify::run(arguments, desk).await,
             Verb::Gc(arguments) => gc::run(arguments, desk).await,
             Verb::Export(arguments) => export::run(arguments, desk).await,
+            Verb::Explain(arguments) => explain::run(arguments, desk).await,
+            Verb::Resolve(arguments) => resolve::run(arguments, desk).await,
             Verb::Init(arguments) => init::run(arguments, desk).await,
             Verb::Sources(arguments) => sources::run(&arguments, &desk),
         }

@@ -13,6 +13,8 @@ pub mod matching;
 pub mod normalise;
 pub mod overrides;
 pub mod phone;
+pub mod quality;
+pub mod trace;
 
 use cluster::{Edge, LINK, Limits, Member, PROBABLE, SAME_RECORD};
 pub use evidence::{Evidence, Raw, Sight};
@@ -117,12 +119,17 @@ pub struct Resolution {
 ///
 /// `salt` is the warehouse's secret: the same anchor gives the same id under it, and nobody
 /// without it can tell an identifier from an id.
-pub fn resolve(
+pub fn resolve(evidence: Evidence, options: Options, ledger: Ledger, salt: &[u8]) -> Resolution {
+    with_edges(evidence, options, ledger, salt).0
+}
+
+/// As [`resolve`], with the edges in the order they were applied in, for those who ask why.
+pub fn with_edges(
     mut evidence: Evidence,
     options: Options,
     ledger: Ledger,
     salt: &[u8],
-) -> Resolution {
+) -> (Resolution, Vec<Edge>) {
     evidence.join_hashes();
     let order = evidence.ordered();
     let mut rank = vec![0; order.len()];
@@ -156,7 +163,7 @@ pub fn resolve(
     let of = |at: usize| if alive[at] { number[history.anchors[at] as usize] } else { NOBODY };
     let customer = (0..order.len()).map(of).collect();
     let (causes, origins) = (owned(&causes), owned(&origins));
-    Resolution {
+    let found = Resolution {
         evidence,
         order,
         rank,
@@ -169,7 +176,8 @@ pub fn resolve(
         causes,
         origins,
         weights,
-    }
+    };
+    (found, edges)
 }
 
 fn owned(names: &[&str]) -> Vec<String> {

@@ -455,10 +455,7 @@ impl Store {
     ///
     /// # Errors
     /// One is not there, or the store failed.
-    pub async fn settle(
-        &self,
-        paths: impl Iterator<Item = &str> + Send,
-    ) -> Result<(), StorageError> {
+    pub fn settle<'a>(&self, paths: impl Iterator<Item = &'a str>) -> Result<(), StorageError> {
         let Some(root) = &self.disk else { return Ok(()) };
         let files: Vec<PathBuf> = paths.map(|path| root.join(path)).collect();
         local::sync_folders(root, files.iter().map(PathBuf::as_path))

@@ -8,17 +8,28 @@ people as (
 
 ),
 
+-- Money of other currencies counts at the rate of its day.
+rates as (
+
+    select * from fx_daily
+
+),
+
 counted_orders as (
 
     select
         orders.customer_id,
         orders.placed_at,
         orders.placed_date,
-        orders.net_total,
+        case
+            when coalesce(orders.currency, run.currency) = run.currency then orders.net_total
+            else try_cast(cast(orders.net_total as double) * rates.rate as decimal(18, 4))
+        end as net_home,
         orders.is_refund,
-        coalesce(orders.currency, run.currency) = run.currency as is_home
+        coalesce(orders.currency, run.currency) = run.currency or rates.rate is not null as is_home
     from orders
     cross join run
+    left join rates on orders.currency = rates.currency and orders.placed_date = rates.rate_date
     where
         orders.customer_id is not null
         and orders.is_counted
@@ -32,7 +43,7 @@ bought as (
         customer_id,
         count(*) filter (where not is_refund) as n_orders,
         count(*) filter (where not is_refund and not is_home) as n_orders_other_currency,
-        sum(net_total) filter (where is_home) as revenue,
+        sum(net_home) filter (where is_home) as revenue,
         min(placed_at) filter (where not is_refund) as first_order_at,
         max(placed_at) filter (where not is_refund) as last_order_at,
         min(placed_date) filter (where not is_refund) as first_order_date
@@ -46,14 +57,22 @@ subscribed as (
     select
         subscriptions.customer_id,
         count(*) filter (where subscriptions.is_active) as n_active_subscriptions,
-        sum(subscriptions.mrr) filter (
-            where
-            subscriptions.is_active
-            and coalesce(subscriptions.currency, run.currency) = run.currency
-        ) as mrr,
+        sum(
+            case
+                when coalesce(subscriptions.currency, run.currency) = run.currency
+                    then subscriptions.mrr
+                else try_cast(
+                    cast(subscriptions.mrr as double) * rates.rate as decimal(18, 4)
+                )
+            end
+        ) filter (where subscriptions.is_active) as mrr,
         min(subscriptions.started_date) as first_started_date
     from subscriptions
     cross join run
+    left join rates
+        on
+            subscriptions.currency = rates.currency
+            and subscriptions.started_date = rates.rate_date
     where
         subscriptions.customer_id is not null
         and subscriptions.started_at < run.horizon_end

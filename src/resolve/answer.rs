@@ -16,7 +16,7 @@ impl Resolution {
         &self.ledger
     }
 
-    fn customer_at(&self, at: u32) -> Option<&str> {
+    pub(super) fn customer_at(&self, at: u32) -> Option<&str> {
         let number = self.customer.get(at as usize).copied().filter(|n| *n != NOBODY)?;
         self.customers.get(number as usize).map(AsRef::as_ref)
     }
@@ -31,7 +31,7 @@ impl Resolution {
         Some(id::keyed("c", &self.salt.0, &[kind, namespace, value]))
     }
 
-    fn cause(&self, edge: &Edge) -> String {
+    pub(super) fn cause(&self, edge: &Edge) -> String {
         match edge.cause {
             SAME_RECORD => return "same_record".to_owned(),
             LINK => return "link".to_owned(),
@@ -43,7 +43,7 @@ impl Resolution {
     }
 
     /// Which kinds of identifiers were joined, and where that was seen; no values.
-    fn witness(&self, edge: &Edge) -> String {
+    pub(super) fn witness(&self, edge: &Edge) -> String {
         let side = |at: u32| match self.at(at) {
             (kind, "", _) => kind.to_owned(),
             (kind, namespace, _) => format!("{kind}[{namespace}]"),
@@ -56,7 +56,7 @@ impl Resolution {
         format!("{} = {} in {origin}", side(edge.left), side(edge.right))
     }
 
-    fn at(&self, rank: u32) -> (&str, &str, &str) {
+    pub(super) fn at(&self, rank: u32) -> (&str, &str, &str) {
         self.order.get(rank as usize).map_or(("", "", ""), |id| self.evidence.identifier(*id))
     }
 

@@ -65,7 +65,7 @@ pub(super) struct Statement {
 }
 
 /// Sets of origins, each distinct set once.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Origins {
     names: Vec<String>,
     sets: Vec<Vec<u32>>,
@@ -132,7 +132,7 @@ fn sorted(names: &[String]) -> Vec<&str> {
 }
 
 /// Everything that was seen.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Evidence {
     pub(super) normaliser: Normaliser,
     pub(super) kinds: Vec<String>,

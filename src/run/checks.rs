@@ -14,7 +14,7 @@ use crate::job::schema::nearest;
 use crate::job::{Job, Problem};
 use crate::plan::graph::{is_view, with_views};
 use crate::plan::{self, Plan, RUN_TABLE};
-use crate::state::{StateError, StateReader};
+use crate::state::{Release, StateError, StateReader};
 use crate::table::TableError;
 use crate::table::dataset::Dataset;
 use crate::table::day::day_number;
@@ -177,7 +177,14 @@ fn rows(as_of: NaiveDate, findings: &[Finding]) -> Result<RecordBatch, RunError>
 pub async fn recheck(context: &Context) -> Result<Vec<Finding>, RunError> {
     let reader = StateReader::new(context.store.clone());
     let release = reader.latest().await?.ok_or(StateError::NoRelease)?;
-    let plan = Plan {
+    let plan = standing(context, &release);
+    let tables: Tables = release.tables.into_iter().chain(release.state).collect();
+    ask(context, &plan, &tables).await
+}
+
+/// The plan of a run that has nothing to do, over a release.
+pub(super) fn standing(context: &Context, release: &Release) -> Plan {
+    Plan {
         as_of: release.as_of,
         horizon: release.horizon,
         is_past: false,
@@ -185,7 +192,5 @@ pub async fn recheck(context: &Context) -> Result<Vec<Finding>, RunError> {
         batches: Vec::new(),
         steps: Vec::new(),
         left_out: Vec::new(),
-    };
-    let tables: Tables = release.tables.into_iter().chain(release.state).collect();
-    ask(context, &plan, &tables).await
+    }
 }

@@ -16,13 +16,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::sink::{Sink, Spread};
-use super::{Context, RunError, Tables, model};
+use super::{Context, RunError, Tables, checks, model};
 use crate::engine::{Answer, Session};
 use crate::plan::graph::{is_view, with_views};
-use crate::plan::{Native, Node, Plan};
-use crate::state::Release;
+use crate::plan::native::NATIVE;
+use crate::plan::{Native, Node, NodeKind, Plan};
+use crate::state::{Release, StateError, StateReader};
 use crate::table::dataset::Dataset;
-use crate::table::hash::Hash;
+use crate::table::hash::{Hash, Hasher};
 
 /// What a native step works at: its inputs as SQL tables, and sinks for its outputs.
 #[derive(Debug)]
@@ -109,6 +110,35 @@ impl<'a> Bench<'a> {
         let written = written.map_err(RunError::Thread)??;
         self.context.work.keep(self.fingerprint, table, written).await
     }
+}
+
+/// Lays out a step's inputs as the newest release has them, for those who ask how it came to its
+/// tables; nothing is written.
+///
+/// # Errors
+/// There is no release, or it lacks an input; then what `work` says.
+pub async fn reopened<T>(
+    context: &Arc<Context>,
+    name: &str,
+    work: impl AsyncFnOnce(&Bench<'_>) -> Result<T, RunError>,
+) -> Result<T, RunError> {
+    let native = NATIVE.iter().find(|native| native.name == name);
+    let native = native.ok_or_else(|| RunError::NoTable(name.to_owned()))?;
+    let reader = StateReader::new(context.store.clone());
+    let release = reader.latest().await?.ok_or(StateError::NoRelease)?;
+    let plan = checks::standing(context, &release);
+    let tables: Tables = release.tables.clone().into_iter().chain(release.state.clone()).collect();
+    let code = Hasher::new("reopened").finish();
+    let node = Node {
+        name: name.to_owned(),
+        kind: NodeKind::Native(native),
+        inputs: native.inputs.iter().map(|&input| input.to_owned()).collect(),
+        outputs: Vec::new(),
+        code: code.clone(),
+    };
+    let parent = Some(&release);
+    let bench = Bench::new(context, &plan, &node, native, &code, &tables, parent).await?;
+    work(&bench).await
 }
 
 /// Runs a native step; gives one dataset for each of its outputs.

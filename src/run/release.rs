@@ -150,7 +150,7 @@ async fn place(
     }
     let placed = published.values().chain(state.values());
     let paths = placed.flat_map(|dataset: &Dataset| &dataset.files);
-    store.settle(paths.map(|file| file.path.as_str())).await?;
+    store.settle(paths.map(|file| file.path.as_str()))?;
     Ok((published, state))
 }
 

@@ -367,9 +367,62 @@ async fn rows_of(project: &Project, name: &str) -> u64 {
     dataset.files.iter().map(|file| file.rows).sum()
 }
 
+/// What `explain` and `resolve evaluate` say while Ana and her namesake are kept apart.
+async fn verbs_say_why(project: &Project) {
+    use cxmart::run::native::resolve::why::{self, Labels, Verdict};
+    let context = std::sync::Arc::new(project.open());
+    let id = "crm_id[asknicely:main]:11";
+    let found = why::explain(&context, id).await.expect("a release").expect("somebody");
+    let (_, _, email) = named(11);
+    let same = why::explain(&context, &email).await.expect("a release").expect("somebody");
+    assert_eq!(found.customer_id, same.customer_id);
+    let same = why::explain(&context, &found.customer_id).await.expect("a release");
+    assert_eq!(same.expect("somebody").trace, found.trace);
+    assert_eq!(found.trace.identifiers, [id.to_owned(), format!("email:{email}")]);
+    let ties: Vec<_> = found.trace.ties.iter().map(|t| (t.cause.as_str(), t.is_bridge)).collect();
+    assert!(ties.contains(&("same_record", true)), "{ties:?}");
+    let refused: Vec<_> = found.trace.refused.iter().map(|refused| refused.rule).collect();
+    assert_eq!(refused, ["never_link"]);
+    assert!(found.changes.iter().any(|change| change.kind == "split"));
+    assert!(found.provenance.iter().any(|field| field.field == "email"));
+    let nobody = why::explain(&context, "email:nobody@example.com").await.expect("a release");
+    assert!(nobody.is_none());
+
+    let twin = "crm_id[asknicely:main]:1001".to_owned();
+    let labels = Labels::Pairs(vec![
+        (id.to_owned(), twin, true),
+        (id.to_owned(), email, true),
+        (id.to_owned(), "crm_id[asknicely:main]:12".to_owned(), false),
+        (id.to_owned(), "email:nobody@example.com".to_owned(), true),
+    ]);
+    let found = why::evaluate(&context, &labels).await.expect("a release");
+    assert_eq!(found.unseen, 1);
+    let job: Vec<_> = found.judged.iter().filter(|judged| judged.is_the_jobs).collect();
+    assert_eq!(job.len(), 1);
+    let Verdict::Pairs(quality) = job[0].quality else { panic!("pairs were asked") };
+    assert_eq!((quality.precision, quality.recall), (Some(1.0), Some(0.5)));
+}
+
+#[test]
+fn quality_is_as_counted_by_hand() {
+    use cxmart::resolve::quality::{of_clusters, of_pairs};
+    // Found {a b c} {d e}, true {a b} {c d e}: of 4 pairs found 2 are right, of 4 there 2.
+    let found = of_clusters(&[(1, 1), (1, 1), (1, 2), (2, 2), (2, 2)]);
+    assert_eq!((found.pairwise.precision, found.pairwise.recall), (Some(0.5), Some(0.5)));
+    assert_eq!((found.cluster.precision, found.cluster.recall), (Some(0.0), Some(0.0)));
+    // B-cubed precision: (2/3 + 2/3 + 1/3 + 1 + 1) / 5; recall: (1 + 1 + 1/3 + 2/3 + 2/3) / 5.
+    let near = |share: Option<f64>| (share.expect("a share") - 11.0 / 15.0).abs() < 1e-12;
+    assert!(near(found.b_cubed.precision) && near(found.b_cubed.recall));
+    let right = of_clusters(&[(7, 1), (7, 1), (8, 2)]);
+    assert_eq!(right.cluster.f1(), Some(1.0));
+    let pairs = of_pairs(&[(true, true), (true, false), (false, true), (false, false)]);
+    assert_eq!((pairs.precision, pairs.recall, pairs.f1()), (Some(0.5), Some(0.5), Some(0.5)));
+    assert_eq!(of_pairs(&[(false, false)]).f1(), None);
+}
+
 /// The goal of matching in a job: a person who comes back under a misspelt address is one person,
 /// is again two when somebody says so, and one when they take it back.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_job_matches_people_and_minds_what_people_say() {
     let project = Project::new(MATCHING);
     project.write("identity/overrides.toml", "");
@@ -393,6 +446,7 @@ author = "eva"
     let second = project.run().await.expect("the run succeeds");
     assert!(second.published);
     assert_eq!(second.tables["customers"], 321);
+    verbs_say_why(&project).await;
     project.write("identity/overrides.toml", "# nothing");
     let third = project.run().await.expect("the run succeeds");
     assert_eq!(third.tables["customers"], 320);
@@ -411,7 +465,7 @@ author = "eva"
     assert_eq!(release(numbers[0]).await, release(numbers[1]).await);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn too_many_pairs_to_compare_are_refused_by_name() {
     let limit = format!("{MATCHING}candidates_max = 10\n");
     let project = Project::new(&limit);

@@ -23,6 +23,7 @@ mod cli;
 mod clients;
 mod clv;
 mod counted;
+mod currencies;
 mod daily;
 mod demo;
 mod detect;

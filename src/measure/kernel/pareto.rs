@@ -6,8 +6,8 @@
 //!
 //! The note's likelihood is a difference of two Gauss hypergeometric functions, which cancels for
 //! frequent buyers. The same is an integral over the day of death in which all is positive:
-//! `α^r β^s Γ(r+x)/Γ(r) · [ (α+T)^-(r+x) (β+T)^-s + s ∫ (α+τ)^-(r+x) (β+τ)^-(s+1) dτ ]`, τ from t_x
-//! to T. It is summed by Gauss's rule on panels short enough for the fastest of its powers, and so
+//! `α^r β^s Γ(r+x)/Γ(r) · [ (α+T)^-(r+x) (β+T)^-s + s ∫ (α+τ)^-(r+x) (β+τ)^-(s+1) dτ ]`, τ from `t_x`
+//! to `T`. It is summed by Gauss's rule on panels short enough for the fastest of its powers, and so
 //! are its derivatives.
 
 use std::collections::BTreeMap;
@@ -164,9 +164,10 @@ impl ParetoNbd {
                 }
             }
         }
-        for i in 0..4 {
-            for j in 0..4 {
-                sum.curvature[i][j] = moments[i][j] - sum.gradient[i] * sum.gradient[j];
+        let means = sum.gradient;
+        for ((row, moments), mean) in sum.curvature.iter_mut().zip(moments).zip(means) {
+            for ((cell, moment), other) in row.iter_mut().zip(moments).zip(means) {
+                *cell = moment - mean * other;
             }
         }
     }

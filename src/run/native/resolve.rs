@@ -1,6 +1,7 @@
 //! Feeds the resolve room from all canonical tables, and writes what it found.
 
 mod alike;
+pub mod why;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -14,12 +15,13 @@ use super::rows::{Filler, days, flags, numbers, primitive, text, texts, value};
 use crate::catalog::Identifier;
 use crate::job::identity::{Said, SaidKind};
 use crate::plan::{self, graph};
+use crate::resolve::cluster::Edge;
 use crate::resolve::normalise::Normaliser;
 use crate::resolve::{
     self, Evidence, Ledger, Named, Options, Override, Pin, Raw, Resolution, Sight, Verb,
 };
-use crate::run::RunError;
 use crate::run::sink::Sink;
+use crate::run::{Context, RunError};
 use crate::state::StateWriter;
 use crate::storage::parquet;
 use crate::table::dataset::Dataset;
@@ -51,31 +53,10 @@ const LEDGER: &str = "identity_ledger";
 /// # Errors
 /// The inputs cannot be read, or the disk is full.
 pub async fn resolve(bench: &Bench<'_>) -> Result<Vec<Dataset>, RunError> {
-    let job = &bench.context.job;
-    let identity = &job.identity;
-    let normaliser = Normaliser::new(job.country.as_deref(), identity.gmail_dots, &identity.block);
-    let mut evidence = Evidence::new(normaliser);
-    for table in PEOPLE {
-        records(bench, table, &mut evidence).await?;
-    }
-    statements(bench, &mut evidence).await?;
+    let mut known = known(bench).await?;
     let alike = alike::find(bench).await?;
-    alike.tell(&mut evidence);
-    let unheard = evidence.overrule(&overrides(&identity.said));
-    if unheard > 0 {
-        let words = "say nothing: nobody has seen their identifiers";
-        bench.context.record.warn(format!("{unheard} of the identity overrides {words}"));
-    }
-    let ledger = ledger(bench).await?;
-    let salt = salt(bench).await?;
-    let options = Options {
-        max_degree: identity.max_degree,
-        max_emails: identity.max_emails,
-        max_cluster: identity.max_cluster,
-    };
-    let found =
-        tokio::task::spawn_blocking(move || resolve::resolve(evidence, options, ledger, &salt));
-    let found = found.await.map_err(RunError::Thread)?;
+    alike.tell(&mut known.evidence, bench.context.job.identity.matching.threshold);
+    let (found, _) = known.resolve().await?;
     tracing::debug!(customers = found.customers(), "resolved");
     Ok(vec![
         bench.keep("identity_keys", keys(bench, &found)?).await?,
@@ -86,6 +67,50 @@ pub async fn resolve(bench: &Bench<'_>) -> Result<Vec<Dataset>, RunError> {
         bench.keep("identity_matches", alike.matches(bench)?).await?,
         bench.keep("identity_match_model", alike.parameters(bench)?).await?,
     ])
+}
+
+/// What a resolution is made from.
+#[derive(Debug, Clone)]
+struct Known {
+    evidence: Evidence,
+    options: Options,
+    ledger: Ledger,
+    salt: Vec<u8>,
+}
+
+impl Known {
+    async fn resolve(self) -> Result<(Resolution, Vec<Edge>), RunError> {
+        let Self { evidence, options, ledger, salt } = self;
+        let work = move || resolve::with_edges(evidence, options, ledger, &salt);
+        tokio::task::spawn_blocking(work).await.map_err(RunError::Thread)
+    }
+}
+
+/// Reads all that sources and people say.
+async fn known(bench: &Bench<'_>) -> Result<Known, RunError> {
+    let identity = &bench.context.job.identity;
+    let mut evidence = Evidence::new(normaliser(bench.context));
+    for table in PEOPLE {
+        records(bench, table, &mut evidence).await?;
+    }
+    statements(bench, &mut evidence).await?;
+    let unheard = evidence.overrule(&overrides(&identity.said));
+    if unheard > 0 {
+        let words = "say nothing: nobody has seen their identifiers";
+        bench.context.record.warn(format!("{unheard} of the identity overrides {words}"));
+    }
+    let options = Options {
+        max_degree: identity.max_degree,
+        max_emails: identity.max_emails,
+        max_cluster: identity.max_cluster,
+    };
+    Ok(Known { evidence, options, ledger: ledger(bench).await?, salt: salt(bench).await? })
+}
+
+/// How the job spells identifiers.
+fn normaliser(context: &Context) -> Normaliser {
+    let (job, identity) = (&context.job, &context.job.identity);
+    Normaliser::new(job.country.as_deref(), identity.gmail_dots, &identity.block)
 }
 
 /// What people say, as the resolve room takes it; a job that was read holds no broken line.

@@ -500,7 +500,7 @@ fn check_feedback(rows: &[RecordBatch], lives: &[Life], horizon: i32) {
                     event.kind == "survey_answered" && event.name == metric && event.day <= day
                 });
                 let of = |event: &Event| bucket(&metric, event.score?, event.scale_max?);
-                let newest = known.filter_map(of).last().unwrap_or("no_answer");
+                let newest = known.filter_map(of).next_back().unwrap_or("no_answer");
                 if newest == wanted {
                     n += 1;
                     churned += i64::from((day..=day + window).any(|day| !life.at(day)));

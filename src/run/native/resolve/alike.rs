@@ -42,6 +42,7 @@ pub(super) struct Alike {
     model: Option<Model>,
     fields: Vec<Field>,
     fit: u32,
+    threshold: f64,
 }
 
 /// Contacts as the matching room takes them, and what they are called outside.
@@ -57,6 +58,14 @@ struct Contacts {
 /// # Errors
 /// Contacts cannot be read, or a limit of the job says no.
 pub(super) async fn find(bench: &Bench<'_>) -> Result<Alike, RunError> {
+    find_from(bench, bench.context.job.identity.matching.review).await
+}
+
+/// As [`find`], with all pairs at least as probable as `review`.
+///
+/// # Errors
+/// As [`find`].
+pub(super) async fn find_from(bench: &Bench<'_>, review: f64) -> Result<Alike, RunError> {
     let matching = &bench.context.job.identity.matching;
     if !matching.enabled {
         return Ok(Alike::default());
@@ -74,7 +83,7 @@ pub(super) async fn find(bench: &Bench<'_>) -> Result<Alike, RunError> {
     }
     let fields = contacts.table.fields().to_vec();
     let known = model(bench, &fields, matching.fit).await?;
-    let matching = matching.clone();
+    let matching = Matching { review, ..matching.clone() };
     let found = tokio::task::spawn_blocking(move || compare(&contacts, &matching, known, threads));
     Ok(found.await.map_err(RunError::Thread)??)
 }
@@ -123,7 +132,13 @@ fn compare(
         }
     };
     let matches = found.iter().zip(&waterfalls).map(row).collect();
-    Ok(Alike { matches, model: Some(model), fields: table.fields().to_vec(), fit: matching.fit })
+    Ok(Alike {
+        matches,
+        model: Some(model),
+        fields: table.fields().to_vec(),
+        fit: matching.fit,
+        threshold: matching.threshold,
+    })
 }
 
 /// `prior -13.29; first_name equal +6.61 (frequency +1.20); …`
@@ -139,9 +154,13 @@ fn told(prior: f64, steps: &[Step]) -> String {
 }
 
 impl Alike {
-    /// Adds the matches that are edges.
-    pub(super) fn tell(&self, evidence: &mut Evidence) {
-        for pair in self.matches.iter().filter(|pair| pair.is_linked) {
+    /// Adds the matches that are edges at a threshold; below the job's own, those count that
+    /// `one_to_one` has not taken out.
+    pub(super) fn tell(&self, evidence: &mut Evidence, threshold: f64) {
+        let is_edge = |pair: &&MatchRow| {
+            pair.probability >= threshold && (pair.is_linked || pair.probability < self.threshold)
+        };
+        for pair in self.matches.iter().filter(is_edge) {
             evidence.probable(&pair.keys.0, &pair.keys.1, pair.weight);
         }
     }
