@@ -17,6 +17,7 @@ pub mod truth;
 
 mod asknicely;
 mod behaviour;
+mod desk;
 mod files;
 mod hubspot;
 mod json;

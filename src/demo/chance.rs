@@ -18,6 +18,7 @@ pub enum Purpose {
     Visit = 8,
     Subscription = 9,
     Mess = 10,
+    Desk = 11,
 }
 
 /// A stream of random numbers (`SplitMix64`, Steele, Lea and Flood 2014).

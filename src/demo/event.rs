@@ -8,6 +8,9 @@ pub enum Entity {
     Contact,
     Ticket,
     Rating,
+    Comment,
+    /// A dated change of a ticket, or a target set for it.
+    Change,
     Response,
     Order,
     /// The same orders as line items, from the shop's own export.
@@ -19,10 +22,12 @@ pub enum Entity {
 }
 
 impl Entity {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Contact,
         Self::Ticket,
         Self::Rating,
+        Self::Comment,
+        Self::Change,
         Self::Response,
         Self::Order,
         Self::OrderLines,
@@ -38,6 +43,8 @@ impl Entity {
             Self::Contact => "hubspot/contacts",
             Self::Ticket => "zendesk/tickets",
             Self::Rating => "zendesk/satisfaction_ratings",
+            Self::Comment => "zendesk/ticket_comments",
+            Self::Change => "zendesk/ticket_metric_events",
             Self::Response => "asknicely/responses",
             Self::Order => "shopify/orders",
             Self::OrderLines => "shopify/orders_ui",
@@ -109,6 +116,22 @@ pub mod ticket {
     pub const SOLVED: u8 = 1;
     pub const CLOSED: u8 = 2;
     pub const DELETED: u8 = 3;
+}
+
+pub mod comment {
+    pub const CUSTOMER: u8 = 0;
+    pub const AGENT: u8 = 1;
+    pub const NOTE: u8 = 2;
+}
+
+pub mod change {
+    pub const OPENED: u8 = 0;
+    pub const PROMISED: u8 = 1;
+    pub const ANSWERED: u8 = 2;
+    pub const SOLVED: u8 = 3;
+    pub const REOPENED: u8 = 4;
+    /// Things of one ticket; the index of one is the ticket's times this, and its place.
+    pub const OF_A_TICKET: u16 = 32;
 }
 
 pub mod rating {

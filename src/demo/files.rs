@@ -154,6 +154,8 @@ fn record(seed: u64, event: &Event, text: &mut String) {
         Entity::Contact => hubspot::record(&person, event, &mut json),
         Entity::Ticket => zendesk::ticket(seed, &person, event, &mut json),
         Entity::Rating => zendesk::rating(seed, &person, event, &mut json),
+        Entity::Comment => zendesk::comment(seed, &person, event, &mut json),
+        Entity::Change => zendesk::change(event, &mut json),
         Entity::Response => asknicely::record(seed, &person, event, &mut json),
         Entity::Order => shopify::record(&person, &basket(), event, &mut json),
         Entity::OrderLines => shopify::lines(&person, &basket(), event, &mut json.text),

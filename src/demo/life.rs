@@ -6,6 +6,7 @@
 
 use super::calendar::{DAY, Exports, in_range, moment};
 use super::chance::{Chance, Purpose};
+use super::desk;
 use super::event::{
     Entity, Event, KNOWN, SECOND_DEVICE, Shape, contact, order, payer, rating, subscription,
     survey, ticket, web,
@@ -63,13 +64,13 @@ pub fn live(
     life.tell();
 }
 
-struct Life<'a> {
-    seed: u64,
-    person: Person,
+pub(super) struct Life<'a> {
+    pub(super) seed: u64,
+    pub(super) person: Person,
     traits: Traits,
     chance: Chance,
     mess: Chance,
-    exports: &'a Exports,
+    pub(super) exports: &'a Exports,
     window: &'a std::ops::Range<u16>,
     out: &'a mut Vec<Event>,
     tally: &'a mut Tally,
@@ -216,6 +217,7 @@ impl Life<'_> {
         let quality = self.mood + 0.8 * self.chance.normal() - 0.5 * libm::log(days / 0.4);
         self.push(Entity::Ticket, t, index, ticket::OPEN, (t, topic, 0), true);
         let solved = t + days;
+        desk::talk(self, t, days, index);
         if self.chance.happens(0.02) {
             self.push(Entity::Ticket, solved, index, ticket::DELETED, (t, topic, 0), false);
             return;
@@ -447,7 +449,7 @@ impl Life<'_> {
         self.write(spoilt, false);
     }
 
-    fn write(&mut self, event: Event, is_first: bool) {
+    pub(super) fn write(&mut self, event: Event, is_first: bool) {
         if self.window.contains(&event.export) {
             self.tally.count(&event, is_first);
             self.out.push(event);

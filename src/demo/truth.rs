@@ -32,6 +32,8 @@ pub fn write(dir: &Path, customers: u64, seed: u64, exports: &Exports) -> Result
             let person = Person::new(seed, number);
             let mut keys: Vec<_> = events
                 .iter()
+                // What is said in a ticket is as its requester.
+                .filter(|event| !matches!(event.entity, Entity::Comment | Entity::Change))
                 .filter(|event| event.shape == Shape::Whole)
                 .map(|event| (event.entity, key(&person, event)))
                 .collect();
@@ -53,6 +55,7 @@ fn key(person: &Person, event: &Event) -> String {
         Entity::Contact => person.contact_id(event.index).to_string(),
         Entity::Ticket => zendesk::ticket_id(event).to_string(),
         Entity::Rating => zendesk::rating_id(event).to_string(),
+        Entity::Comment | Entity::Change => zendesk::part_id(event).to_string(),
         Entity::Response => asknicely::response_id(event).to_string(),
         Entity::Order | Entity::OrderLines => shopify::order_id(event).to_string(),
         Entity::Payer => stripe::payer_id(person, event),

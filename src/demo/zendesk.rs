@@ -2,7 +2,7 @@
 
 use super::calendar::{self, DAY};
 use super::chance::{Chance, Purpose};
-use super::event::{Event, Shape, rating, ticket};
+use super::event::{Event, Shape, change, comment, rating, ticket};
 use super::json::Json;
 use super::person::Person;
 use super::words::{COMMENTS, SUBJECTS};
@@ -132,5 +132,59 @@ pub fn rating(seed: u64, person: &Person, event: &Event, json: &mut Json) {
         o.maybe("comment", comment);
         o.text("created_at", &calendar::iso(event.begun, "Z"));
         o.text("updated_at", &calendar::iso(event.at, "Z"));
+    });
+}
+
+/// Id of a comment or change.
+pub fn part_id(event: &Event) -> u64 {
+    let parts = u64::from(change::OF_A_TICKET) * TICKETS_A_CUSTOMER;
+    20_000_000_000 + u64::from(event.customer) * parts + u64::from(event.index)
+}
+
+fn ticket_of(event: &Event) -> u64 {
+    let index = event.index / change::OF_A_TICKET;
+    1_000 + u64::from(event.customer) * TICKETS_A_CUSTOMER + u64::from(index)
+}
+
+pub fn comment(seed: u64, person: &Person, event: &Event, json: &mut Json) {
+    let index = u64::from(event.index);
+    let mut chance = Chance::new(seed, u64::from(event.customer), Purpose::Desk, 1 + index);
+    let by_customer = event.state == comment::CUSTOMER;
+    let agent = 403_969_141_000 + chance.below(AGENTS);
+    json.object(|o| {
+        o.plain("id", part_id(event));
+        o.plain("ticket_id", ticket_of(event));
+        o.plain("requester_id", person.requester_id());
+        o.plain("author_id", if by_customer { person.requester_id() } else { agent });
+        o.text("author_role", if by_customer { "end-user" } else { "agent" });
+        o.text("body", "…");
+        o.plain("public", event.state != comment::NOTE);
+        o.text("created_at", &calendar::iso(event.at, "Z"));
+    });
+}
+
+/// An answer is promised within eight hours.
+pub fn change(event: &Event, json: &mut Json) {
+    let (metric, instance, kind) = match event.state {
+        change::PROMISED => ("reply_time", 1, "apply_sla"),
+        change::ANSWERED => ("reply_time", 1, "fulfill"),
+        change::SOLVED => ("resolution_time", 1, "fulfill"),
+        change::REOPENED => ("resolution_time", 2, "activate"),
+        _ => ("resolution_time", 1, "activate"),
+    };
+    json.object(|o| {
+        o.plain("id", part_id(event));
+        o.plain("ticket_id", ticket_of(event));
+        o.text("metric", metric);
+        o.plain("instance_id", instance);
+        o.text("type", kind);
+        o.text("time", &calendar::iso(event.at, "Z"));
+        if event.state == change::PROMISED {
+            o.member("sla", |sla| {
+                sla.plain("target", 480);
+                sla.plain("business_hours", false);
+                sla.member("policy", |policy| policy.text("title", "Standard"));
+            });
+        }
     });
 }
