@@ -88,6 +88,11 @@ impl Engine {
         options.execution.parquet.pushdown_filters = true;
         options.sql_parser.map_string_types_to_utf8view = false;
         options.optimizer.prefer_hash_join = true;
+        // Filters here take away what is odd: a side of a join is not small because of one.
+        options.optimizer.default_filter_selectivity = 100;
+        // Each sort of each partition holds this back for its last step; ten times as much, as is
+        // the default, would be all that small limits have.
+        options.execution.sort_spill_reservation_bytes = 1 << 20;
         Session { context: SessionContext::new_with_config_rt(config, Arc::clone(&self.runtime)) }
     }
 }

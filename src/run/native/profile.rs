@@ -1,6 +1,6 @@
 //! Feeds the profile room customer by customer, and writes golden records and history.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use arrow::array::{Array, ArrayRef, RecordBatch};
@@ -69,54 +69,86 @@ fn golden_sql() -> String {
         let said = matches!(field, Field::Country | Field::Language);
         survey += &if said { format!(", a.{name}") } else { null };
     }
-    let unseen = "cast(null as bigint) as strength, cast(null as date) as first_seen_date, \
-                  cast(null as string) as evidence";
     let activity = |table: &str, time: &str, columns: &str, by: &str| {
         format!(
-            "select k.customer_id, cast(2 as bigint) as origin, a.source, a.source_account, \
+            "select a.identity_key, cast(2 as bigint) as origin, a.source, a.source_account, \
              '' as entity, '' as source_id, '' as record_id, max(a.{time}) as updated_at, \
              {NO_TIME} as consent_at, max(a.dt) as dt{columns}, false as is_internal, \
-             {NO_TIME} as created_at, {unseen} from {table} as a inner join identity_keys as k \
-             on a.identity_key = k.identity_key where not a.is_test and coalesce({by}) is not null \
-             group by k.customer_id, a.source, a.source_account, {by}"
+             {NO_TIME} as created_at from {table} as a \
+             where not a.is_test and coalesce({by}) is not null \
+             group by a.identity_key, a.source, a.source_account, {by}"
         )
     };
     let orders = activity("current_orders", "placed_at", &order, "a.country");
     let surveys =
         activity("current_survey_responses", "answered_at", &survey, "a.country, a.language");
+    let columns: String = Field::ALL.iter().map(|field| format!(", s.{}", field.name())).collect();
+    // One join for all that has a key: each would hold all keys.
     format!(
-        "select k.customer_id, cast(0 as bigint) as origin, c.source, c.source_account, c.entity, \
+        "select k.customer_id, s.origin, s.source, s.source_account, s.entity, s.source_id, \
+         s.record_id, s.updated_at, s.consent_at, s.dt{columns}, s.is_internal, s.created_at, \
+         cast(null as bigint) as strength, cast(null as date) as first_seen_date, \
+         cast(null as string) as evidence from (\
+         select c.identity_key, cast(0 as bigint) as origin, c.source, c.source_account, c.entity, \
          c.source_id, c.contact_id as record_id, c.source_updated_at as updated_at, \
-         c.email_consent_at as consent_at, c.dt{contact}, c.is_internal, c.created_at, {unseen} \
-         from current_contacts as c inner join identity_keys as k \
-         on c.identity_key = k.identity_key where not c.is_test \
+         c.email_consent_at as consent_at, c.dt{contact}, c.is_internal, c.created_at \
+         from current_contacts as c where not c.is_test \
+         union all {orders} union all {surveys}) as s \
+         inner join identity_keys as k on s.identity_key = k.identity_key \
          union all select customer_id, cast(1 as bigint) as origin, '' as source, \
          '' as source_account, '' as entity, '' as source_id, '' as record_id, \
          {NO_TIME} as updated_at, {NO_TIME} as consent_at, last_seen_date as dt{identifier}, \
          false as is_internal, {NO_TIME} as created_at, strength, first_seen_date, evidence \
-         from customer_identifiers where customer_id is not null \
-         union all {orders} union all {surveys} order by customer_id"
+         from customer_identifiers where customer_id is not null order by customer_id"
     )
 }
 
 /// All versions of all contact records, one customer after the other, oldest first. A record's
-/// former versions belong to whom it belongs now.
+/// former versions belong to whom it belongs now, or to whom they belonged where that is nobody.
 fn versions_sql() -> String {
     let fields: String = Field::ALL.iter().map(|field| format!(", v.{}", field.name())).collect();
     format!(
-        "select coalesce(now.customer_id, at_the_time.customer_id) as customer_id, v.source, \
+        "select k.customer_id, v.source, v.source_account, v.entity, v.source_id, v.record_id, \
+         v.updated_at, v.consent_at, v.dt, v.is_deleted{fields} from (\
+         select coalesce(c.identity_key, v.identity_key) as identity_key, v.source, \
          v.source_account, v.entity, v.source_id, v.contact_id as record_id, \
-         v.source_updated_at as updated_at, v.email_consent_at as consent_at, v.dt, \
-         v.is_deleted{fields} from versions_contacts as v left join current_contacts as c \
+         v.source_updated_at as updated_at, v.extracted_at, v.email_consent_at as consent_at, \
+         v.dt, v.object_url, v.object_version, v.record_number, v.is_deleted{fields} \
+         from versions_contacts as v left join (\
+         select source, source_account, entity, source_id, identity_key from current_contacts \
+         where identity_key in (select identity_key from identity_keys)) as c \
          on v.source = c.source and v.source_account = c.source_account and v.entity = c.entity \
-         and v.source_id = c.source_id left join identity_keys as now \
-         on c.identity_key = now.identity_key left join identity_keys as at_the_time \
-         on v.identity_key = at_the_time.identity_key where not v.is_test \
-         and coalesce(now.customer_id, at_the_time.customer_id) is not null \
-         order by coalesce(now.customer_id, at_the_time.customer_id), \
-         v.source_updated_at nulls first, v.extracted_at nulls first, v.dt, v.object_url, \
-         v.object_version, v.record_number"
+         and v.source_id = c.source_id where not v.is_test) as v \
+         inner join identity_keys as k on v.identity_key = k.identity_key \
+         order by k.customer_id, v.updated_at nulls first, v.extracted_at nulls first, v.dt, \
+         v.object_url, v.object_version, v.record_number"
     )
+}
+
+/// What a source's activity says of a customer, once each: it was gathered by key, and a customer
+/// has many.
+fn gathered(rows: Vec<Row>) -> Vec<Row> {
+    let mut kept: Vec<Row> = Vec::with_capacity(rows.len());
+    let mut places = BTreeMap::new();
+    for row in rows {
+        let record = &row.record;
+        if record.origin != Origin::Activity {
+            kept.push(row);
+            continue;
+        }
+        let said = (record.source.clone(), record.source_account.clone(), record.values.clone());
+        match places.get(&said).and_then(|place: &usize| kept.get_mut(*place)) {
+            Some(Row { record: known, .. }) => {
+                known.updated_at = known.updated_at.max(record.updated_at);
+                known.dt = known.dt.max(record.dt);
+            }
+            None => {
+                places.insert(said, kept.len());
+                kept.push(row);
+            }
+        }
+    }
+    kept
 }
 
 /// Turns rows into records.
@@ -295,6 +327,7 @@ fn write_golden(
         records,
         |batch| reader.rows(batch),
         |customer, rows| {
+            let rows = gathered(rows);
             let all: Vec<&Record> = rows.iter().map(|row| &row.record).collect();
             let chosen = Golden::new(&reader.policy, &all);
             for pick in chosen.0.iter().flatten() {
