@@ -192,8 +192,20 @@ pub struct Asked {
 async fn leased(context: &Arc<Context>, asked: &Asked) -> Result<Outcome, RunError> {
     let lease = lease::Lease::of(context).await?;
     let done = plan_and_do(context, asked).await;
+    if done.as_ref().is_ok_and(|outcome| outcome.published) {
+        clear(context, lease.as_ref()).await;
+    }
     give_back(lease).await;
     done
+}
+
+/// Clears `work/`, if nobody else can be at work.
+async fn clear(context: &Context, lease: Option<&lease::Lease>) {
+    if lease.is_some()
+        && let Err(error) = context.work.clear().await
+    {
+        tracing::warn!(%error, "the work of this run is left; `cxmart gc` deletes it");
+    }
 }
 
 /// Gives a lease back, if there is one.

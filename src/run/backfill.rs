@@ -8,7 +8,7 @@ use chrono::NaiveDate;
 use tokio::runtime::Handle;
 
 use super::lease::Lease;
-use super::{Asked, Context, Outcome, RunError, give_back, plan_and_do, release};
+use super::{Asked, Context, Outcome, RunError, clear, give_back, plan_and_do, release};
 use crate::plan::days::is_kept;
 use crate::state::{StateError, StateReader};
 
@@ -87,6 +87,9 @@ pub async fn backfill(
     let mut done = Vec::new();
     for worker in workers.collect::<Vec<_>>() {
         done.extend(worker.await.map_err(RunError::Thread)?);
+    }
+    if done.iter().all(|day| day.outcome.is_ok()) {
+        clear(first, lease.as_ref()).await;
     }
     give_back(lease).await;
     done.sort_by_key(|day| day.day);

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
 use super::RunError;
@@ -11,6 +12,11 @@ use crate::state::ObjectEntry;
 use crate::storage::{StorageError, Store};
 use crate::table::dataset::{Dataset, FileRef};
 use crate::table::hash::Hash;
+
+/// What names of scratch folders begin with.
+const SCRATCH: &str = "scratch-";
+/// Objects deleted at the same time.
+const DELETES: usize = 16;
 
 /// Content of a `receipt.json`.
 #[derive(Debug, Serialize, Deserialize)]
@@ -38,7 +44,7 @@ impl Work {
             (None, Some(folder)) => folder.join("work"),
             (None, None) => std::env::temp_dir(),
         };
-        let scratch = base.join(format!("scratch-{run_id}"));
+        let scratch = base.join(format!("{SCRATCH}{run_id}"));
         std::fs::create_dir_all(&scratch).map_err(|e| StorageError::io(&scratch, e))?;
         Ok(Self { store: store.clone(), scratch })
     }
@@ -139,6 +145,36 @@ impl Work {
             }
         }
         Ok(Some((receipt.made, receipt.objects)))
+    }
+}
+
+impl Work {
+    /// Deletes what steps left: a release has all of it by now. Only for the holder of the lease;
+    /// another run may be reading it.
+    ///
+    /// # Errors
+    /// The store failed; what is left goes next time.
+    pub async fn clear(&self) -> Result<(), StorageError> {
+        if let Some(folder) = self.store.folder() {
+            let folder = folder.join("work");
+            let entries = std::fs::read_dir(&folder).map_err(|e| StorageError::io(&folder, e))?;
+            let is_scratch = |path: &Path| {
+                path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(SCRATCH))
+            };
+            for path in entries.flatten().map(|entry| entry.path()) {
+                if !is_scratch(&path) {
+                    std::fs::remove_dir_all(&path).map_err(|e| StorageError::io(&path, e))?;
+                }
+            }
+            return Ok(());
+        }
+        let listed = self.store.list("work").await?;
+        let deleting = listed.iter().map(|object| self.store.delete(&object.path));
+        stream::iter(deleting.collect::<Vec<_>>())
+            .buffer_unordered(DELETES)
+            .try_collect::<Vec<()>>()
+            .await?;
+        Ok(())
     }
 }
 

@@ -212,3 +212,16 @@ fn the_schemas_in_docs_are_those_of_the_types() {
         golden(&format!("docs/schemas/{name}.schema.json"), &format!("{schema:#}\n"));
     }
 }
+
+/// Goal: the history is loaded by the very job that runs at night. Method: both example jobs say
+/// the same but for their limits.
+#[test]
+fn the_backfill_job_is_the_nightly_job_with_larger_batches() {
+    let read = |name: &str| {
+        let path = format!("{}/jobs/{name}.toml", env!("CARGO_MANIFEST_DIR"));
+        let mut job: toml::Table =
+            std::fs::read_to_string(path).expect("a job").parse().expect("TOML");
+        (job.remove("limits").is_some(), job)
+    };
+    assert_eq!(read("nightly"), read("backfill"));
+}

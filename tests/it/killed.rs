@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use cxmart::engine::{Engine, Limits};
 use cxmart::run::work::Work;
 use cxmart::run::{Context, RunError};
+use cxmart::settings::Settings;
 use cxmart::state::{Release, StateReader};
 use cxmart::storage::Store;
 use url::Url;
@@ -176,10 +177,16 @@ async fn a_file_in_work_that_was_torn_is_made_again() {
             std::fs::remove_dir_all(project.path().join("warehouse").join(folder)).expect("lost");
         }
     };
-    project.run().await.expect("a first run");
+    // Without the lease, `work/` is left: others might be reading it.
+    let unleased = async || {
+        let settings = Settings { without_lease: true, ..project.settings() };
+        let context = cxmart::run::open("jobs/project.toml", settings).expect("the job opens");
+        cxmart::run::run(Arc::new(context), None).await
+    };
+    unleased().await.expect("a first run");
     let made = content(&store, &latest(&store).await.expect("a release")).await;
     lose();
-    let again = project.run().await.expect("a run on whole files");
+    let again = unleased().await.expect("a run on whole files");
     assert_eq!(again.steps_run, 0, "receipts answer");
     assert_eq!(content(&store, &latest(&store).await.expect("a release")).await, made);
     lose();
@@ -192,5 +199,6 @@ async fn a_file_in_work_that_was_torn_is_made_again() {
     }
     let again = project.run().await.expect("a run on torn files");
     assert!(again.steps_run > 0, "torn files are made again");
+    assert!(work_files(&project).is_empty(), "a run that held the lease leaves nothing");
     assert_eq!(content(&store, &latest(&store).await.expect("a release")).await, made);
 }

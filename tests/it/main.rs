@@ -17,6 +17,7 @@
     reason = "a test may stop at once, and says numbers as their sources do"
 )]
 
+mod ana;
 mod catalog;
 mod check;
 mod cli;

@@ -1,0 +1,111 @@
+//! The sample contact of all formats: one person under thirty keys, and nobody else in her.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{Array, AsArray};
+use cxmart::settings::{self, Settings};
+use cxmart::state::StateReader;
+use cxmart::storage::parquet;
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for entry in std::fs::read_dir(from).expect("a folder of samples") {
+        let entry = entry.expect("a sample");
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).expect("copied");
+        }
+    }
+}
+
+/// Identifiers by customer, as `type namespace value`.
+async fn people(project: &Path) -> BTreeMap<String, BTreeSet<String>> {
+    let settings = Settings {
+        project: project.to_owned(),
+        run_id: "test".into(),
+        memory_bytes: 1 << 28,
+        identity_salt: Some("00".repeat(32)),
+        ..settings::from_environment()
+    };
+    let context = cxmart::run::open("job.toml", settings).expect("the job opens");
+    let store = context.store.clone();
+    let outcome = cxmart::run::run(Arc::new(context), None).await.expect("a release");
+    let counts = outcome.counts;
+    assert_eq!(
+        (counts.rejected, counts.read),
+        (0, counts.used + counts.duplicate + counts.skipped)
+    );
+    let release = StateReader::new(store.clone()).latest().await.expect("readable").expect("one");
+    let mut people: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let columns = ["customer_id", "identifier_type", "namespace", "identifier"];
+    for file in &release.tables["customer_identifiers"].files {
+        let rows = parquet::read(&store, &file.path, &file.file_hash, Some(&columns)).await;
+        for batch in rows.expect("a whole file") {
+            let text = |name: &str, i: usize| {
+                let column = batch.column_by_name(name).expect("a column").as_string::<i32>();
+                if column.is_valid(i) { column.value(i).to_owned() } else { String::new() }
+            };
+            for i in 0..batch.num_rows() {
+                let identifier = columns[1..].iter().map(|name| text(name, i));
+                let identifier = identifier.collect::<Vec<_>>().join(" ");
+                people.entry(text("customer_id", i)).or_default().insert(identifier);
+            }
+        }
+    }
+    people
+}
+
+/// Goal: Ana Perez, whose key, spelling and device differ from export to export, is one customer
+/// with all of them, and the others do not melt into her. Method: the 55 samples of 24 systems as
+/// one company's exports, one run.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sample_contact_of_all_formats_is_one_customer() {
+    let project = tempfile::tempdir().expect("a temporary folder");
+    copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/ana"), project.path());
+    let people = people(project.path()).await;
+    let whose = |identifier: &str| {
+        let mut owners = people.iter().filter(|(_, all)| all.contains(identifier));
+        owners.next().map(|(customer, _)| customer.clone())
+    };
+    let ana = whose("email  ana.perez@example.com").expect("Ana is known");
+    for hers in [
+        "cookie amplitude:main 2ff5d160-21b5-5101-87e8-ba5aa69d7961",
+        "cookie ga4:main 1234567890.1716880000",
+        "cookie zendesk_chat:main 21432-1JDmGTcw35VtqY",
+        "crm_id acquire:main 82",
+        "crm_id amplitude:main 75805000999",
+        "crm_id asknicely:main 9121",
+        "crm_id delighted:main 1046789984",
+        "crm_id heyday:main psid-771",
+        "crm_id hootsuite:main cp-9001",
+        "crm_id hubspot:main 46897301",
+        "crm_id hubspot:main 76340251",
+        "crm_id hubspot:main 78971951",
+        "crm_id intercom:main 63ea41aaeddb9b627ce9b882",
+        "crm_id lemlist:main lea_L5RZ",
+        "crm_id livechat:main b7eff798-f8df-4364-8059-649c35c9ed0c",
+        "crm_id netigate:main 990112",
+        "crm_id salesforce:main 0034W00002abcDEQAY",
+        "crm_id salesforce:main 0034W00002abcDFQAY",
+        "crm_id shopify:main 5501",
+        "crm_id smile:main 304169228",
+        "crm_id stripe:main cus_Q1",
+        "crm_id trustpilot:main 5f0aa1",
+        "crm_id zendesk:main 396331237134",
+        "email  ana@example.org",
+        "external_id  C-1001",
+        "external_id  crm-0001",
+        "phone  +33100000001",
+        "phone  +34600000000",
+    ] {
+        assert_eq!(whose(hers).as_ref(), Some(&ana), "{hers}");
+    }
+    let lund = whose("email  b.lund@example.org").expect("B. Lund is known");
+    let ito = whose("email  c.ito@example.com").expect("C. Ito is known");
+    assert_eq!(BTreeSet::from([&ana, &lund, &ito]).len(), 3);
+    assert_eq!(whose("external_id  crm-0002"), Some(lund));
+}
