@@ -137,16 +137,14 @@ fn gathered(rows: Vec<Row>) -> Vec<Row> {
             continue;
         }
         let said = (record.source.clone(), record.source_account.clone(), record.values.clone());
-        match places.get(&said).and_then(|place: &usize| kept.get_mut(*place)) {
-            Some(Row { record: known, .. }) => {
-                known.updated_at = known.updated_at.max(record.updated_at);
-                known.dt = known.dt.max(record.dt);
-            }
-            None => {
-                places.insert(said, kept.len());
-                kept.push(row);
-            }
+        let known = places.get(&said).and_then(|place: &usize| kept.get_mut(*place));
+        if let Some(Row { record: known, .. }) = known {
+            known.updated_at = known.updated_at.max(record.updated_at);
+            known.dt = known.dt.max(record.dt);
+            continue;
         }
+        places.insert(said, kept.len());
+        kept.push(row);
     }
     kept
 }
