@@ -40,8 +40,6 @@ const STORE_URL: &str = "warehouse://store";
 #[derive(Clone)]
 pub struct Engine {
     runtime: Arc<RuntimeEnv>,
-    /// What each sort holds back for merging what it spilled.
-    sort_reservation: usize,
 }
 
 impl fmt::Debug for Engine {
@@ -66,9 +64,7 @@ impl Engine {
             .map_err(start)?;
         let url = ObjectStoreUrl::parse(STORE_URL).map_err(start)?;
         runtime.register_object_store(url.as_ref(), store.raw());
-        // A wide query sorts a dozen times: each with the default of 10 MiB would fill a small pool.
-        let sort_reservation = (limits.memory_bytes / 128).clamp(256 << 10, 10 << 20);
-        Ok(Self { runtime, sort_reservation })
+        Ok(Self { runtime })
     }
 
     /// A view of no tables yet.
@@ -88,7 +84,6 @@ impl Engine {
             .with_batch_size(BATCH_ROWS)
             .with_information_schema(false);
         let options = config.options_mut();
-        options.execution.sort_spill_reservation_bytes = self.sort_reservation;
         options.execution.parquet.schema_force_view_types = false;
         options.execution.parquet.pushdown_filters = true;
         options.sql_parser.map_string_types_to_utf8view = false;
