@@ -14,6 +14,9 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use futures::stream::BoxStream;
 
+use crate::storage::Store;
+use crate::table::dataset::FileRef;
+
 /// Rows as they come from a query.
 pub struct Answer {
     pub schema: SchemaRef,
@@ -34,6 +37,13 @@ pub struct FileInput {
     pub bytes: u64,
     /// Which side of a join is the small one is decided by this.
     pub rows: u64,
+}
+
+impl FileInput {
+    /// A dataset's file as it lies in a store.
+    pub fn of(store: &Store, file: &FileRef) -> Self {
+        Self { path: store.full(&file.path).to_string(), bytes: file.bytes, rows: file.rows }
+    }
 }
 
 /// Limits of an engine; the numbers come from `settings` and the job.

@@ -33,11 +33,7 @@ pub async fn headline(context: &Context) -> Result<Vec<Line>, RunError> {
     let missing = || RunError::NoTable(TABLE.to_owned());
     let dataset = release.state.get(TABLE).ok_or_else(missing)?;
     let contract = context.contract(TABLE).ok_or_else(missing)?;
-    let file = |file: &crate::table::dataset::FileRef| FileInput {
-        path: context.store.full(&file.path).to_string(),
-        bytes: file.bytes,
-        rows: file.rows,
-    };
+    let file = |file| FileInput::of(&context.store, file);
     let session = context.engine.session();
     session.files(TABLE, contract.schema(), dataset.files.iter().map(file).collect())?;
     let sql = "select name, n, reading, low, high, unit from headline order by place, name";

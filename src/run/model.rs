@@ -60,11 +60,7 @@ pub async fn register<'a>(
         }
         let dataset = tables.get(name).ok_or_else(|| RunError::NoTable(name.clone()))?;
         let contract = context.contract(name).ok_or_else(|| RunError::NoTable(name.clone()))?;
-        let file = |file: &crate::table::dataset::FileRef| FileInput {
-            path: context.store.full(&file.path).to_string(),
-            bytes: file.bytes,
-            rows: file.rows,
-        };
+        let file = |file| FileInput::of(&context.store, file);
         let files = dataset.files.iter().map(file).collect();
         let Some(time) = cut_time(context, plan, name, dataset) else {
             session.files(name, contract.schema(), files)?;

@@ -78,12 +78,7 @@ fn only(store: &Store, one: Option<&Dataset>, other: Option<&Dataset>) -> Vec<Fi
     let files = |dataset: Option<&Dataset>| dataset.map(|d| d.files.clone()).unwrap_or_default();
     let known: BTreeSet<String> = files(other).into_iter().map(|file| file.path).collect();
     let fresh = files(one).into_iter().filter(|file| !known.contains(&file.path));
-    let input = |file: crate::table::dataset::FileRef| FileInput {
-        path: store.full(&file.path).to_string(),
-        bytes: file.bytes,
-        rows: file.rows,
-    };
-    fresh.map(input).collect()
+    fresh.map(|file| FileInput::of(store, &file)).collect()
 }
 
 async fn compare(

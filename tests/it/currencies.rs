@@ -53,11 +53,7 @@ async fn query(project: &Project, sql: &str) -> arrow::array::RecordBatch {
     let session = context.engine.session();
     for (name, dataset) in release.tables.iter().chain(&release.state) {
         let Some(contract) = context.contract(name) else { continue };
-        let files = dataset.files.iter().map(|file| FileInput {
-            path: context.store.full(&file.path).to_string(),
-            bytes: file.bytes,
-            rows: file.rows,
-        });
+        let files = dataset.files.iter().map(|file| FileInput::of(&context.store, file));
         session.files(name, contract.schema(), files.collect()).expect("a table");
     }
     let batches = session.collect("test", sql).await.expect("rows");

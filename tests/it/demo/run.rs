@@ -37,11 +37,7 @@ async fn query(dir: &Path, sql: &str) -> Vec<Vec<String>> {
     let session = context.engine.session();
     for (name, dataset) in release.expect("a release").tables {
         let contract = context.contract(&name).expect("a contract");
-        let files = dataset.files.iter().map(|file| FileInput {
-            path: context.store.full(&file.path).to_string(),
-            bytes: file.bytes,
-            rows: file.rows,
-        });
+        let files = dataset.files.iter().map(|file| FileInput::of(&context.store, file));
         session.files(&name, contract.schema(), files.collect()).expect("a table");
     }
     let mut rows = Vec::new();
