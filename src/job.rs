@@ -65,6 +65,8 @@ pub struct Job {
     #[serde(default)]
     pub stages: Stages,
     #[serde(default)]
+    pub paths: Paths,
+    #[serde(default)]
     pub metrics: Metrics,
     #[serde(rename = "scale", default)]
     pub scales: Vec<measure::Scale>,
@@ -157,6 +159,22 @@ impl Default for Stages {
     fn default() -> Self {
         let order = ["awareness", "evaluation", "purchase", "post_purchase", "loyalty", "lapsed"];
         Self { order: order.map(String::from).into(), conversion_days: 90, loyal_orders: 3 }
+    }
+}
+
+/// How the touches of a customer are told as paths.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Paths {
+    /// Touches of a path that `journey_paths` shows; of longer ones the last.
+    pub touches_max: u32,
+    /// The same touchpoint again at once is one touch.
+    pub collapse_repeats: bool,
+}
+
+impl Default for Paths {
+    fn default() -> Self {
+        Self { touches_max: 10, collapse_repeats: true }
     }
 }
 

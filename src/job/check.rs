@@ -215,6 +215,7 @@ impl Found<'_> {
         self.twins("stages.order", order);
         self.positive("stages.conversion_days", job.stages.conversion_days);
         self.positive("stages.loyal_orders", job.stages.loyal_orders);
+        self.positive("paths.touches_max", job.paths.touches_max);
     }
 
     fn metrics(&mut self, job: &Job) {

@@ -101,11 +101,14 @@ pub static NATIVE: &[Native] = &[
             "survival_summary",
             "retention_projection",
             "churn_by_feedback",
+            "journey_transitions",
+            "journey_paths",
+            "touchpoint_attribution",
         ],
-        version: 2,
+        version: 3,
         options: |job| {
             let clv = (&job.clv.fit_until, job.clv.holdout_days, job.clv.discount_rate);
-            format!("{clv:?}{:?}{:?}", job.metrics, job.stages)
+            format!("{clv:?}{:?}{:?}{:?}", job.metrics, job.stages, job.paths)
         },
     },
     Native {
