@@ -7,3 +7,4 @@ mod sources;
 mod thin;
 mod typing;
 mod warnings;
+mod windows;
