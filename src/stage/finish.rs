@@ -18,6 +18,9 @@ use crate::catalog::{Canonical, Table};
 use crate::table::day::day_number;
 use crate::table::id;
 
+/// Digits that a phone number with its country has at least.
+const PHONE_DIGITS_MIN: usize = 7;
+
 /// The object a batch's records come from, by its place in the batch.
 #[derive(Debug, Clone)]
 pub struct Origin {
@@ -71,6 +74,9 @@ pub fn finish(
             Some(origin) if source_id.is_null(i) => {
                 Cow::Owned(id::from_key("r", &[&origin.sha256, &number(i).to_string()]))
             }
+            _ if canonical.personal_keys && is_personal(source_id.value(i)) => {
+                Cow::Owned(id::from_key("h", &[source_id.value(i)]))
+            }
             _ => Cow::Borrowed(source_id.value(i)),
         })
         .collect();
@@ -107,6 +113,15 @@ pub fn finish(
     let all = RecordBatch::try_from_iter(columns)
         .map_err(|source| StageError::Frame { spec: name.clone(), source: source.into() })?;
     Ok(table.contract.conform(&all, true)?)
+}
+
+/// An e-mail address or an international phone number is in the key, alone or as a part of it.
+fn is_personal(key: &str) -> bool {
+    let is_phone = |part: &str| {
+        let digits = part.strip_prefix('+').map(|rest| rest.matches(|c: char| c.is_ascii_digit()));
+        digits.is_some_and(|digits| digits.count() >= PHONE_DIGITS_MIN)
+    };
+    key.contains('@') || key.split(':').any(is_phone)
 }
 
 /// One text per set of identifiers; null for a row that has none.

@@ -34,7 +34,7 @@ mapped as (
 
     select
         record_id,
-        coalesce(customer_id, lower(email), phone) as source_id,
+        coalesce(customer_id, lower(email), case when phone like '+%' then phone end) as source_id,
         customer_id as customer_source_id,
         email,
         phone,
