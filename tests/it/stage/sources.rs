@@ -26,8 +26,7 @@ rejects_max = 1.0
 "#;
 
 /// Columns that say nothing a case could get wrong, or are hashes.
-const LEFT_OUT: [&str; 8] = [
-    "attributes",
+const LEFT_OUT: [&str; 7] = [
     "source",
     "source_account",
     "object_url",
