@@ -11,8 +11,8 @@ use super::ledger::{self, contract, int};
 use super::sink::{Sink, Spread, Written};
 use super::{Context, RunError};
 use crate::catalog::Catalog;
-use crate::catalog::spec::Replace;
 use crate::current::window::{Told, superseded};
+use crate::plan::Batch;
 use crate::plan::graph::staged;
 use crate::stage::Origin;
 use crate::stage::window::{Stretch, Windows};
@@ -214,12 +214,15 @@ pub async fn windows(
 /// A full disk.
 pub fn write_windows(
     context: &Context,
-    replace: Option<&Replace>,
+    of: &Batch,
     origins: &[Origin],
     windows: BTreeMap<usize, Windows>,
     fingerprint: &Hash,
 ) -> Result<Vec<Written>, RunError> {
-    let Some(replace) = replace else { return Ok(Vec::new()) };
+    let spec = context.catalog.specs.get(&of.spec);
+    let Some(replace) = spec.and_then(|spec| spec.replace.as_ref()) else {
+        return Ok(Vec::new());
+    };
     let rows = windows.into_iter().filter_map(|(object, windows)| {
         let origin = origins.get(object)?;
         Some(windows.into_stretches().into_iter().map(move |stretch| (origin, stretch)))

@@ -22,6 +22,7 @@ use self::tally::Tally;
 use self::told::Told;
 pub use self::told::{PlacedReject, SeenColumns, Warnings};
 use super::retired::{self, Retired};
+use super::sink::Written;
 use super::{Context, RunError, Tables, ledger, listing};
 use crate::catalog::SourceSpec;
 use crate::catalog::spec::ATTRIBUTES;
@@ -260,7 +261,6 @@ async fn decode_and_map(
         tasks.push(tokio::spawn(mapping.run(receiver, fingerprint.clone())));
     }
     let mut spec = spec.clone();
-    let replace = spec.replace.clone();
     if !models_keep_attributes {
         spec.format.attributes = Some(false);
     }
@@ -289,19 +289,8 @@ async fn decode_and_map(
     if let Some(error) = failed {
         return Err(error);
     }
-    let Told { mut rejects, warnings, seen, windows, left_out } = told;
-    rejects.extend(refused);
-    rejects.sort();
-    rejects.dedup_by(|a, b| a.subject() == b.subject());
-    let rejects = ledger::write_rejects(context, batch, &origins, &rejects, fingerprint)?;
-    datasets.push((ledger::REJECTS.to_owned(), rejects));
-    let warnings = ledger::write_warnings(context, batch, &origins, &warnings, fingerprint)?;
-    datasets.push((ledger::WARNINGS.to_owned(), warnings));
-    let seen = ledger::write_seen(context, batch, &origins, &seen, fingerprint)?;
-    datasets.push((ledger::SEEN.to_owned(), seen));
-    let windows =
-        retired::write_windows(context, replace.as_ref(), &origins, windows, fingerprint)?;
-    datasets.push((ledger::WINDOWS.to_owned(), windows));
+    let left_out = told.left_out;
+    datasets.extend(write_told(context, batch, &origins, told, refused, fingerprint)?);
     let mut kept = Vec::new();
     for (name, mut written) in datasets {
         for file in &mut written {
@@ -312,6 +301,32 @@ async fn decode_and_map(
     let tallies = tallies.lock().map(|mut t| std::mem::take(&mut *t)).unwrap_or_default();
     let objects = entries(context, batch, ready, tallies, fingerprint, staging)?;
     Ok(Done { datasets: kept, objects, left_out })
+}
+
+/// Writes what is told of the objects of a batch.
+fn write_told(
+    context: &Context,
+    batch: &Batch,
+    origins: &[Origin],
+    told: Told,
+    refused: Vec<PlacedReject>,
+    fingerprint: &Hash,
+) -> Result<[(String, Vec<Written>); 4], RunError> {
+    let Told { mut rejects, warnings, seen, windows, .. } = told;
+    rejects.extend(refused);
+    rejects.sort();
+    rejects.dedup_by(|a, b| a.subject() == b.subject());
+    let rejects = ledger::write_rejects(context, batch, origins, &rejects, fingerprint)?;
+    let warnings = ledger::write_warnings(context, batch, origins, &warnings, fingerprint)?;
+    let seen = ledger::write_seen(context, batch, origins, &seen, fingerprint)?;
+    let windows = retired::write_windows(context, batch, origins, windows, fingerprint)?;
+    let named = |name: &str, written| (name.to_owned(), written);
+    Ok([
+        named(ledger::REJECTS, rejects),
+        named(ledger::WARNINGS, warnings),
+        named(ledger::SEEN, seen),
+        named(ledger::WINDOWS, windows),
+    ])
 }
 
 /// What staging must know of the job and of one of its sources.

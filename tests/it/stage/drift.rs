@@ -122,3 +122,55 @@ async fn warnings_are_published_with_their_counts() {
     let urls = batch.column_by_name("object_url").expect("a column").as_string::<i32>();
     assert!(urls.value(0).ends_with("till/dt=2025-01-01/a.csv"));
 }
+
+/// Goal: no export loses what its spec does not know. Method: of each spec one mapping of its
+/// records names `attributes`; exports whose further cells are answers, and those whose records
+/// are only parts, keep them so.
+#[test]
+fn every_export_keeps_what_its_spec_does_not_know() {
+    let project = Project::new("");
+    let catalog = project.open().catalog;
+    let lost = catalog.specs.values().filter(|spec| {
+        let models = catalog.staging_models(spec);
+        let of_records = |name: &str| models.iter().any(|model| model.references.contains(name));
+        let are_answers = spec.format.each.as_deref() == Some("*");
+        !are_answers
+            && spec.keeps_attributes()
+            && of_records(&spec.raw_table())
+            && !models.iter().any(|model| model.names("attributes"))
+    });
+    assert_eq!(lost.map(|spec| spec.key()).collect::<Vec<_>>(), Vec::<String>::new());
+}
+
+/// Goal: a record of which Airbyte says that fields were lost on the way does not blank the whole
+/// one of the same time of change, though it was extracted later.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_lost_on_the_way_does_not_blank_a_record() {
+    let entities = [
+        ("tickets", "conversations", "subject", "subject"),
+        ("deals", "orders", "dealname", "product"),
+        ("companies", "accounts", "name", "name"),
+        ("feedback_submissions", "survey_responses", "hs_content", "comment_text"),
+    ];
+    let sources = entities.map(|(entity, ..)| {
+        format!("[[source]]\nsource = \"hubspot\"\nentity = \"{entity}\"\nurl = \"{entity}/dt={{dt}}/*\"\n")
+    });
+    let project = Project::new(&sources.concat());
+    project.night("2024-06-01", 1, &[9]);
+    for (entity, _, property, _) in entities {
+        let line = |extracted: u64, changes: &str, value: &str| {
+            format!(
+                r#"{{"_airbyte_extracted_at":{extracted},"_airbyte_meta":{{"changes":[{changes}]}},"_airbyte_data":{{"id":"1","properties":{{"hs_object_id":"1","createdate":"2024-05-28T08:00:00Z","hs_createdate":"2024-05-28T08:00:00Z","hs_survey_type":"NPS","hs_value":"9","hs_submission_timestamp":"2024-05-28T08:00:00Z","hs_lastmodifieddate":"2024-05-28T12:00:01Z","{property}":{value}}},"updatedAt":"2024-05-28T12:00:01Z","archived":false}}}}"#
+            )
+        };
+        let lost = format!(r#"{{"field":"properties.{property}","change":"NULLED"}}"#);
+        let text =
+            [line(1_717_000_000_000, "", "\"whole\""), line(1_717_000_900_000, &lost, "null")];
+        project.write(&format!("{entity}/dt=2024-06-01/a.jsonl"), &text.join("\n"));
+    }
+    project.run().await.expect("a run");
+    for (entity, table, _, column) in entities {
+        let rows = project.rows(&format!("current_{table}"), &["entity", column]).await;
+        assert!(rows.contains(&format!("{entity}|whole")), "{entity}: {rows:?}");
+    }
+}
