@@ -218,6 +218,23 @@ impl Export {
     }
 }
 
+/// Objects of the cases with their records in reverse, twice where they have a key, and in UTF-16;
+/// by their path below `cases/`.
+pub(super) fn rewritten() -> Vec<(String, Vec<u8>)> {
+    let other = |export: Export| {
+        let times = if export.spec.key.is_empty() { 1 } else { 2 };
+        let text = match &export.form {
+            Form::Document => export.text.clone(),
+            _ => {
+                let reversed = export.records().iter().rev().cloned();
+                export.with(std::iter::repeat_n(reversed, times).flatten())
+            }
+        };
+        (export.name.clone(), utf16(&text))
+    };
+    exports().into_iter().map(other).collect()
+}
+
 fn rows(table: &RecordBatch, rows: &mut BTreeMap<String, usize>) {
     let format = FormatOptions::default().with_null("~");
     let schema = table.schema();
