@@ -33,6 +33,7 @@ mod extract;
 mod faulty;
 mod fold;
 mod identity;
+mod joins;
 mod kernel;
 mod killed;
 mod laws;
