@@ -206,11 +206,12 @@ fn told(csv: &str) -> BTreeSet<String> {
     let header = reader.headers().expect("a header").clone();
     let rows = reader.records().map(|row| {
         let row = row.expect("a row");
-        let cells = header.iter().zip(&row).filter(|(name, cell)| {
-            !["record_number", "attributes", "raw_text"].contains(name)
-                && !(*name == "source_id" && cell.starts_with("r_"))
-                && !cell.is_empty()
-        });
+        let is_of_place = |name: &str, cell: &str| {
+            ["record_number", "attributes", "raw_text"].contains(&name)
+                || (name == "source_id" && cell.starts_with("r_"))
+        };
+        let cells = header.iter().zip(&row);
+        let cells = cells.filter(|(name, cell)| !cell.is_empty() && !is_of_place(name, cell));
         cells.map(|(name, cell)| format!("{name}={cell}")).collect::<Vec<_>>().join(", ")
     });
     rows.collect()

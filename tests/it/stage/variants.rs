@@ -223,12 +223,11 @@ impl Export {
 pub(super) fn rewritten() -> Vec<(String, Vec<u8>)> {
     let other = |export: Export| {
         let times = if export.spec.key.is_empty() { 1 } else { 2 };
-        let text = match &export.form {
-            Form::Document => export.text.clone(),
-            _ => {
-                let reversed = export.records().iter().rev().cloned();
-                export.with(std::iter::repeat_n(reversed, times).flatten())
-            }
+        let reversed = export.records().iter().rev().cloned();
+        let text = if matches!(export.form, Form::Document) {
+            export.text.clone()
+        } else {
+            export.with(std::iter::repeat_n(reversed, times).flatten())
         };
         (export.name.clone(), utf16(&text))
     };
@@ -404,29 +403,24 @@ fn a_column_less_is_null_or_stops_the_object() {
         let before = export.spec.format.preamble_rows as usize;
         let names = cells(head.get(before).map_or("", String::as_str), *delimiter);
         let plain = export.read(export.text.as_bytes()).expect(&export.name);
-        for at in 0..names.len().min(if head.len() > before { 40 } else { 0 }) {
+        for (at, name) in names.iter().enumerate().take(40) {
             let lines = head.iter().skip(before).chain(records);
             let lines = lines.map(|line| without(line, *delimiter, at));
             let lines = head.iter().take(before).cloned().chain(lines).chain(foot.iter().cloned());
             let text: String = lines.map(|line| line + "\n").collect();
             match export.read(text.as_bytes()) {
-                Ok(given) => assert_eq!(given.read, plain.read, "{} {}", export.name, names[at]),
+                Ok(given) => assert_eq!(given.read, plain.read, "{} {}", export.name, name),
                 Err(error) => {
                     let required = export.spec.columns.iter().any(|column| {
                         let is_key = export.spec.key.contains(&column.name);
                         let named = |from: &String| {
                             let from = from.strip_prefix("header:3:").unwrap_or(from);
-                            from.split('.').next().is_some_and(|f| same_name(f, &names[at]))
+                            from.split('.').next().is_some_and(|f| same_name(f, name))
                         };
                         (column.required_header || is_key || column.required)
                             && column.from.iter().any(named)
                     });
-                    assert!(
-                        error.is_of_header() && required,
-                        "{} {}: {error}",
-                        export.name,
-                        names[at]
-                    );
+                    assert!(error.is_of_header() && required, "{} {}: {error}", export.name, name);
                     stopped += 1;
                 }
             }
