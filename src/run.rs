@@ -18,6 +18,7 @@ pub mod native;
 pub mod open;
 pub mod record;
 pub mod release;
+pub mod retired;
 pub mod scale;
 pub mod sink;
 pub mod staging;
@@ -145,6 +146,7 @@ impl Context {
             ledger::REJECTS => Some(&ledger::REJECTS_CONTRACT),
             ledger::WARNINGS => Some(&ledger::WARNINGS_CONTRACT),
             ledger::SEEN => Some(&ledger::SEEN_CONTRACT),
+            ledger::WINDOWS => Some(&retired::WINDOWS_CONTRACT),
             ledger::OBJECTS => Some(&ledger::OBJECTS_CONTRACT),
             _ => canonical.or_else(|| self.catalog.tables.get(name)).map(|table| &table.contract),
         }

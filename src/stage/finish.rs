@@ -22,6 +22,9 @@ use crate::table::id;
 /// About how long an id is.
 const ID_LENGTH: usize = 36;
 
+/// Digits that a phone number with its country has at least.
+const PHONE_DIGITS_MIN: usize = 7;
+
 /// The object a batch's records come from, by its place in the batch.
 #[derive(Debug, Clone)]
 pub struct Origin {
@@ -75,6 +78,9 @@ pub fn finish(
             Some(origin) if source_id.is_null(i) => {
                 Cow::Owned(id::from_key("r", &[&origin.sha256, &number(i).to_string()]))
             }
+            _ if canonical.personal_keys && is_personal(source_id.value(i)) => {
+                Cow::Owned(id::from_key("h", &[source_id.value(i)]))
+            }
             _ => Cow::Borrowed(source_id.value(i)),
         })
         .collect();
@@ -84,7 +90,8 @@ pub fn finish(
         ids.append_value(maker.make(&canonical.id_prefix, &[source, account, entity, key]));
     }
     columns.insert(canonical.id.clone(), Arc::new(ids.finish()));
-    let keys = if source_id.null_count() == 0 {
+    let is_given = source_id.null_count() == 0;
+    let keys = if is_given && keys.iter().all(|key| matches!(key, Cow::Borrowed(_))) {
         source_id.clone()
     } else {
         StringArray::from_iter_values(&keys)
@@ -104,12 +111,7 @@ pub fn finish(
     );
     columns.insert("dt".into(), Arc::new(dts));
     for flag in ["is_deleted", "is_test"] {
-        let flags = given.column_by_name(flag).and_then(|a| a.as_boolean_opt());
-        let set = |i| flags.is_some_and(|f| f.is_valid(i) && f.value(i));
-        columns.insert(
-            flag.into(),
-            Arc::new(BooleanArray::from_iter((0..count).map(|i| Some(set(i))))),
-        );
+        columns.insert(flag.into(), Arc::new(set(&given, flag)));
     }
     columns.insert("identity_key".into(), identity_keys(canonical, (source, account), &given));
     for time in &canonical.times {
@@ -118,6 +120,22 @@ pub fn finish(
     let all = RecordBatch::try_from_iter(columns)
         .map_err(|source| StageError::Frame { spec: name.clone(), source: source.into() })?;
     Ok(table.contract.conform(&all, true)?)
+}
+
+/// An e-mail address or an international phone number is in the key, alone or as a part of it.
+fn is_personal(key: &str) -> bool {
+    let is_phone = |part: &str| {
+        let digits = part.strip_prefix('+').map(|rest| rest.matches(|c: char| c.is_ascii_digit()));
+        digits.is_some_and(|digits| digits.count() >= PHONE_DIGITS_MIN)
+    };
+    key.contains('@') || key.split(':').any(is_phone)
+}
+
+/// A truth that is false where nobody said it.
+fn set(rows: &RecordBatch, flag: &str) -> BooleanArray {
+    let flags = rows.column_by_name(flag).and_then(|column| column.as_boolean_opt());
+    let is_set = |i| flags.is_some_and(|flags| flags.is_valid(i) && flags.value(i));
+    BooleanArray::from_iter((0..rows.num_rows()).map(|i| Some(is_set(i))))
 }
 
 /// One text per set of identifiers; null for a row that has none.
