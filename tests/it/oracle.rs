@@ -3,9 +3,11 @@
 
 mod churn;
 mod edges;
+mod hidden;
 mod participation;
 mod scores;
 mod service;
+mod slow;
 pub mod world;
 
 use world::{JOB, World, company};
