@@ -5,6 +5,7 @@ mod churn;
 mod edges;
 mod hidden;
 mod participation;
+mod rates;
 mod scores;
 mod service;
 mod slow;

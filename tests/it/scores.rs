@@ -438,3 +438,15 @@ fn a_hidden_month_has_no_former_score_in_the_next() {
     assert!(month(MAY).is_suppressed && !month(JUNE).is_suppressed);
     assert_eq!((month(MAY).n, month(MAY).score, month(JUNE).change), (30, None, None));
 }
+
+#[test]
+fn an_empty_month_is_no_row_and_the_next_has_nothing_to_compare_with() {
+    let mut answers = of(nps(20, 5, 5), MAY, "channel", "web");
+    answers.extend(of(nps(30, 5, 5), JUNE + 30, "channel", "web"));
+    let scores = scores::scores(&answers, &terms());
+    let starts: Vec<i32> =
+        scores.iter().filter(|s| s.definition == "nps").map(|score| score.start).collect();
+    assert_eq!(starts, [MAY, JUNE + 30]);
+    let july = find(&scores, "nps", JUNE + 30, "web");
+    assert_eq!((july.previous_score, july.change, july.p_value_holm), (None, None, None));
+}

@@ -295,3 +295,43 @@ async fn desk_is_right(world: &World) {
     let (one, other) = (&*talk["is_contained"], &*talk["is_first_contact"]);
     assert_eq!((one, other), ("false", "false"));
 }
+
+/// Goal: a day before anything happened has tables and no rows, and is no error. Method: the same
+/// files, asked of the day on which they came, with all events after it.
+#[tokio::test(flavor = "multi_thread")]
+async fn before_the_first_event_all_tables_are_empty() {
+    let later = |(path, text): (&'static str, String)| (path, text.replace("2024-", "2025-"));
+    let mut files: Vec<(&str, String)> =
+        vec![("raw/responses/dt=2024-11-01/answers.csv", first_night())];
+    files.push((
+        "raw/contacts/dt=2024-11-01/people.csv",
+        "source_id,email\np1,p1@example.com\n".into(),
+    ));
+    files.push((
+        "raw/events/dt=2024-11-01/events.ndjson",
+        r#"{"source_id":"e1","name":"page_view","customer_source_id":"p1","occurred_at":"2024-12-01T10:00:00Z"}"#
+            .into(),
+    ));
+    files.extend(desk());
+    let files: Vec<_> = files.into_iter().map(later).collect();
+    let job = JOB.replace("[metrics]", "[limits]\nrejects_max = 0.5\n\n[metrics]\nmin_cell = 1");
+    let world = World::run(&(job + TALK), &files).await;
+    for table in [
+        "experience_scores",
+        "survey_participation",
+        "service_levels",
+        "conversation_service",
+        "churn_ledger",
+        "churn_ledger_customers",
+        "retention_cohorts",
+        "survival_curves",
+        "survival_summary",
+        "retention_projection",
+        "churn_by_feedback",
+        "customer_lifetime_value",
+    ] {
+        let rows = world.rows(table).await;
+        assert!(rows.is_empty(), "{table}: {:?}", rows[0]);
+    }
+    assert!(!world.rows("metric_definitions").await.is_empty());
+}

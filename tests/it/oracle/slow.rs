@@ -86,6 +86,45 @@ pub fn normal_tail(z: f64) -> f64 {
     1.0 - 2.0 / std::f64::consts::PI.sqrt() * sum
 }
 
+/// Regularised lower incomplete gamma function, by its series.
+fn gamma(a: f64, x: f64) -> f64 {
+    if x <= 0.0 {
+        return 0.0;
+    }
+    let (mut term, mut sum) = (1.0 / a, 1.0 / a);
+    for n in 1..10_000 {
+        term *= x / (a + f64::from(n));
+        sum += term;
+        if term < sum * 1e-17 {
+            break;
+        }
+    }
+    (a * x.ln() - x - ln_gamma(a)).exp() * sum
+}
+
+/// Upper tail of chi-square.
+pub fn chi_square_tail(x: f64, freedom: f64) -> f64 {
+    1.0 - gamma(freedom / 2.0, x / 2.0)
+}
+
+/// Limits of a Poisson mean: those for which so few, and so many, are a chance of 2.5 %.
+pub fn garwood(events: f64) -> (f64, f64) {
+    let solve = |is_low: &dyn Fn(f64) -> bool| {
+        let (mut low, mut high) = (0.0, 10.0 * events + 50.0);
+        for _ in 0..200 {
+            let middle = f64::midpoint(low, high);
+            if is_low(middle) {
+                low = middle;
+            } else {
+                high = middle;
+            }
+        }
+        low
+    };
+    let least = if events > 0.0 { solve(&|mean| gamma(events, mean) < 0.025) } else { 0.0 };
+    (least, solve(&|mean| 1.0 - gamma(events + 1.0, mean) > 0.025))
+}
+
 pub fn wilson(k: f64, n: f64) -> (f64, f64) {
     let p = k / n;
     let centre = (p + Z * Z / (2.0 * n)) / (1.0 + Z * Z / n);
@@ -142,4 +181,8 @@ fn tables_of_students_t_and_the_normal_are_found() {
     }
     assert!((normal_tail(Z) - 0.05).abs() < 1e-12);
     assert!((t_tail(2.0, 1e7) - normal_tail(2.0)).abs() < 1e-7);
+    // Garwood 1936, for ten.
+    let (low, high) = garwood(10.0);
+    assert!((low - 4.795_389).abs() < 1e-6 && (high - 18.390_356).abs() < 1e-6);
+    assert!((chi_square_tail(Z * Z, 1.0) - 0.05).abs() < 1e-12);
 }
