@@ -293,6 +293,12 @@ pub struct Clv {
     pub segments: ClvSegments,
     /// Customers with a second purchase below which a group is fitted together with all.
     pub segment_min: u32,
+    /// Log-likelihood per customer that the first fit may lose on today's customers before the check
+    /// `clv_fits_near_reference` warns.
+    pub drift_max: f64,
+    /// The first fit is kept to compare with and to fall back on; raise this number to keep the next
+    /// one instead.
+    pub fit: u32,
 }
 
 /// A model of when customers buy who may stop without a word.
@@ -331,6 +337,8 @@ impl Default for Clv {
             model: BuyingModel::default(),
             segments: ClvSegments::default(),
             segment_min: 200,
+            drift_max: 0.01,
+            fit: 1,
         }
     }
 }

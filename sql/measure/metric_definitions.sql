@@ -395,7 +395,7 @@ definitions as (
         'start + new + resurrected - churned = end, for customers and for monthly recurring revenue; without a contract a customer is active for inactive_days from an order or other activity on, with one until paid access has ended, or been paused, for grace_days' as formula,
         cast(null as string) as scale_rule,
         'this job; rates as churn_gross and churn_net' as authority,
-        'metrics.inactive_days, metrics.grace_days, currency' as options_read,
+        'metrics.periods, metrics.inactive_days, metrics.grace_days, metrics.confidence, metrics.min_cell, currency' as options_read,
         date '2026-11-01' as since
 
     union all
@@ -407,7 +407,7 @@ definitions as (
         'customers of the start of the period who churned in it / customers at its start' as formula,
         cast(null as string) as scale_rule,
         'textbook; interval: Wilson 1927' as authority,
-        'metrics.inactive_days, metrics.grace_days' as options_read,
+        'metrics.periods, metrics.inactive_days, metrics.grace_days, metrics.confidence, metrics.min_cell' as options_read,
         date '2026-11-01' as since
 
     union all
@@ -418,8 +418,8 @@ definitions as (
         'Net churn' as name,
         '(customers at the start - customers at the end) / customers at the start; hides new customers and can be negative' as formula,
         cast(null as string) as scale_rule,
-        'textbook' as authority,
-        'metrics.inactive_days, metrics.grace_days' as options_read,
+        'textbook; interval: those who left by Wilson 1927 less those who came by Garwood 1936, combined by Zou & Donner 2008' as authority,
+        'metrics.periods, metrics.inactive_days, metrics.grace_days, metrics.confidence, metrics.min_cell' as options_read,
         date '2026-11-01' as since
 
     union all
@@ -431,7 +431,7 @@ definitions as (
         'customers of the cohort who are active in the bucket / size of the cohort; kind says bounded, unbounded, calendar or rolling' as formula,
         cast(null as string) as scale_rule,
         'textbook; interval: Wilson 1927' as authority,
-        'metrics.cohorts, metrics.cohort_start' as options_read,
+        'metrics.cohorts, metrics.cohort_start, metrics.grace_days, metrics.confidence, metrics.min_cell, currency' as options_read,
         date '2026-11-01' as since
 
     union all
@@ -515,7 +515,7 @@ definitions as (
         'shifted-beta-geometric model by maximum likelihood: S(t) = B(a, b + t) / B(a, b), r(t) = (b + t - 1) / (a + b + t - 1), derl = sum of S(n + k) / S(n) / (1 + d)^(k - 1) over k from 1; a renewal is a month of paid access' as formula,
         cast(null as string) as scale_rule,
         'Fader & Hardie 2007, 2010' as authority,
-        'metrics.cohorts, metrics.min_cell, clv.discount_rate' as options_read,
+        'metrics.cohorts, metrics.grace_days, metrics.confidence, metrics.min_cell, clv.discount_rate' as options_read,
         date '2026-11-01' as since
 
     union all

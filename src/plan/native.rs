@@ -113,15 +113,22 @@ pub static NATIVE: &[Native] = &[
     },
     Native {
         name: "clv",
-        inputs: &["customer_purchases", "customer_contracts", "acquisition_spending", "run"],
+        inputs: &[
+            "customer_purchases",
+            "customer_contracts",
+            "acquisition_spending",
+            "acquisition_touches",
+            "run",
+        ],
         outputs: &[
             "customer_lifetime_value",
             "clv_model_parameters",
             "clv_backtest",
             "clv_by_cohort",
             "customer_acquisition_cost",
+            "clv_reference",
         ],
-        version: 2,
+        version: 3,
         options: |job| {
             let metrics = &job.metrics;
             let metrics = (metrics.inactive_days, metrics.confidence, metrics.min_cell);
@@ -137,9 +144,9 @@ pub static NATIVE: &[Native] = &[
     },
     Native {
         name: "scores",
-        inputs: &["survey_answers"],
+        inputs: &["survey_answers", "run"],
         outputs: &["experience_scores"],
-        version: 2,
+        version: 3,
         options: |job| {
             let metrics = &job.metrics;
             let options = (metrics.confidence, metrics.min_cell, &metrics.periods);
@@ -161,7 +168,7 @@ pub static NATIVE: &[Native] = &[
         name: "service",
         inputs: &["service_cases", "service_changes", "run"],
         outputs: &["conversation_service", "service_levels"],
-        version: 1,
+        version: 2,
         options: |job| {
             let metrics = &job.metrics;
             let options = (metrics.confidence, metrics.min_cell, &metrics.periods);

@@ -19,6 +19,7 @@
 
 mod ana;
 mod catalog;
+mod cdnow;
 mod check;
 mod cli;
 mod clients;
@@ -44,6 +45,7 @@ mod pinned;
 mod profile;
 mod project;
 mod publish;
+mod reference;
 mod renewal;
 mod resolve;
 mod scores;
