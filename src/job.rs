@@ -15,7 +15,7 @@ use chrono_tz::Tz;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use self::identity::{Identity, Matching};
+pub use self::identity::{Accounts, Identity, Matching};
 pub use self::value::{Origin, Override};
 
 /// One thing wrong with a job, a spec or a model.
@@ -60,6 +60,8 @@ pub struct Job {
     pub sources: Vec<Source>,
     #[serde(default)]
     pub identity: Identity,
+    #[serde(default)]
+    pub accounts: Accounts,
     #[serde(default)]
     pub profile: Profile,
     #[serde(default)]

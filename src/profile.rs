@@ -4,6 +4,7 @@
 //! changes; an empty value never overwrites. The same choice, made again for every day on which a
 //! source changed something, is the person's history.
 
+pub mod company;
 pub mod golden;
 pub mod history;
 
@@ -131,6 +132,11 @@ impl Policy {
     pub fn new(general: &[String], special: &BTreeMap<String, Vec<String>>) -> Self {
         let of = |field: Field| Some((field, special.get(field.name())?.clone()));
         Self { general: general.to_vec(), special: Field::ALL.into_iter().filter_map(of).collect() }
+    }
+
+    /// Place of a source where a field has no list of its own.
+    pub(crate) fn general_rank(&self, source: &str) -> usize {
+        self.general.iter().position(|name| name == source).unwrap_or(self.general.len())
     }
 
     /// Place of a source; all that are not named share the last one.

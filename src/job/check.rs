@@ -145,6 +145,14 @@ impl Found<'_> {
             }
         }
         self.matching(&job.identity.matching);
+        for (i, domain) in job.accounts.free_mail.iter().enumerate() {
+            let is_domain = domain.contains('.') && !domain.contains(['@', '/', ' ']);
+            if !is_domain || *domain != domain.to_lowercase() {
+                let hint = "write it as behind the `@`, in lower case: `mail.example`";
+                let message = format!("`{domain}` is no domain");
+                self.say(&format!("accounts.free_mail[{i}]"), message, Some(hint));
+            }
+        }
     }
 
     fn matching(&mut self, matching: &Matching) {

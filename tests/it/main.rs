@@ -17,6 +17,7 @@
     reason = "a test may stop at once, and says numbers as their sources do"
 )]
 
+mod accounts;
 mod ana;
 mod catalog;
 mod check;
@@ -39,6 +40,7 @@ mod laws;
 mod lease;
 mod matching;
 mod oracle;
+mod past;
 mod pinned;
 mod profile;
 mod project;

@@ -205,7 +205,7 @@ source_priority = ["crm"]
 "#;
 
 /// A source of the test's own: its columns with types, the key, and the mapping.
-fn source(project: &Path, name: &str, columns: &str, canonical: &str, select: &str) {
+pub fn source(project: &Path, name: &str, columns: &str, canonical: &str, select: &str) {
     let (source, entity) = name.split_once('/').expect("source/entity");
     let mut spec = String::from(
         "description = \"Of a test.\"\nkey = [\"id\"]\n[format]\nkind = \"json\"\nlist = \"data\"\n",
@@ -222,7 +222,7 @@ fn source(project: &Path, name: &str, columns: &str, canonical: &str, select: &s
     write(project, &format!("sql/stage/{source}/stg_{source}__{canonical}.sql"), &sql);
 }
 
-fn write(project: &Path, path: &str, text: &str) {
+pub fn write(project: &Path, path: &str, text: &str) {
     let path = project.join(path);
     std::fs::create_dir_all(path.parent().expect("a parent")).expect("folders");
     std::fs::write(path, text).expect("a file");
@@ -333,7 +333,7 @@ async fn run(project: &Path) -> (Store, Release) {
 }
 
 /// Rows of a table as column name to text; nulls are left out.
-async fn rows(store: &Store, release: &Release, table: &str) -> Vec<BTreeMap<String, String>> {
+pub async fn rows(store: &Store, release: &Release, table: &str) -> Vec<BTreeMap<String, String>> {
     let dataset = release.tables.get(table).or_else(|| release.state.get(table));
     let mut rows = Vec::new();
     for file in &dataset.expect("the table is there").files {
@@ -355,7 +355,7 @@ async fn rows(store: &Store, release: &Release, table: &str) -> Vec<BTreeMap<Str
     rows
 }
 
-fn get<'a>(row: &'a BTreeMap<String, String>, column: &str) -> &'a str {
+pub fn get<'a>(row: &'a BTreeMap<String, String>, column: &str) -> &'a str {
     row.get(column).map_or("", String::as_str)
 }
 
