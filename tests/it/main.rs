@@ -55,4 +55,5 @@ mod stage;
 mod storage;
 mod table;
 mod upkeep;
+mod whole;
 mod worth;
