@@ -34,6 +34,7 @@ mod extract;
 mod faulty;
 mod fold;
 mod identity;
+mod joins;
 mod kernel;
 mod killed;
 mod laws;
