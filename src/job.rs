@@ -15,7 +15,7 @@ use chrono_tz::Tz;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use self::identity::{Identity, Matching};
+pub use self::identity::{Accounts, Identity, Matching};
 pub use self::value::{Origin, Override};
 
 /// One thing wrong with a job, a spec or a model.
@@ -60,6 +60,8 @@ pub struct Job {
     pub sources: Vec<Source>,
     #[serde(default)]
     pub identity: Identity,
+    #[serde(default)]
+    pub accounts: Accounts,
     #[serde(default)]
     pub profile: Profile,
     #[serde(default)]
@@ -134,14 +136,115 @@ pub enum OnChange {
 }
 
 /// How the golden record picks among sources.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Profile {
     /// Sources, most trusted first; sources not named come after, by name.
     pub source_priority: Vec<String>,
     /// Per field: sources, most trusted first.
     pub field_priority: BTreeMap<String, Vec<String>>,
+    /// Per field: what makes one value better than another, before the usual `source_priority` and
+    /// `newest`.
+    pub field_rules: BTreeMap<String, Vec<FieldRule>>,
+    /// Columns of `customer_history` whose changes make a new row; the others are null there.
+    pub tracked: Vec<String>,
 }
+
+impl Default for Profile {
+    fn default() -> Self {
+        let tracked = [
+            "display_name",
+            "primary_email",
+            "primary_phone",
+            "company_name",
+            "country",
+            "language",
+            "city",
+            "postal_code",
+            "lifecycle_stage",
+            "segment",
+            "email_consent",
+        ];
+        Self {
+            source_priority: Vec::new(),
+            field_priority: BTreeMap::new(),
+            field_rules: BTreeMap::new(),
+            tracked: tracked.map(String::from).into(),
+        }
+    }
+}
+
+/// What makes one value of a field better than another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FieldRule {
+    SourcePriority,
+    Newest,
+    /// What most records say.
+    MostFrequent,
+    Longest,
+    /// An address that the source saw an answer from; `email` only.
+    Verified,
+}
+
+impl FieldRule {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SourcePriority => "source_priority",
+            Self::Newest => "newest",
+            Self::MostFrequent => "most_frequent",
+            Self::Longest => "longest",
+            Self::Verified => "verified",
+        }
+    }
+}
+
+/// Fields of a person that sources fill.
+pub const FIELDS: [&str; 20] = [
+    "first_name",
+    "last_name",
+    "full_name",
+    "email",
+    "phone",
+    "company_name",
+    "country",
+    "language",
+    "city",
+    "postal_code",
+    "lifecycle_stage",
+    "segment",
+    "acquisition_channel",
+    "email_consent",
+    "region",
+    "birth_date",
+    "gender",
+    "job_title",
+    "plan",
+    "loyalty_tier",
+];
+
+/// Columns of `customer_history` that a job can track.
+pub const TRACKABLE: [&str; 19] = [
+    "display_name",
+    "primary_email",
+    "primary_phone",
+    "company_name",
+    "country",
+    "language",
+    "city",
+    "postal_code",
+    "lifecycle_stage",
+    "segment",
+    "email_consent",
+    "acquisition_channel",
+    "region",
+    "birth_date",
+    "gender",
+    "job_title",
+    "plan",
+    "loyalty_tier",
+    "is_email_verified",
+];
 
 /// How a journey is cut into stages.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -53,6 +53,7 @@ pub static NATIVE: &[Native] = &[
         ],
         outputs: &[
             "identity_keys",
+            "identity_former",
             "customer_identifiers",
             "identity_changes",
             "identity_quarantine",
@@ -62,6 +63,25 @@ pub static NATIVE: &[Native] = &[
         ],
         version: 2,
         options: |job| format!("{:?}{:?}", job.country, job.identity),
+    },
+    Native {
+        name: "accounts",
+        inputs: &[
+            "current_accounts",
+            "current_account_members",
+            "current_contacts",
+            "versions_accounts",
+            "versions_account_members",
+            "versions_contacts",
+            "identity_keys",
+            "customer_identifiers",
+        ],
+        outputs: &["accounts", "account_members", "account_member_history"],
+        version: 1,
+        options: |job| {
+            let priority = &job.profile.source_priority;
+            format!("{:?}{:?}{priority:?}{}", job.country, job.accounts, job.time_zone)
+        },
     },
     Native {
         name: "profile",

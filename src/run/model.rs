@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::{
     ArrayRef, Date32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
-use chrono::DateTime;
+use chrono::{DateTime, Days, NaiveDate};
 use futures::StreamExt;
 
 use super::sink::{Sink, Spread};
@@ -26,6 +26,9 @@ fn run_row(context: &Context, plan: &Plan) -> Result<RecordBatch, RunError> {
     let metrics = &context.job.metrics;
     let columns = vec![
         ("as_of", day(plan.as_of)),
+        // Numbers of the last quarter and year begin after these days.
+        ("quarter_before", day(before(plan.as_of, 90))),
+        ("year_before", day(before(plan.as_of, 365))),
         // First instant that tables without `as_of` do not know of.
         ("horizon_end", Arc::new(end.with_timezone("UTC")) as ArrayRef),
         ("time_zone", text(&context.job.time_zone)),
@@ -39,6 +42,10 @@ fn run_row(context: &Context, plan: &Plan) -> Result<RecordBatch, RunError> {
     RecordBatch::try_from_iter(columns).map_err(|source| {
         crate::table::TableError::Order { table: RUN_TABLE.into(), source }.into()
     })
+}
+
+fn before(day: NaiveDate, days: u64) -> NaiveDate {
+    day.checked_sub_days(Days::new(days)).unwrap_or(day)
 }
 
 /// Makes tables readable by SQL under their names.

@@ -17,6 +17,7 @@
     reason = "a test may stop at once, and says numbers as their sources do"
 )]
 
+mod accounts;
 mod ana;
 mod catalog;
 mod cdnow;
@@ -41,6 +42,7 @@ mod laws;
 mod lease;
 mod matching;
 mod oracle;
+mod past;
 mod pinned;
 mod profile;
 mod project;
@@ -56,4 +58,5 @@ mod stage;
 mod storage;
 mod table;
 mod upkeep;
+mod whole;
 mod worth;
