@@ -18,6 +18,7 @@ pub mod native;
 pub mod open;
 pub mod record;
 pub mod release;
+pub mod repair;
 pub mod scale;
 pub mod sink;
 pub mod staging;
@@ -51,7 +52,7 @@ use crate::table::{Contract, TableError};
 use crate::upkeep::UpkeepError;
 use crate::upkeep::verify::Fault;
 
-/// How often a lost commit is planned again before giving up.
+/// How often a run is planned again, after a lost commit or a repair, before giving up.
 const COMMIT_TRIES: usize = 3;
 
 #[derive(Debug, thiserror::Error)]
@@ -251,8 +252,11 @@ async fn plan_and_do(context: &Arc<Context>, asked: &Asked) -> Result<Outcome, R
         }
         context.record.planned(&plan);
         let attempt = Box::pin(attempt(context, &plan, parent.as_ref(), objects));
-        if let Some(outcome) = attempt.await? {
-            return Ok(outcome);
+        match attempt.await {
+            Ok(Some(outcome)) => return Ok(outcome),
+            // Another run's commit came first.
+            Ok(None) => {}
+            Err(error) => Box::pin(repair::of(context, parent.as_ref(), error)).await?,
         }
     }
     Err(RunError::CommitLost)

@@ -8,6 +8,7 @@
 pub mod delta;
 pub mod local;
 pub mod parquet;
+mod receive;
 
 use std::collections::BTreeMap;
 use std::path::{Path as FilePath, PathBuf};
@@ -15,12 +16,12 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use bytes::Bytes;
 use futures::stream::BoxStream;
-use futures::{StreamExt, TryStreamExt};
+use futures::{StreamExt, TryStreamExt, stream};
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{
-    Error as Cause, GetOptions, MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode,
-    PutOptions, PutPayload,
+    Error as Cause, GetOptions, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions,
+    PutPayload,
 };
 use sha2::{Digest, Sha256};
 use url::Url;
@@ -31,7 +32,8 @@ use crate::table::hash::Hash;
 const PUT_BYTES_MAX: u64 = 64 * 1024 * 1024;
 const PART_BYTES: usize = 16 * 1024 * 1024;
 /// The stores in memory of this process, by the host of their url: two that open one url meet.
-static MEMORY: LazyLock<Mutex<BTreeMap<String, Arc<InMemory>>>> = LazyLock::new(Mutex::default);
+static MEMORY: LazyLock<Mutex<BTreeMap<String, Arc<dyn ObjectStore>>>> =
+    LazyLock::new(Mutex::default);
 
 /// Listings larger than this are refused: they would be a mistaken url, not a warehouse.
 const LIST_OBJECTS_MAX: usize = 5_000_000;
@@ -184,7 +186,8 @@ impl Store {
         if url.scheme() == "memory" {
             let host = url.host_str().unwrap_or_default().to_owned();
             let mut stores = MEMORY.lock().unwrap_or_else(PoisonError::into_inner);
-            let inner: Arc<dyn ObjectStore> = Arc::clone(stores.entry(host).or_default()) as _;
+            let fresh = || Arc::new(InMemory::new()) as Arc<dyn ObjectStore>;
+            let inner = Arc::clone(stores.entry(host).or_insert_with(fresh));
             let prefix = Path::from_url_path(url.path()).unwrap_or_default();
             return Ok(Self { inner, prefix, url, disk: None });
         }
@@ -201,6 +204,13 @@ impl Store {
         let prefix = Path::from_absolute_path(folder).unwrap_or_default();
         let inner = Arc::new(object_store::local::LocalFileSystem::new());
         Self { inner, prefix, url, disk: Some(folder.to_owned()) }
+    }
+
+    /// Puts `inner` behind all urls `memory://<host>/…` of this process that are opened from now
+    /// on: how a test puts a faulty store under a whole job.
+    pub fn mount(host: &str, inner: Arc<dyn ObjectStore>) {
+        let mut stores = MEMORY.lock().unwrap_or_else(PoisonError::into_inner);
+        stores.insert(host.to_owned(), inner);
     }
 
     /// Any `object_store` under a prefix; tests hand in faulty ones.
@@ -242,7 +252,10 @@ impl Store {
     pub async fn read(&self, path: &str) -> Result<Bytes, StorageError> {
         let full = self.full(path);
         let fail = |cause| StorageError::of(&full, cause);
-        self.inner.get(&full).await.map_err(fail)?.bytes().await.map_err(fail)
+        let got = self.inner.get(&full).await.map_err(fail)?;
+        let size = got.range.end - got.range.start;
+        let bytes = got.bytes().await.map_err(fail)?;
+        if bytes.len() as u64 == size { Ok(bytes) } else { Err(cut_short(path, size)) }
     }
 
     /// Reads and compares with the hash recorded when the object was written.
@@ -274,7 +287,7 @@ impl Store {
         Ok(Hash::from_digest(&digest.finalize()) == *hash)
     }
 
-    /// The object in pieces as they arrive.
+    /// The object in pieces as they arrive; fewer bytes than the store promised are an error.
     ///
     /// # Errors
     /// The object is not there, or the store failed; later pieces may fail too.
@@ -284,8 +297,22 @@ impl Store {
     ) -> Result<BoxStream<'static, Result<Bytes, StorageError>>, StorageError> {
         let full = self.full(path);
         let got = self.inner.get_opts(&full, GetOptions::default()).await;
-        let stream = got.map_err(|cause| StorageError::of(&full, cause))?.into_stream();
-        Ok(stream.map_err(move |cause| StorageError::of(&full, cause)).boxed())
+        let got = got.map_err(|cause| StorageError::of(&full, cause))?;
+        let size = got.range.end - got.range.start;
+        let path = path.to_owned();
+        let pieces = got.into_stream().map_err(move |cause| StorageError::of(&full, cause));
+        let counted = pieces.map(Some).chain(stream::iter([None])).scan(0, move |read, piece| {
+            let piece = match piece {
+                Some(Ok(piece)) => {
+                    *read += piece.len() as u64;
+                    Some(Ok(piece))
+                }
+                Some(Err(error)) => Some(Err(error)),
+                None => (*read != size).then(|| Err(cut_short(&path, size))),
+            };
+            futures::future::ready(piece)
+        });
+        Ok(counted.boxed())
     }
 
     /// # Errors
@@ -474,47 +501,6 @@ impl Store {
         self.replace(path, bytes).await
     }
 
-    /// Takes over an object of another store if its SHA-256 is `hash`, without holding it whole.
-    ///
-    /// # Errors
-    /// The source is missing or damaged (then nothing appears here), or a store failed.
-    pub async fn receive(
-        &self,
-        from: &Self,
-        source: &str,
-        path: &str,
-        hash: &Hash,
-    ) -> Result<(), StorageError> {
-        let mut pieces = from.stream(source).await?;
-        let mut intake = if let Some(folder) = &self.disk {
-            Intake::disk(&folder.join(path))?
-        } else {
-            let full = self.full(path);
-            let upload = self.inner.put_multipart(&full).await;
-            let upload = upload.map_err(|cause| StorageError::of(&full, cause))?;
-            Intake::Upload { full, upload, part: Vec::new() }
-        };
-        let mut digest = Sha256::new();
-        while let Some(piece) = pieces.next().await {
-            let written = match piece {
-                Ok(piece) => {
-                    digest.update(&piece);
-                    intake.write(&piece).await
-                }
-                Err(error) => Err(error),
-            };
-            if let Err(error) = written {
-                intake.abort().await;
-                return Err(error);
-            }
-        }
-        if Hash::from_digest(&digest.finalize()) != *hash {
-            intake.abort().await;
-            return Err(StorageError::Damaged { path: source.to_owned() });
-        }
-        intake.finish().await
-    }
-
     /// Hash of an object's bytes, read piece by piece.
     ///
     /// # Errors
@@ -541,49 +527,10 @@ impl Store {
     }
 }
 
-/// An object that arrives in pieces and appears only when it is complete.
-enum Intake {
-    Disk(local::Arrival),
-    Upload { full: Path, upload: Box<dyn MultipartUpload>, part: Vec<u8> },
-}
-
-impl Intake {
-    fn disk(path: &FilePath) -> Result<Self, StorageError> {
-        Ok(Self::Disk(local::Arrival::new(path)?))
-    }
-
-    async fn write(&mut self, piece: &[u8]) -> Result<(), StorageError> {
-        match self {
-            Self::Disk(arrival) => arrival.write(piece),
-            Self::Upload { full, upload, part } => {
-                part.extend_from_slice(piece);
-                if part.len() < PART_BYTES {
-                    return Ok(());
-                }
-                let ready = PutPayload::from(std::mem::take(part));
-                upload.put_part(ready).await.map_err(|cause| StorageError::of(full, cause))
-            }
-        }
-    }
-
-    async fn finish(self) -> Result<(), StorageError> {
-        match self {
-            Self::Disk(arrival) => arrival.finish(),
-            Self::Upload { full, mut upload, part } => {
-                let fail = |cause| StorageError::of(&full, cause);
-                upload.put_part(PutPayload::from(part)).await.map_err(fail)?;
-                upload.complete().await.map(|_| ()).map_err(fail)
-            }
-        }
-    }
-
-    async fn abort(self) {
-        // The error that led here is the one to tell.
-        match self {
-            Self::Disk(arrival) => drop(arrival),
-            Self::Upload { mut upload, .. } => drop(upload.abort().await),
-        }
-    }
+/// A store that ends an object early does not always say so.
+fn cut_short(path: &str, size: u64) -> StorageError {
+    let source = format!("it ended before its {size} bytes").into();
+    StorageError::Unavailable { path: path.to_owned(), source }
 }
 
 fn locate(location: &str, base: &FilePath) -> Result<Url, StorageError> {

@@ -347,7 +347,7 @@ fn of_storage(error: &StorageError) -> Exit {
 fn of_state(error: &StateError) -> Exit {
     match error {
         StateError::Storage(error) => of_storage(error),
-        StateError::Malformed { .. } => Exit::Data,
+        StateError::Malformed { .. } | StateError::Damaged { .. } => Exit::Data,
         StateError::NoRelease => Exit::NoInput,
         StateError::Layout { .. } | StateError::Salt => Exit::Config,
         StateError::Random(_) => Exit::Unavailable,

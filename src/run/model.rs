@@ -44,7 +44,7 @@ fn run_row(context: &Context, plan: &Plan) -> Result<RecordBatch, RunError> {
 /// Makes tables readable by SQL under their names.
 ///
 /// # Errors
-/// A table that no step made.
+/// A table that no step made, or a file of it that is damaged.
 pub async fn register<'a>(
     context: &Context,
     plan: &Plan,
@@ -60,6 +60,7 @@ pub async fn register<'a>(
         }
         let dataset = tables.get(name).ok_or_else(|| RunError::NoTable(name.clone()))?;
         let contract = context.contract(name).ok_or_else(|| RunError::NoTable(name.clone()))?;
+        context.work.verify(&dataset.files).await?;
         let file = |file| FileInput::of(&context.store, file);
         let files = dataset.files.iter().map(file).collect();
         let Some(time) = cut_time(context, plan, name, dataset) else {

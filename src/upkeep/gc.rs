@@ -46,6 +46,20 @@ fn is_kind(path: &str) -> bool {
     (is_view || is_file.iter().any(|kind| path.starts_with(kind))) && !is_kept
 }
 
+/// What time it is by the store's own clock, which the times of a listing are of: a clock of this
+/// machine that jumped ahead must not make everything old.
+///
+/// # Errors
+/// The store failed.
+pub async fn store_now_us(store: &Store, run_id: &str) -> Result<i64, UpkeepError> {
+    let path = format!("work/clock-{run_id}");
+    store.replace(&path, bytes::Bytes::new()).await?;
+    let found = store.head(&path).await?;
+    store.delete(&path).await?;
+    let gone = || crate::storage::StorageError::NotFound { path: path.clone() };
+    Ok(found.ok_or_else(gone)?.modified_us)
+}
+
 /// Finds what no release of the newest `retain` names and what is older than a day at `now_us`.
 ///
 /// # Errors
