@@ -61,9 +61,9 @@ fn ports<const N: usize>() -> [u16; N] {
     let mut held = Vec::new();
     let mut found = Vec::new();
     while found.len() < N {
-        let low = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let port = low.local_addr().expect("an address").port();
-        let port = 20_000 + port % 30_000;
+        let any = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = 20_000 + any.local_addr().expect("an address").port() % 30_000;
+        drop(any);
         let both = [port, port + 10_000].map(|port| TcpListener::bind(("127.0.0.1", port)));
         if let [Ok(one), Ok(other)] = both {
             held.extend([one, other]);
