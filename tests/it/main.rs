@@ -37,6 +37,7 @@ mod fold;
 mod gcs;
 mod http;
 mod identity;
+mod joins;
 mod kernel;
 mod killed;
 mod laws;
