@@ -12,10 +12,13 @@ pub mod detect;
 pub mod headline;
 pub mod lease;
 pub mod ledger;
+pub mod lineage;
 pub mod listing;
 pub mod model;
 pub mod native;
+pub mod notify;
 pub mod open;
+pub mod promote;
 pub mod record;
 pub mod release;
 pub mod repair;
@@ -101,6 +104,8 @@ pub enum RunError {
     CommitLost,
     #[error("`{path}` of release {number} is {fault}")]
     Unusable { number: u64, path: String, fault: Fault },
+    #[error("`{environment}` is not what a run would make now: {steps} steps are due there")]
+    Behind { environment: String, steps: usize },
     #[error("{day} lies after {horizon}, the last day of the newest release")]
     Ahead { day: NaiveDate, horizon: NaiveDate },
     #[error("a worker thread ended early")]
@@ -175,8 +180,10 @@ pub struct Outcome {
 /// Anything that kept the release from being made; the last one stays in place.
 pub async fn run(context: Arc<Context>, as_of: Option<NaiveDate>) -> Result<Outcome, RunError> {
     let asked = &Asked { as_of, ..Asked::default() };
+    notify::begin(&context).await;
     let result = leased(&context, asked).await;
-    context.record.finish(&context, &result).await;
+    let report = context.record.finish(&context, &result).await;
+    notify::end(&context, &report).await;
     result
 }
 

@@ -179,6 +179,10 @@ impl StateReader {
     pub async fn latest(&self) -> Result<Option<Release>, StateError> {
         match self.numbers().await?.last() {
             Some(number) => Ok(Some(self.release(*number).await?)),
+            // An environment begins with what the warehouse shows.
+            None if self.store.environment().is_some() => {
+                Box::pin(Self::new(self.store.of_environment(None)).latest()).await
+            }
             None => Ok(None),
         }
     }

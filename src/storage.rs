@@ -10,6 +10,7 @@ pub mod local;
 pub mod parquet;
 mod receive;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
@@ -163,7 +164,13 @@ pub struct Store {
     url: Url,
     /// The folder, when the store is the local disk.
     disk: Option<PathBuf>,
+    /// Of which environment this is the view.
+    environment: Option<String>,
 }
+
+/// Folders that each environment has of its own, under `envs/<name>/`; all others are shared.
+const OF_ENVIRONMENTS: [&str; 5] = ["releases", "catalog", "lease", "runs", "work"];
+const ENVIRONMENTS: &str = "envs";
 
 impl Store {
     /// Opens `location`: a url, or a path on the local disk (made absolute against `base`).
@@ -189,12 +196,12 @@ impl Store {
             let fresh = || Arc::new(InMemory::new()) as Arc<dyn ObjectStore>;
             let inner = Arc::clone(stores.entry(host).or_insert_with(fresh));
             let prefix = Path::from_url_path(url.path()).unwrap_or_default();
-            return Ok(Self { inner, prefix, url, disk: None });
+            return Ok(Self { inner, prefix, url, disk: None, environment: None });
         }
         let (inner, prefix) = object_store::parse_url_opts(&url, options).map_err(|source| {
             StorageError::Url { url: url.to_string(), source: Some(Box::new(source)) }
         })?;
-        Ok(Self { inner: Arc::from(inner), prefix, url, disk: None })
+        Ok(Self { inner: Arc::from(inner), prefix, url, disk: None, environment: None })
     }
 
     /// A folder of the local disk; made at the first write.
@@ -203,7 +210,43 @@ impl Store {
             .unwrap_or_else(|()| unreachable!("`locate` made the path absolute"));
         let prefix = Path::from_absolute_path(folder).unwrap_or_default();
         let inner = Arc::new(object_store::local::LocalFileSystem::new());
-        Self { inner, prefix, url, disk: Some(folder.to_owned()) }
+        Self { inner, prefix, url, disk: Some(folder.to_owned()), environment: None }
+    }
+
+    /// The same store as an environment sees it: releases, views, lease, reports and work in
+    /// progress lie under `envs/<name>/`, the files of tables and state are shared with all others.
+    #[must_use]
+    pub fn of_environment(&self, name: Option<&str>) -> Self {
+        Self { environment: name.map(str::to_owned), ..self.clone() }
+    }
+
+    /// The environment that this is the view of; none is the warehouse itself.
+    pub fn environment(&self) -> Option<&str> {
+        self.environment.as_deref()
+    }
+
+    /// Names of all environments beside the warehouse itself.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn environments(&self) -> Result<Vec<String>, StorageError> {
+        self.of_environment(None).folders(ENVIRONMENTS).await
+    }
+
+    /// Where a path really lies.
+    fn placed<'a>(&self, path: &'a str) -> Cow<'a, str> {
+        let folder = path.split('/').next().unwrap_or_default();
+        match &self.environment {
+            Some(name) if OF_ENVIRONMENTS.contains(&folder) => {
+                Cow::Owned(format!("{ENVIRONMENTS}/{name}/{path}"))
+            }
+            _ => Cow::Borrowed(path),
+        }
+    }
+
+    /// The file of a path, if the store is on the local disk.
+    pub fn file(&self, path: &str) -> Option<PathBuf> {
+        self.disk.as_ref().map(|folder| folder.join(self.placed(path).as_ref()))
     }
 
     /// Puts `inner` behind all urls `memory://<host>/…` of this process that are opened from now
@@ -215,7 +258,7 @@ impl Store {
 
     /// Any `object_store` under a prefix; tests hand in faulty ones.
     pub fn over(inner: Arc<dyn ObjectStore>, url: &Url) -> Self {
-        Self { inner, prefix: Path::default(), url: url.clone(), disk: None }
+        Self { inner, prefix: Path::default(), url: url.clone(), disk: None, environment: None }
     }
 
     pub fn url(&self) -> &Url {
@@ -235,15 +278,18 @@ impl Store {
     /// The path of `path` inside [`Store::raw`].
     pub fn full(&self, path: &str) -> Path {
         // Names that were listed come back as they are; only what no store could hold is escaped.
-        let below = Path::parse(path).unwrap_or_else(|_| Path::from(path));
+        let path = self.placed(path);
+        let below = Path::parse(&path).unwrap_or_else(|_| Path::from(path.as_ref()));
         Path::from_iter(self.prefix.parts().chain(below.parts()))
     }
 
     /// The url a reader outside gives to its own client; a plain path for the local disk.
     pub fn address(&self, path: &str) -> String {
-        match &self.disk {
-            Some(folder) => folder.join(path).display().to_string(),
-            None => format!("{}/{path}", self.url.as_str().trim_end_matches('/')),
+        match self.file(path) {
+            Some(file) => file.display().to_string(),
+            None => {
+                format!("{}/{}", self.url.as_str().trim_end_matches('/'), self.placed(path))
+            }
         }
     }
 
@@ -373,6 +419,13 @@ impl Store {
     fn listed(&self, meta: &ObjectMeta) -> Listed {
         let inside = meta.location.prefix_match(&self.prefix);
         let path = inside.map(Path::from_iter).unwrap_or_default().to_string();
+        let of_own = self.environment.as_ref().and_then(|name| {
+            path.strip_prefix(ENVIRONMENTS)?
+                .strip_prefix('/')?
+                .strip_prefix(name)?
+                .strip_prefix('/')
+        });
+        let path = of_own.map(str::to_owned).unwrap_or(path);
         Listed {
             path,
             bytes: meta.size,
@@ -389,8 +442,8 @@ impl Store {
     /// # Errors
     /// The store failed; the object may or may not be there.
     pub async fn create(&self, path: &str, bytes: Bytes) -> Result<Created, StorageError> {
-        if let Some(folder) = &self.disk {
-            return local::create(&folder.join(path), &bytes);
+        if let Some(file) = self.file(path) {
+            return local::create(&file, &bytes);
         }
         let full = self.full(path);
         let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
@@ -406,8 +459,8 @@ impl Store {
     /// # Errors
     /// The store failed.
     pub async fn replace(&self, path: &str, bytes: Bytes) -> Result<(), StorageError> {
-        if let Some(folder) = &self.disk {
-            return local::replace(&folder.join(path), &bytes);
+        if let Some(file) = self.file(path) {
+            return local::replace(&file, &bytes);
         }
         let full = self.full(path);
         let put = self.inner.put(&full, PutPayload::from_bytes(bytes)).await;
@@ -420,8 +473,8 @@ impl Store {
     /// # Errors
     /// The store failed.
     pub async fn note(&self, path: &str, bytes: Bytes) -> Result<(), StorageError> {
-        match &self.disk {
-            Some(folder) => local::note(&folder.join(path), &bytes),
+        match self.file(path) {
+            Some(file) => local::note(&file, &bytes),
             None => self.replace(path, bytes).await,
         }
     }
@@ -432,8 +485,8 @@ impl Store {
     /// # Errors
     /// The scratch file cannot be read, or the store failed.
     pub async fn put_file(&self, scratch: &FilePath, path: &str) -> Result<(), StorageError> {
-        if let Some(folder) = &self.disk {
-            return local::adopt(scratch, &folder.join(path));
+        if let Some(file) = self.file(path) {
+            return local::adopt(scratch, &file);
         }
         let io = |source| StorageError::io(scratch, source);
         let size = std::fs::metadata(scratch).map_err(io)?.len();
@@ -465,8 +518,7 @@ impl Store {
     /// # Errors
     /// The source is not there, or the store failed.
     pub async fn copy(&self, from: &str, to: &str) -> Result<(), StorageError> {
-        if let Some(folder) = &self.disk {
-            let (old, new) = (folder.join(from), folder.join(to));
+        if let (Some(old), Some(new)) = (self.file(from), self.file(to)) {
             // A disk syncs many files at once in little more time than one.
             let linking = tokio::task::spawn_blocking(move || local::link(&old, &new));
             return linking.await.map_err(|cause| StorageError::Unavailable {
@@ -484,7 +536,7 @@ impl Store {
     /// One is not there, or the store failed.
     pub fn settle<'a>(&self, paths: impl Iterator<Item = &'a str>) -> Result<(), StorageError> {
         let Some(root) = &self.disk else { return Ok(()) };
-        let files: Vec<PathBuf> = paths.map(|path| root.join(path)).collect();
+        let files: Vec<PathBuf> = paths.filter_map(|path| self.file(path)).collect();
         local::sync_folders(root, files.iter().map(PathBuf::as_path))
     }
 
@@ -493,8 +545,8 @@ impl Store {
     /// # Errors
     /// It is not there, or the store failed.
     pub async fn renew(&self, path: &str) -> Result<(), StorageError> {
-        if let Some(folder) = &self.disk {
-            return local::touch(&folder.join(path));
+        if let Some(file) = self.file(path) {
+            return local::touch(&file);
         }
         // A store refuses to copy an object onto itself.
         let bytes = self.read(path).await?;

@@ -126,7 +126,7 @@ impl Record {
     }
 
     /// The run ended; its report is written, and a report that cannot be written changes nothing.
-    pub async fn finish(&self, context: &Context, result: &Result<Outcome, RunError>) {
+    pub async fn finish(&self, context: &Context, result: &Result<Outcome, RunError>) -> Report {
         self.progress.end();
         let seconds = self.seconds();
         let report = self.with(|report| {
@@ -152,11 +152,12 @@ impl Record {
             report.clone()
         });
         tracing::info!(outcome = report.outcome, release = report.release, seconds, "run ended");
-        let Ok(bytes) = serde_json::to_vec_pretty(&report) else { return };
+        let Ok(bytes) = serde_json::to_vec_pretty(&report) else { return report };
         let path = format!("runs/{}.json", context.settings.run_id);
         if let Err(error) = context.store.create(&path, Bytes::from(bytes)).await {
             tracing::warn!(%error, "the run report could not be written");
         }
+        report
     }
 }
 

@@ -46,9 +46,9 @@ impl Work {
     /// # Errors
     /// The folder cannot be made.
     pub fn new(store: &Store, scratch: Option<&Path>, run_id: &str) -> Result<Self, StorageError> {
-        let base = match (scratch, store.folder()) {
+        let base = match (scratch, store.file("work")) {
             (Some(scratch), _) => scratch.to_owned(),
-            (None, Some(folder)) => folder.join("work"),
+            (None, Some(folder)) => folder,
             (None, None) => std::env::temp_dir(),
         };
         let scratch = base.join(format!("{SCRATCH}{run_id}"));
@@ -189,8 +189,7 @@ impl Work {
     /// # Errors
     /// The store failed; what is left goes next time.
     pub async fn clear(&self) -> Result<(), StorageError> {
-        if let Some(folder) = self.store.folder() {
-            let folder = folder.join("work");
+        if let Some(folder) = self.store.file("work") {
             let entries = std::fs::read_dir(&folder).map_err(|e| StorageError::io(&folder, e))?;
             let is_scratch = |path: &Path| {
                 path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(SCRATCH))

@@ -23,8 +23,8 @@ impl Store {
         hash: &Hash,
     ) -> Result<(), StorageError> {
         let mut pieces = from.stream(source).await?;
-        let mut intake = if let Some(folder) = &self.disk {
-            Intake::disk(&folder.join(path))?
+        let mut intake = if let Some(file) = self.file(path) {
+            Intake::disk(&file)?
         } else {
             let full = self.full(path);
             let upload = self.inner.put_multipart(&full).await;
