@@ -71,7 +71,7 @@ fn event(
             "run": { "runId": parent.run_id },
             "job": { "namespace": parent.namespace, "name": parent.job },
         });
-        facets.insert("parent".into(), facet("1-0-1", "ParentRunFacet", parent));
+        facets.insert("parent".into(), facet("1-2-0", "ParentRunFacet", parent));
     }
     if let Some(message) = error {
         let error = json!({ "message": message, "programmingLanguage": "RUST" });
@@ -87,7 +87,7 @@ fn event(
         "job": {
             "namespace": notices.lineage_namespace.as_deref().unwrap_or(NAMESPACE),
             "name": context.job.name,
-            "facets": { "jobType": facet("2-0-3", "JobTypeJobFacet", how) },
+            "facets": { "jobType": facet("2-0-4", "JobTypeJobFacet", how) },
         },
         "inputs": inputs,
         "outputs": outputs,
@@ -133,7 +133,7 @@ fn source(context: &Context, index: usize, report: Option<&Report>) -> Value {
     if let Some(spec) = context.catalog.specs.get(&spec) {
         let fields = spec.columns.iter().map(|column| json!({ "name": column.name }));
         let fields: Vec<Value> = fields.collect();
-        let schema = facet("1-1-1", "SchemaDatasetFacet", json!({ "fields": fields }));
+        let schema = facet("1-2-0", "SchemaDatasetFacet", json!({ "fields": fields }));
         dataset["facets"] = json!({ "schema": schema });
     }
     if let Some(report) = report {
@@ -165,7 +165,7 @@ async fn table(context: &Context, contract: &Contract, made: &Dataset, number: u
     };
     let fields: Vec<Value> = contract.columns.iter().map(field).collect();
     let mut facets = json!({
-        "schema": facet("1-1-1", "SchemaDatasetFacet", json!({ "fields": fields })),
+        "schema": facet("1-2-0", "SchemaDatasetFacet", json!({ "fields": fields })),
         "documentation": facet(
             "1-1-0",
             "DocumentationDatasetFacet",
