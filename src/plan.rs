@@ -3,8 +3,11 @@
 //! Nothing here reads or writes; `run` does what a plan says, and `cxmart plan` prints it.
 
 pub mod days;
+pub mod document;
+pub mod expect;
 pub mod graph;
 pub mod native;
+pub mod suppose;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -62,6 +65,8 @@ pub enum Reason {
     Inputs(Vec<String>),
     /// A day before the horizon: late objects, or code or options that changed since.
     Stale,
+    /// Somebody asked what if it changed.
+    Supposed,
     Unchanged,
 }
 
@@ -77,6 +82,7 @@ impl std::fmt::Display for Reason {
             Self::ChangedCode => f.write_str("its SQL, code or an option it reads changed"),
             Self::Inputs(names) => write!(f, "made from {}", names.join(", ")),
             Self::Stale => f.write_str("late objects, or its code or an option changed"),
+            Self::Supposed => f.write_str("supposed to have changed"),
             Self::Unchanged => f.write_str("unchanged"),
         }
     }
@@ -427,6 +433,9 @@ fn steps(
             let targets = targets.iter().filter_map(|model| model.header.canonical.as_ref());
             dirty.extend(targets.map(|table| graph::staged(table)));
         }
+        // Every batch adds to the ledger, and may say something of its objects.
+        let told = [graph::OBJECTS, graph::REJECTS, graph::WARNINGS, graph::SEEN];
+        dirty.extend(told.map(str::to_owned));
     }
     let mut steps = Vec::new();
     for node in &graph.nodes {

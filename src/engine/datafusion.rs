@@ -21,10 +21,10 @@ use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
-use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::PartitionStream;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::{DataFrame, SessionConfig, SessionContext};
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
@@ -214,6 +214,10 @@ impl Session {
         self.register(name, frame.into_view())
     }
 
+    pub(super) async fn frame(&self, sql: &str) -> Result<DataFrame, DataFusionError> {
+        self.context.sql(sql).await
+    }
+
     /// Starts a query; `model` names it in errors.
     ///
     /// # Errors
@@ -253,7 +257,7 @@ impl Session {
     }
 }
 
-fn invalid(model: &str, source: DataFusionError) -> EngineError {
+pub(super) fn invalid(model: &str, source: DataFusionError) -> EngineError {
     EngineError::Invalid { model: model.to_owned(), source: source.into() }
 }
 

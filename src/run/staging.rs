@@ -3,6 +3,7 @@
 //! A batch streams: one thread decodes and types chunks, every staging model of the spec gets each
 //! chunk and runs beside the others, so memory does not grow with the size of an object.
 
+mod again;
 mod mapping;
 mod tally;
 mod told;
@@ -17,6 +18,7 @@ use chrono::NaiveDate;
 use futures::{StreamExt, TryStreamExt};
 use tokio::sync::mpsc;
 
+pub use self::again::again;
 use self::mapping::Mapping;
 use self::tally::Tally;
 use self::told::Told;
