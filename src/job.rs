@@ -113,6 +113,9 @@ pub struct Source {
     /// No object at all is then no error.
     #[serde(default)]
     pub optional: bool,
+    /// Days without an object after which the source counts as late; `checks.freshness_days`.
+    #[serde(default)]
+    pub freshness_days: Option<u32>,
     /// What a changed object at a known url does to its former rows.
     #[serde(default)]
     pub on_change: OnChange,
@@ -451,6 +454,10 @@ impl Default for Clv {
 pub struct Checks {
     /// Checks that warn and do not block, by name.
     pub warn: Vec<String>,
+    /// Checks that block and do not only warn, by name.
+    pub block: Vec<String>,
+    /// Days without an object after which a source counts as late; without it none ever does.
+    pub freshness_days: Option<u32>,
 }
 
 /// Every limit names itself in the error that it causes.

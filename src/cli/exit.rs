@@ -333,6 +333,8 @@ fn of_engine(error: &EngineError) -> Exit {
 fn of_storage(error: &StorageError) -> Exit {
     match error {
         StorageError::Url { .. } | StorageError::TooMany { .. } => Exit::Config,
+        // The holder of the lease clears the work of runs that go without one.
+        StorageError::NotFound { path } if path.contains("work/") => Exit::TryAgain,
         StorageError::NotFound { .. } => Exit::NoInput,
         StorageError::Permission { .. } => Exit::Permission,
         StorageError::Full { .. } => Exit::Unavailable,
@@ -383,9 +385,9 @@ fn of_io(error: &std::io::Error) -> Option<Exit> {
         std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
             Some(Exit::Permission)
         }
-        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
-            Some(Exit::Unavailable)
-        }
+        std::io::ErrorKind::StorageFull
+        | std::io::ErrorKind::QuotaExceeded
+        | std::io::ErrorKind::FileTooLarge => Some(Exit::Unavailable),
         _ => None,
     }
 }

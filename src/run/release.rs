@@ -35,7 +35,7 @@ pub async fn publish(
 ) -> Result<Option<Release>, RunError> {
     let past = parent.filter(|_| plan.is_past);
     let is_whole = past.is_none() || has_all_days(context, &tables);
-    let found = checks::audit(context, plan, &tables).await?;
+    let found = checks::audit(context, plan, &tables, objects).await?;
     if let Some(found) = found.filter(|_| is_whole) {
         tables.insert(found.name.clone(), found);
     }

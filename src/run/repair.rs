@@ -259,7 +259,8 @@ impl Bench<'_> {
     /// Asks the checks again, whose findings are a table too.
     async fn results(&mut self) -> Result<(), RunError> {
         if self.tables.get(checks::RESULTS).is_some_and(|dataset| self.is_harmed(dataset)) {
-            let made = checks::audit(self.context, &self.plan, &self.tables).await?;
+            let made = checks::audit(self.context, &self.plan, &self.tables, &self.staged.objects);
+            let made = made.await?;
             self.put(made.as_slice()).await?;
         }
         Ok(())

@@ -18,6 +18,7 @@
 )]
 
 mod accounts;
+mod airflow;
 mod ana;
 mod catalog;
 mod cdnow;
@@ -64,6 +65,7 @@ mod servers;
 mod service;
 mod sink;
 mod skeleton;
+mod sources;
 mod stage;
 mod storage;
 mod stores;

@@ -64,11 +64,10 @@ async fn events_are_valid_and_say_what_was_made_from_what() {
     };
     let feedback = named("/tables/feedback");
     assert_eq!(feedback["outputFacets"]["outputStatistics"]["rowCount"], 3);
-    let from = &feedback["facets"]["columnLineage"]["fields"]["comment"]["inputFields"];
-    let from = from.as_array().expect("a comment comes from somewhere");
+    let from = &feedback["facets"]["columnLineage"]["fields"]["score"]["inputFields"];
+    let from = from.as_array().expect("a score comes from somewhere");
     assert!(from.iter().any(|field| {
-        field["field"] == "comment"
-            && field["name"].as_str().is_some_and(|n| n.contains("current_"))
+        field["field"] == "score" && field["name"].as_str().is_some_and(|n| n.contains("/state/"))
     }));
     let with_columns =
         outputs.iter().filter(|output| output["facets"]["columnLineage"].is_object()).count();
