@@ -138,6 +138,7 @@ pub static NATIVE: &[Native] = &[
             "customer_contracts",
             "acquisition_spending",
             "acquisition_touches",
+            "timeline",
             "run",
         ],
         outputs: &[
