@@ -5,6 +5,7 @@
 pub mod days;
 pub mod graph;
 pub mod native;
+pub mod renew;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};

@@ -46,6 +46,7 @@ mod pinned;
 mod profile;
 mod project;
 mod publish;
+mod refit;
 mod renewal;
 mod resolve;
 mod scores;
