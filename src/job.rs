@@ -67,6 +67,8 @@ pub struct Job {
     #[serde(default)]
     pub stages: Stages,
     #[serde(default)]
+    pub paths: Paths,
+    #[serde(default)]
     pub metrics: Metrics,
     #[serde(rename = "scale", default)]
     pub scales: Vec<measure::Scale>,
@@ -263,6 +265,22 @@ impl Default for Stages {
     }
 }
 
+/// How the touches of a customer are told as paths.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Paths {
+    /// Touches of a path that `journey_paths` shows; of longer ones the last.
+    pub touches_max: u32,
+    /// The same touchpoint again at once is one touch.
+    pub collapse_repeats: bool,
+}
+
+impl Default for Paths {
+    fn default() -> Self {
+        Self { touches_max: 10, collapse_repeats: true }
+    }
+}
+
 /// Options that definitions read; the registry row of a metric says which.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -378,6 +396,12 @@ pub struct Clv {
     pub segments: ClvSegments,
     /// Customers with a second purchase below which a group is fitted together with all.
     pub segment_min: u32,
+    /// Log-likelihood per customer that the first fit may lose on today's customers before the check
+    /// `clv_fits_near_reference` warns.
+    pub drift_max: f64,
+    /// The first fit is kept to compare with and to fall back on; raise this number to keep the next
+    /// one instead.
+    pub fit: u32,
 }
 
 /// A model of when customers buy who may stop without a word.
@@ -416,6 +440,8 @@ impl Default for Clv {
             model: BuyingModel::default(),
             segments: ClvSegments::default(),
             segment_min: 200,
+            drift_max: 0.01,
+            fit: 1,
         }
     }
 }

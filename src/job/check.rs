@@ -249,6 +249,7 @@ impl Found<'_> {
         self.twins("stages.order", order);
         self.positive("stages.conversion_days", job.stages.conversion_days);
         self.positive("stages.loyal_orders", job.stages.loyal_orders);
+        self.positive("paths.touches_max", job.paths.touches_max);
     }
 
     fn metrics(&mut self, job: &Job) {
@@ -303,6 +304,10 @@ impl Found<'_> {
         }
         if !clv.acquisition_cost.is_finite() || clv.acquisition_cost < 0.0 {
             self.say("clv.acquisition_cost", "is not an amount of 0 or more", None);
+        }
+        if !(clv.drift_max.is_finite() && clv.drift_max > 0.0) {
+            let hint = "0.01 bears a hundredth of log-likelihood per customer";
+            self.say("clv.drift_max", format!("{} is not above 0", clv.drift_max), Some(hint));
         }
         self.positive("clv.unit_days", clv.unit_days);
         self.positive("clv.horizon_days", clv.horizon_days);

@@ -122,24 +122,34 @@ pub static NATIVE: &[Native] = &[
             "survival_summary",
             "retention_projection",
             "churn_by_feedback",
+            "journey_transitions",
+            "journey_paths",
+            "touchpoint_attribution",
         ],
-        version: 2,
+        version: 3,
         options: |job| {
             let clv = (&job.clv.fit_until, job.clv.holdout_days, job.clv.discount_rate);
-            format!("{clv:?}{:?}{:?}", job.metrics, job.stages)
+            format!("{clv:?}{:?}{:?}{:?}", job.metrics, job.stages, job.paths)
         },
     },
     Native {
         name: "clv",
-        inputs: &["customer_purchases", "customer_contracts", "acquisition_spending", "run"],
+        inputs: &[
+            "customer_purchases",
+            "customer_contracts",
+            "acquisition_spending",
+            "acquisition_touches",
+            "run",
+        ],
         outputs: &[
             "customer_lifetime_value",
             "clv_model_parameters",
             "clv_backtest",
             "clv_by_cohort",
             "customer_acquisition_cost",
+            "clv_reference",
         ],
-        version: 2,
+        version: 3,
         options: |job| {
             let metrics = &job.metrics;
             let metrics = (metrics.inactive_days, metrics.confidence, metrics.min_cell);
@@ -155,9 +165,9 @@ pub static NATIVE: &[Native] = &[
     },
     Native {
         name: "scores",
-        inputs: &["survey_answers"],
+        inputs: &["survey_answers", "run"],
         outputs: &["experience_scores"],
-        version: 2,
+        version: 3,
         options: |job| {
             let metrics = &job.metrics;
             let options = (metrics.confidence, metrics.min_cell, &metrics.periods);
@@ -179,7 +189,7 @@ pub static NATIVE: &[Native] = &[
         name: "service",
         inputs: &["service_cases", "service_changes", "run"],
         outputs: &["conversation_service", "service_levels"],
-        version: 1,
+        version: 2,
         options: |job| {
             let metrics = &job.metrics;
             let options = (metrics.confidence, metrics.min_cell, &metrics.periods);
