@@ -7,11 +7,8 @@ pub mod document;
 pub mod expect;
 pub mod graph;
 pub mod native;
-<<<<<<< HEAD
 pub mod renew;
-=======
 pub mod suppose;
->>>>>>> main
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
