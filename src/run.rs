@@ -12,12 +12,17 @@ pub mod detect;
 pub mod headline;
 pub mod lease;
 pub mod ledger;
+pub mod lineage;
 pub mod listing;
 pub mod model;
 pub mod native;
+pub mod notify;
 pub mod open;
+pub mod promote;
 pub mod record;
 pub mod release;
+pub mod repair;
+pub mod retired;
 pub mod scale;
 pub mod sink;
 pub mod staging;
@@ -38,10 +43,11 @@ use crate::check::{CheckError, Finding};
 use crate::engine::{Engine, EngineError};
 use crate::extract::ExtractError;
 use crate::job::Job;
+use crate::plan::renew::RESOLVE;
 use crate::plan::{self, Node, NodeKind, Plan, PlanError, RUN_TABLE, Reason, Snapshot};
 use crate::publish::PublishError;
 use crate::resolve::ResolveError;
-use crate::settings::Settings;
+use crate::settings::{Refit, Settings};
 use crate::stage::StageError;
 use crate::state::{Counts, ObjectEntry, Release, StateError, StateReader};
 use crate::storage::{StorageError, Store};
@@ -51,7 +57,7 @@ use crate::table::{Contract, TableError};
 use crate::upkeep::UpkeepError;
 use crate::upkeep::verify::Fault;
 
-/// How often a lost commit is planned again before giving up.
+/// How often a run is planned again, after a lost commit or a repair, before giving up.
 const COMMIT_TRIES: usize = 3;
 
 #[derive(Debug, thiserror::Error)]
@@ -100,6 +106,8 @@ pub enum RunError {
     CommitLost,
     #[error("`{path}` of release {number} is {fault}")]
     Unusable { number: u64, path: String, fault: Fault },
+    #[error("`{environment}` is not what a run would make now: {steps} steps are due there")]
+    Behind { environment: String, steps: usize },
     #[error("{day} lies after {horizon}, the last day of the newest release")]
     Ahead { day: NaiveDate, horizon: NaiveDate },
     #[error("a worker thread ended early")]
@@ -145,6 +153,7 @@ impl Context {
             ledger::REJECTS => Some(&ledger::REJECTS_CONTRACT),
             ledger::WARNINGS => Some(&ledger::WARNINGS_CONTRACT),
             ledger::SEEN => Some(&ledger::SEEN_CONTRACT),
+            ledger::WINDOWS => Some(&retired::WINDOWS_CONTRACT),
             ledger::OBJECTS => Some(&ledger::OBJECTS_CONTRACT),
             _ => canonical.or_else(|| self.catalog.tables.get(name)).map(|table| &table.contract),
         }
@@ -174,8 +183,10 @@ pub struct Outcome {
 /// Anything that kept the release from being made; the last one stays in place.
 pub async fn run(context: Arc<Context>, as_of: Option<NaiveDate>) -> Result<Outcome, RunError> {
     let asked = &Asked { as_of, ..Asked::default() };
+    notify::begin(&context).await;
     let result = leased(&context, asked).await;
-    context.record.finish(&context, &result).await;
+    let report = context.record.finish(&context, &result).await;
+    notify::end(&context, &report).await;
     result
 }
 
@@ -229,13 +240,16 @@ async fn plan_and_do(context: &Arc<Context>, asked: &Asked) -> Result<Outcome, R
         };
         let listing = listing::list(&context.job, &context.settings).await?;
         let snapshot = Snapshot { release: parent.as_ref(), objects: &objects };
-        let plan = match (&parent, asked.as_of) {
+        let mut plan = match (&parent, asked.as_of) {
             (Some(parent), Some(day)) if asked.restates && day <= parent.horizon => {
                 let wanted = asked.tables.as_ref();
                 plan::past(&context.job, &context.catalog, parent, &objects, day, wanted)?
             }
             _ => plan::plan(&context.job, &context.catalog, snapshot, &listing, asked.as_of)?,
         };
+        if is_refitted(context) {
+            plan.renew(RESOLVE);
+        }
         if let (false, Some(parent)) = (plan.has_changes(), &parent) {
             return Ok(Outcome {
                 as_of: plan.as_of,
@@ -251,8 +265,11 @@ async fn plan_and_do(context: &Arc<Context>, asked: &Asked) -> Result<Outcome, R
         }
         context.record.planned(&plan);
         let attempt = Box::pin(attempt(context, &plan, parent.as_ref(), objects));
-        if let Some(outcome) = attempt.await? {
-            return Ok(outcome);
+        match attempt.await {
+            Ok(Some(outcome)) => return Ok(outcome),
+            // Another run's commit came first.
+            Ok(None) => {}
+            Err(error) => Box::pin(repair::of(context, parent.as_ref(), error)).await?,
         }
     }
     Err(RunError::CommitLost)
@@ -295,22 +312,28 @@ async fn attempt(
             .map(|name| Ok((name.as_str(), content(name)?)))
             .collect::<Result<_, RunError>>()?;
         let fingerprint = plan::fingerprint(node, inputs.iter().map(|(name, hash)| (*name, hash)));
+        let is_renewed = node.name == RESOLVE && is_refitted(context) && !plan.is_past;
         let known = |name: &String| {
             let dataset = parent.and_then(|release| plan::dataset(release, name))?;
-            (dataset.fingerprint == fingerprint).then(|| dataset.into_owned())
+            (dataset.fingerprint == fingerprint && !is_renewed).then(|| dataset.into_owned())
         };
+        // What was fitted anew is no answer to a run that does not ask for it.
+        let work = if is_renewed { renewed(&fingerprint) } else { fingerprint.clone() };
         let made = if let Some(known) = node.outputs.iter().map(known).collect::<Option<Vec<_>>>() {
             steps_reused += 1;
             known
-        } else if let Some(done) = context.work.receipt(&fingerprint).await? {
+        } else if let Some(done) = context.work.receipt(&work).await? {
             steps_reused += 1;
             done
         } else {
             steps_run += 1;
-            let made = make(context, plan, node, &fingerprint, &tables, parent, &staged).await?;
-            context.work.finish(&fingerprint, &made).await?;
+            let made = make(context, plan, node, &work, &tables, parent, &staged).await?;
+            context.work.finish(&work, &made).await?;
             made
         };
+        let made = made.into_iter();
+        let made: Vec<_> =
+            made.map(|made| Dataset { fingerprint: fingerprint.clone(), ..made }).collect();
         context.record.end(step, began, steps_reused > reused_before, &made);
         tables.extend(made.into_iter().map(|dataset| (dataset.name.clone(), dataset)));
     }
@@ -328,6 +351,15 @@ async fn attempt(
         tables: rows(&release),
         warnings: context.record.warnings(),
     }))
+}
+
+/// Whether the parameters of matching are fitted anew.
+fn is_refitted(context: &Context) -> bool {
+    context.settings.refits.contains(&Refit::Match)
+}
+
+fn renewed(fingerprint: &Hash) -> Hash {
+    Hasher::new("renewed").part(fingerprint.as_str()).finish()
 }
 
 /// Runs a step; gives one dataset for each of its outputs.

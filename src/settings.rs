@@ -5,11 +5,13 @@
 
 pub mod clock;
 pub mod machine;
+pub mod notices;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use self::clock::Clock;
+use self::notices::Notices;
 use crate::job::{Override, Problem};
 
 /// Everything about this process that is not the job's.
@@ -19,6 +21,8 @@ pub struct Settings {
     pub project: PathBuf,
     /// Wins over the job's warehouse.
     pub warehouse: Option<String>,
+    /// Has releases of its own in the warehouse; none is the warehouse itself.
+    pub environment: Option<String>,
     pub threads: usize,
     pub memory_bytes: usize,
     /// Local folder for spill and unfinished files; default inside a local warehouse.
@@ -29,14 +33,25 @@ pub struct Settings {
     pub identity_salt: Option<String>,
     /// Runs without asking whether another run is at work; the commit still keeps both right.
     pub without_lease: bool,
+    /// Models fitted anew, instead of the ones that the newest release keeps.
+    pub refits: Vec<Refit>,
     /// Names the run; the only other thing a clock and the process id go into.
     pub run_id: String,
     pub clock: Clock,
+    /// Who is told of a run beside its log.
+    pub notices: Notices,
     /// Values that variables set over the job file's.
     pub overrides: Vec<Override>,
     pub log_format: LogFormat,
     /// Where the values above come from, by name, as people read it.
     pub origins: BTreeMap<&'static str, String>,
+}
+
+/// A model that is fitted once and kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Refit {
+    /// Parameters of probabilistic matching
+    Match,
 }
 
 /// How log lines are written.
@@ -53,6 +68,7 @@ pub enum LogFormat {
 pub struct Flags {
     pub project: Option<PathBuf>,
     pub warehouse: Option<String>,
+    pub environment: Option<String>,
     pub threads: Option<usize>,
     pub memory_bytes: Option<usize>,
     pub log_format: Option<LogFormat>,
@@ -97,10 +113,12 @@ pub fn resolve(
     let mut taken = Taken { variables, origins: BTreeMap::new(), problems: Vec::new() };
     let project = taken.pick("project", flags.project, "PROJECT", |text| Ok(PathBuf::from(text)));
     let warehouse = taken.pick("warehouse", flags.warehouse, "WAREHOUSE", |t| Ok(t.to_owned()));
+    let environment = taken.pick("env", flags.environment, "ENV", parse_environment);
     let threads = taken.pick("threads", flags.threads, "THREADS", parse_threads);
     let memory = taken.pick("memory_limit", flags.memory_bytes, "MEMORY_LIMIT", parse_memory);
     let log_format = taken.pick("log_format", flags.log_format, "LOG_FORMAT", parse_log_format);
     let scratch = taken.pick("scratch", None, "SCRATCH", |text| Ok(PathBuf::from(text)));
+    let notices = Notices::from(variables);
     let salt = taken.pick("identity.salt", None, "IDENTITY__SALT", parse_salt);
     let Taken { origins, problems, .. } = taken;
     if !problems.is_empty() {
@@ -116,6 +134,7 @@ pub fn resolve(
             .or_else(|| std::env::current_dir().ok())
             .unwrap_or_else(|| PathBuf::from(".")),
         warehouse,
+        environment,
         threads: threads
             .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)),
         memory_bytes: memory.unwrap_or_else(|| {
@@ -127,8 +146,10 @@ pub fn resolve(
         store_options,
         identity_salt: salt,
         without_lease: false,
+        refits: Vec::new(),
         run_id: run_id(),
         clock: Clock::default(),
+        notices,
         overrides: overrides(variables),
         log_format: log_format.unwrap_or_default(),
         origins,
@@ -136,8 +157,19 @@ pub fn resolve(
 }
 
 /// Variables that are settings of the process, and so no value of a job.
-const OWN: [&str; 7] =
-    ["PROJECT", "WAREHOUSE", "THREADS", "MEMORY_LIMIT", "LOG_FORMAT", "SCRATCH", "IDENTITY__SALT"];
+const OWN: [&str; 11] = [
+    "PROJECT",
+    "WAREHOUSE",
+    "ENV",
+    "THREADS",
+    "MEMORY_LIMIT",
+    "LOG_FORMAT",
+    "SCRATCH",
+    "IDENTITY__SALT",
+    "LINEAGE",
+    "METRICS_FILE",
+    "PING_URL",
+];
 
 /// What variables say about the job.
 fn overrides(variables: &BTreeMap<String, String>) -> Vec<Override> {
@@ -183,6 +215,18 @@ impl Taken<'_> {
             }
         }
     }
+}
+
+/// The name of an environment.
+///
+/// # Errors
+/// Says what is wrong with it.
+pub fn parse_environment(text: &str) -> Result<String, String> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if !text.is_empty() && text.len() <= 64 && text.chars().all(is_plain) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("`{text}` is not a name of an environment; use letters, digits, `-` and `_`"))
 }
 
 /// A number of threads.

@@ -4,6 +4,8 @@
 //! intermediate files they were made from. Creating `releases/N.json` is the only commit there is:
 //! before it nothing is visible, after it everything is.
 
+pub mod reports;
+
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
@@ -13,9 +15,12 @@ use serde::{Deserialize, Serialize};
 use crate::storage::{Created, StorageError, Store};
 use crate::table::dataset::Dataset;
 use crate::table::hash::Hash;
+use crate::table::seal;
 
 /// Version of everything under `releases/` and `state/`.
-pub const LAYOUT: u32 = 1;
+pub const LAYOUT: u32 = 2;
+/// The layout before releases were sealed; still read.
+const UNSEALED: u32 = 1;
 
 /// Where a warehouse keeps its own identity salt.
 const SALT_PATH: &str = "state/v1/salt";
@@ -46,6 +51,8 @@ pub enum StateError {
     Salt,
     #[error("no random bytes from the operating system for the identity salt")]
     Random(#[source] getrandom::Error),
+    #[error("`{path}` is damaged: it does not have the SHA-256 that it says")]
+    Damaged { path: String },
     #[error("`{path}` has layout {found}, this binary knows {LAYOUT}")]
     Layout { path: String, found: u32 },
 }
@@ -172,6 +179,10 @@ impl StateReader {
     pub async fn latest(&self) -> Result<Option<Release>, StateError> {
         match self.numbers().await?.last() {
             Some(number) => Ok(Some(self.release(*number).await?)),
+            // An environment begins with what the warehouse shows.
+            None if self.store.environment().is_some() => {
+                Box::pin(Self::new(self.store.of_environment(None)).latest()).await
+            }
             None => Ok(None),
         }
     }
@@ -188,7 +199,10 @@ impl StateReader {
         }
         let malformed = |source| StateError::Malformed { path: path.clone(), source };
         let probe: Probe = serde_json::from_slice(&bytes).map_err(malformed)?;
-        if probe.layout != LAYOUT {
+        if probe.layout != UNSEALED && !seal::is_sealed(&bytes) {
+            return Err(StateError::Damaged { path });
+        }
+        if ![UNSEALED, LAYOUT].contains(&probe.layout) {
             return Err(StateError::Layout { path, found: probe.layout });
         }
         serde_json::from_slice(&bytes).map_err(malformed)
@@ -278,7 +292,7 @@ impl StateWriter {
         let path = release_path(release.number);
         let bytes = serde_json::to_vec_pretty(release)
             .map_err(|source| StateError::Malformed { path: path.clone(), source })?;
-        let created = self.store.create(&path, Bytes::from(bytes)).await;
+        let created = self.store.create(&path, Bytes::from(seal::seal(&bytes))).await;
         if let Ok(Created::New) = created {
             return Ok(Commit::Won);
         }

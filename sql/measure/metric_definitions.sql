@@ -461,6 +461,42 @@ definitions as (
     union all
 
     select
+        'journey_transition' as definition_id,
+        cast(1 as bigint) as definition_version,
+        'Transition between touchpoints' as name,
+        'paths that went from one touchpoint straight to the other / paths that left the one; a path starts with a touch, and ends with a purchase or is lost when conversion_days pass without a touch' as formula,
+        cast(null as string) as scale_rule,
+        'directly-follows graph: van der Aalst 2016' as authority,
+        'stages.conversion_days, paths' as options_read,
+        date '2026-11-22' as since
+
+    union all
+
+    select
+        'journey_path' as definition_id,
+        cast(1 as bigint) as definition_version,
+        'Path' as name,
+        'paths with the same touchpoints in the same order; conversion rate: converted / (converted + lost)' as formula,
+        cast(null as string) as scale_rule,
+        'this job; interval: Wilson 1927' as authority,
+        'stages.conversion_days, paths, metrics.confidence' as options_read,
+        date '2026-11-22' as since
+
+    union all
+
+    select
+        'touchpoint_attribution' as definition_id,
+        cast(1 as bigint) as definition_version,
+        'Attribution to touchpoints' as name,
+        'purchases given to the touchpoints of their paths: all to the first, all to the last, to all alike (linear), 40 % to first and last each (position), or in proportion to the share of purchases lost without the touchpoint (markov_1, markov_2); what goes together, not what causes' as formula,
+        cast(null as string) as scale_rule,
+        'Anderl et al. 2016 for the Markov models, solved exactly' as authority,
+        'stages.conversion_days, paths' as options_read,
+        date '2026-11-22' as since
+
+    union all
+
+    select
         'survival' as definition_id,
         cast(1 as bigint) as definition_version,
         'Survival' as name,

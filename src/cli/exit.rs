@@ -218,6 +218,7 @@ impl Failure {
                 "add a part to the rule, or raise `identity.matching.candidates_max`"
             }
             RunError::Ahead { .. } => "`cxmart run JOB` brings a release to new days",
+            RunError::Behind { .. } => "`cxmart run JOB --env ENV` first",
             RunError::CommitLost => "run it again; two schedules should not share a warehouse",
             RunError::Engine(EngineError::Memory { .. }) => {
                 "raise --memory-limit, or give the scratch folder more space"
@@ -310,7 +311,7 @@ fn of_run(error: &RunError) -> Exit {
             UpkeepError::Manifest { .. } => Exit::Bug,
         },
         RunError::Ahead { .. } => Exit::Usage,
-        RunError::CommitLost | RunError::Leased { .. } => Exit::TryAgain,
+        RunError::CommitLost | RunError::Leased { .. } | RunError::Behind { .. } => Exit::TryAgain,
         RunError::Balance { .. }
         | RunError::Thread(_)
         | RunError::Panicked(_)
@@ -347,7 +348,7 @@ fn of_storage(error: &StorageError) -> Exit {
 fn of_state(error: &StateError) -> Exit {
     match error {
         StateError::Storage(error) => of_storage(error),
-        StateError::Malformed { .. } => Exit::Data,
+        StateError::Malformed { .. } | StateError::Damaged { .. } => Exit::Data,
         StateError::NoRelease => Exit::NoInput,
         StateError::Layout { .. } | StateError::Salt => Exit::Config,
         StateError::Random(_) => Exit::Unavailable,

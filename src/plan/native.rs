@@ -53,15 +53,36 @@ pub static NATIVE: &[Native] = &[
         ],
         outputs: &[
             "identity_keys",
+            "identity_former",
             "customer_identifiers",
             "identity_changes",
             "identity_quarantine",
             "identity_ledger",
             "identity_matches",
             "identity_match_model",
+            "identity_match_drift",
         ],
-        version: 2,
+        version: 3,
         options: |job| format!("{:?}{:?}", job.country, job.identity),
+    },
+    Native {
+        name: "accounts",
+        inputs: &[
+            "current_accounts",
+            "current_account_members",
+            "current_contacts",
+            "versions_accounts",
+            "versions_account_members",
+            "versions_contacts",
+            "identity_keys",
+            "customer_identifiers",
+        ],
+        outputs: &["accounts", "account_members", "account_member_history"],
+        version: 1,
+        options: |job| {
+            let priority = &job.profile.source_priority;
+            format!("{:?}{:?}{priority:?}{}", job.country, job.accounts, job.time_zone)
+        },
     },
     Native {
         name: "profile",
@@ -101,11 +122,14 @@ pub static NATIVE: &[Native] = &[
             "survival_summary",
             "retention_projection",
             "churn_by_feedback",
+            "journey_transitions",
+            "journey_paths",
+            "touchpoint_attribution",
         ],
         version: 3,
         options: |job| {
             let clv = (&job.clv.fit_until, job.clv.holdout_days, job.clv.discount_rate);
-            format!("{clv:?}{:?}{:?}", job.metrics, job.stages)
+            format!("{clv:?}{:?}{:?}{:?}", job.metrics, job.stages, job.paths)
         },
     },
     Native {

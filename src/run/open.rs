@@ -68,6 +68,7 @@ impl Desk {
         };
         let warehouse = settings.warehouse.as_deref().unwrap_or(&job.warehouse);
         let store = Store::open(warehouse, &settings.project, &settings.store_options)?;
+        let store = store.of_environment(settings.environment.as_deref());
         Ok(Self { path, job, origins, catalog, settings, store })
     }
 

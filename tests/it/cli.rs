@@ -180,6 +180,8 @@ fn usage_mistakes_exit_64() {
     project.check("bad-skip-code", &["run", "night", "--skip-exit-code", "3"]);
     assert_eq!(project.cxmart(&[]).0, 64);
     assert_eq!(project.cxmart(&["run", "night", "-q", "-v"]).0, 64);
+    let (code, _, stderr) = project.cxmart(&["run", "night", "--refit", "match"]);
+    assert!(code == 64 && stderr.contains("no matching to fit"), "{code}: {stderr}");
     assert_eq!(project.cxmart(&["run", "night"]).0, 0);
     project.check("past", &["run", "night", "--as-of", "2020-01-01"]);
 }
@@ -243,6 +245,35 @@ fn a_plan_says_what_a_run_does_and_a_second_run_publishes_nothing() {
     assert_eq!(project.cxmart(&["rejects", "night"]).1, "no rejects\n");
 }
 
+/// Goal: after a fix `rejects --redrive` runs the job and tells what became of the rejects; without
+/// one it says that nothing was read again.
+#[test]
+fn rejects_are_driven_again_after_a_fix() {
+    let project = Project::new();
+    let till = "\n[limits]\nrejects_max = 1.0\n[[source]]\nsource = \"till\"\n\
+                entity = \"sales\"\nurl = \"till/dt={dt}/*\"\n";
+    project.write("jobs/night.toml", &format!("{JOB}{till}"));
+    let spec = "description = \"Sales.\"\nkey = [\"id\"]\n[[column]]\nname = \"id\"\n\
+                [[column]]\nname = \"amount\"\ntype = \"money\"\n";
+    project.write("sql/stage/till/sales.toml", spec);
+    let sql = "-- One row per sale.\n-- grain: source_id\n-- canonical: orders\n\
+               select record_id, id as source_id, amount as total from raw_till__sales\n";
+    project.write("sql/stage/till/stg_till__sales.sql", sql);
+    project.write("till/dt=2024-05-28/a.csv", "id,amount\n1,\"1,50\"\n2,2\n,3\n");
+    let (code, _, stderr) = project.cxmart(&["run", "night", "--refit", "match"]);
+    assert!(code == 64 && stderr.contains("no matching to fit"), "{code}: {stderr}");
+    assert_eq!(project.cxmart(&["run", "night"]).0, 0);
+    project.check("redrive-nothing", &["rejects", "night", "--redrive"]);
+    project.write("sql/stage/till/sales.toml", &format!("{spec}decimal_mark = \",\"\n"));
+    project.check("redrive", &["rejects", "night", "--redrive"]);
+    let (code, stdout, _) = project.cxmart(&["rejects", "night", "--redrive", "--format", "json"]);
+    let told: serde_json::Value = serde_json::from_str(&stdout).expect("JSON");
+    assert_eq!(
+        (code, &told["count"], &told["redriven"]["objects_read"]),
+        (0, &1.into(), &0.into())
+    );
+}
+
 fn last_line(stdout: &str) -> serde_json::Value {
     serde_json::from_str(stdout.lines().last().expect("a last line")).expect("a JSON summary")
 }
@@ -250,6 +281,8 @@ fn last_line(stdout: &str) -> serde_json::Value {
 #[test]
 fn each_run_leaves_a_report_also_one_that_failed() {
     let project = Project::new();
+    let (code, _, stderr) = project.cxmart(&["run", "night", "--refit", "match"]);
+    assert!(code == 64 && stderr.contains("no matching to fit"), "{code}: {stderr}");
     assert_eq!(project.cxmart(&["run", "night"]).0, 0);
     project.write("jobs/none.toml", &JOB.replace("*.json", "*.csv").replace("night", "none"));
     project.write("raw/dt=2024-05-30/r.json", "{\"data\": no json}");
@@ -399,6 +432,8 @@ fn a_release_is_exported_once_and_its_checks_can_be_asked_again() {
     let project = Project::new();
     let (code, _, stderr) = project.cxmart(&["export", "night", "--to", "out"]);
     assert_eq!(code, 66, "{stderr}");
+    let (code, _, stderr) = project.cxmart(&["run", "night", "--refit", "match"]);
+    assert!(code == 64 && stderr.contains("no matching to fit"), "{code}: {stderr}");
     assert_eq!(project.cxmart(&["run", "night"]).0, 0);
     let (code, stdout, stderr) = project.cxmart(&["export", "night", "--to", "out"]);
     assert_eq!(code, 0, "{stderr}");

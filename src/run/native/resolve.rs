@@ -47,8 +47,8 @@ const PEOPLE: [&str; 14] = [
 const STATEMENTS: &str = "identity_edges";
 const LEDGER: &str = "identity_ledger";
 
-/// Makes `identity_keys`, `customer_identifiers`, `identity_changes`, `identity_ledger`,
-/// `identity_quarantine`, `identity_matches` and `identity_match_model`.
+/// Makes `identity_keys`, `identity_former`, `customer_identifiers`, `identity_changes`, `identity_ledger`,
+/// `identity_quarantine`, `identity_matches`, `identity_match_model` and `identity_match_drift`.
 ///
 /// # Errors
 /// The inputs cannot be read, or the disk is full.
@@ -60,12 +60,14 @@ pub async fn resolve(bench: &Bench<'_>) -> Result<Vec<Dataset>, RunError> {
     tracing::debug!(customers = found.customers(), "resolved");
     Ok(vec![
         bench.keep("identity_keys", keys(bench, &found)?).await?,
+        bench.keep("identity_former", former(bench, &found)?).await?,
         bench.keep("customer_identifiers", identifiers(bench, &found)?).await?,
         bench.keep("identity_changes", changes(bench, &found)?).await?,
         bench.keep("identity_quarantine", quarantine(bench, &found)?).await?,
         bench.keep(LEDGER, pins(bench, &found)?).await?,
         bench.keep("identity_matches", alike.matches(bench)?).await?,
         bench.keep("identity_match_model", alike.parameters(bench)?).await?,
+        bench.keep("identity_match_drift", alike.drift(bench)?).await?,
     ])
 }
 
@@ -301,7 +303,7 @@ async fn ledger(bench: &Bench<'_>) -> Result<Ledger, RunError> {
 }
 
 /// The secret that ids are made under: the one given, else the warehouse's own.
-async fn salt(bench: &Bench<'_>) -> Result<Vec<u8>, RunError> {
+pub(super) async fn salt(bench: &Bench<'_>) -> Result<Vec<u8>, RunError> {
     let context = bench.context;
     match &context.settings.identity_salt {
         Some(given) => Ok(crate::state::salt_from_hex(given)?),
@@ -326,6 +328,17 @@ fn fill<T>(
 fn keys(bench: &Bench<'_>, found: &Resolution) -> Result<Sink, RunError> {
     fill(bench, "identity_keys", found.keys(), |rows| {
         vec![texts(rows, |row| Some(row.0)), texts(rows, |row| Some(row.1))]
+    })
+}
+
+fn former(bench: &Bench<'_>, found: &Resolution) -> Result<Sink, RunError> {
+    fill(bench, "identity_former", found.former(), |rows| {
+        vec![
+            texts(rows, |row| Some(row.identity_key)),
+            days(rows, |row| Some(row.from)),
+            days(rows, |row| Some(row.until)),
+            texts(rows, |row| Some(row.customer_id.as_str())),
+        ]
     })
 }
 

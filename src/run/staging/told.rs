@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::extract::{ExtractError, Reject, Seen, Warning};
+use crate::stage::window::Windows;
 
 /// Told by the decoder, object by object.
 #[derive(Debug, Default)]
@@ -12,6 +13,8 @@ pub(super) struct Told {
     pub(super) warnings: Warnings,
     /// Headers and members of the objects.
     pub(super) seen: SeenColumns,
+    /// Days that objects tell, by object; only of specs that say what a day is.
+    pub(super) windows: BTreeMap<usize, Windows>,
     /// Objects of an optional source that lack a column.
     pub(super) left_out: u64,
 }
