@@ -1,9 +1,13 @@
-"""The same sizes as benches/clv.rs, asked of lifetimes and lifelines.
+"""Kaplan-Meier and BG/NBD at size: lifelines and lifetimes against benches/clv.rs, in one run.
 
 python bench/kernels_vs_python.py [CUSTOMERS] [ROWS]; needs numpy, pandas, lifelines, lifetimes.
-The data are drawn alike but not the same: only sizes and seconds are compared.
+The data are drawn alike but not the same: only sizes and seconds are compared. Ours include the
+grouping of rows. CLV_BENCH names a program already built.
 """
 
+import os
+import re
+import subprocess
 import sys
 import time
 
@@ -19,9 +23,11 @@ def kaplan_meier():
 
     lives = np.floor(dice.exponential(500, rows)).astype("int64")
     events = dice.random(rows) < 0.7
-    started = time.perf_counter()
+    wall, cpu = time.perf_counter(), time.process_time()
     fitter = KaplanMeierFitter().fit(lives, events)
-    print(f"lifelines: {rows} rows, {time.perf_counter() - started:.2f} s, median {fitter.median_survival_time_}")
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    print(f"lifelines: {rows} rows, {wall:.2f} s, {cpu:.2f} cpu-s, median {fitter.median_survival_time_}")
+    return wall, cpu
 
 
 def bg_nbd():
@@ -31,12 +37,27 @@ def bg_nbd():
     age = (100 + np.arange(customers) % 600).astype(float)
     data = beta_geometric_nbd_model(age / 7, 0.5, 4.3, 1.0, 2.85, size=customers)
     data["recency"] = np.ceil(data["recency"] * 7) / 7
-    started = time.perf_counter()
+    wall, cpu = time.perf_counter(), time.process_time()
     fitter = BetaGeoFitter()
     grouped = data.groupby(["frequency", "recency", "T"]).size().reset_index(name="weights")
     fitter.fit(grouped["frequency"], grouped["recency"], grouped["T"], weights=grouped["weights"])
-    print(f"lifetimes: {customers} customers, {time.perf_counter() - started:.2f} s, {dict(fitter.params_)}")
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    print(f"lifetimes: {customers} customers, {wall:.2f} s, {cpu:.2f} cpu-s, {dict(fitter.params_)}")
+    return wall, cpu
 
 
-kaplan_meier()
-bg_nbd()
+def ours():
+    program = os.environ.get("CLV_BENCH")
+    command = [program] if program else ["cargo", "bench", "--bench", "clv", "--"]
+    done = subprocess.run(
+        [*command, str(customers), str(rows)], check=True, stdout=subprocess.PIPE, text=True
+    )
+    print(done.stdout, end="")
+    found = re.findall(r"^(BG/NBD|Kaplan-Meier).*?: ([0-9.]+) s, ([0-9.]+) cpu-s", done.stdout, re.M)
+    return {name: (float(wall), float(cpu)) for name, wall, cpu in found}
+
+
+peers = {"Kaplan-Meier": kaplan_meier(), "BG/NBD": bg_nbd()}
+for name, (wall, cpu) in ours().items():
+    theirs = peers[name]
+    print(f"{name}: {theirs[0] / wall:.1f} times as fast, {theirs[1] / cpu:.1f} times by cpu")

@@ -192,7 +192,7 @@ fn act(Arguments { verb, shared }: Arguments) -> Result<Exit, Failure> {
             Verb::Diff(arguments) => diff::run(arguments, desk).await,
             Verb::Rollback(arguments) => rollback::run(arguments, desk).await,
             Verb::Promote(arguments) => promote::run(arguments, desk).await,
-            Verb::Verify(arguments) => verify::run(arguments, desk).await,
+            Verb::Verify(arguments) => Box::pin(verify::run(arguments, desk)).await,
             Verb::Gc(arguments) => gc::run(arguments, desk).await,
             Verb::Export(arguments) => export::run(arguments, desk).await,
             Verb::Explain(arguments) => explain::run(arguments, desk).await,

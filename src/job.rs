@@ -380,6 +380,8 @@ impl Period {
 pub struct Clv {
     /// Gross profit per unit of revenue, 0 to 1.
     pub margin: f64,
+    /// The same of products that have another one, by name.
+    pub margins: BTreeMap<String, f64>,
     /// Days of one model time unit.
     pub unit_days: u32,
     /// How far ahead purchases are expected.
@@ -434,6 +436,7 @@ impl Default for Clv {
     fn default() -> Self {
         Self {
             margin: 1.0,
+            margins: BTreeMap::new(),
             unit_days: 7,
             horizon_days: 365,
             discount_rate: 0.1,

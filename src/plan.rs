@@ -7,6 +7,7 @@ pub mod document;
 pub mod expect;
 pub mod graph;
 pub mod native;
+pub mod renew;
 pub mod suppose;
 
 use std::borrow::Cow;

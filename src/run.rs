@@ -43,10 +43,11 @@ use crate::check::{CheckError, Finding};
 use crate::engine::{Engine, EngineError};
 use crate::extract::ExtractError;
 use crate::job::Job;
+use crate::plan::renew::RESOLVE;
 use crate::plan::{self, Node, NodeKind, Plan, PlanError, RUN_TABLE, Reason, Snapshot};
 use crate::publish::PublishError;
 use crate::resolve::ResolveError;
-use crate::settings::Settings;
+use crate::settings::{Refit, Settings};
 use crate::stage::StageError;
 use crate::state::{Counts, ObjectEntry, Release, StateError, StateReader};
 use crate::storage::{StorageError, Store};
@@ -239,13 +240,16 @@ async fn plan_and_do(context: &Arc<Context>, asked: &Asked) -> Result<Outcome, R
         };
         let listing = listing::list(&context.job, &context.settings).await?;
         let snapshot = Snapshot { release: parent.as_ref(), objects: &objects };
-        let plan = match (&parent, asked.as_of) {
+        let mut plan = match (&parent, asked.as_of) {
             (Some(parent), Some(day)) if asked.restates && day <= parent.horizon => {
                 let wanted = asked.tables.as_ref();
                 plan::past(&context.job, &context.catalog, parent, &objects, day, wanted)?
             }
             _ => plan::plan(&context.job, &context.catalog, snapshot, &listing, asked.as_of)?,
         };
+        if is_refitted(context) {
+            plan.renew(RESOLVE);
+        }
         if let (false, Some(parent)) = (plan.has_changes(), &parent) {
             return Ok(Outcome {
                 as_of: plan.as_of,
@@ -308,22 +312,28 @@ async fn attempt(
             .map(|name| Ok((name.as_str(), content(name)?)))
             .collect::<Result<_, RunError>>()?;
         let fingerprint = plan::fingerprint(node, inputs.iter().map(|(name, hash)| (*name, hash)));
+        let is_renewed = node.name == RESOLVE && is_refitted(context) && !plan.is_past;
         let known = |name: &String| {
             let dataset = parent.and_then(|release| plan::dataset(release, name))?;
-            (dataset.fingerprint == fingerprint).then(|| dataset.into_owned())
+            (dataset.fingerprint == fingerprint && !is_renewed).then(|| dataset.into_owned())
         };
+        // What was fitted anew is no answer to a run that does not ask for it.
+        let work = if is_renewed { renewed(&fingerprint) } else { fingerprint.clone() };
         let made = if let Some(known) = node.outputs.iter().map(known).collect::<Option<Vec<_>>>() {
             steps_reused += 1;
             known
-        } else if let Some(done) = context.work.receipt(&fingerprint).await? {
+        } else if let Some(done) = context.work.receipt(&work).await? {
             steps_reused += 1;
             done
         } else {
             steps_run += 1;
-            let made = make(context, plan, node, &fingerprint, &tables, parent, &staged).await?;
-            context.work.finish(&fingerprint, &made).await?;
+            let made = make(context, plan, node, &work, &tables, parent, &staged).await?;
+            context.work.finish(&work, &made).await?;
             made
         };
+        let made = made.into_iter();
+        let made: Vec<_> =
+            made.map(|made| Dataset { fingerprint: fingerprint.clone(), ..made }).collect();
         context.record.end(step, began, steps_reused > reused_before, &made);
         tables.extend(made.into_iter().map(|dataset| (dataset.name.clone(), dataset)));
     }
@@ -341,6 +351,15 @@ async fn attempt(
         tables: rows(&release),
         warnings: context.record.warnings(),
     }))
+}
+
+/// Whether the parameters of matching are fitted anew.
+fn is_refitted(context: &Context) -> bool {
+    context.settings.refits.contains(&Refit::Match)
+}
+
+fn renewed(fingerprint: &Hash) -> Hash {
+    Hasher::new("renewed").part(fingerprint.as_str()).finish()
 }
 
 /// Runs a step; gives one dataset for each of its outputs.

@@ -33,6 +33,8 @@ pub struct Settings {
     pub identity_salt: Option<String>,
     /// Runs without asking whether another run is at work; the commit still keeps both right.
     pub without_lease: bool,
+    /// Models fitted anew, instead of the ones that the newest release keeps.
+    pub refits: Vec<Refit>,
     /// Names the run; the only other thing a clock and the process id go into.
     pub run_id: String,
     pub clock: Clock,
@@ -43,6 +45,13 @@ pub struct Settings {
     pub log_format: LogFormat,
     /// Where the values above come from, by name, as people read it.
     pub origins: BTreeMap<&'static str, String>,
+}
+
+/// A model that is fitted once and kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Refit {
+    /// Parameters of probabilistic matching
+    Match,
 }
 
 /// How log lines are written.
@@ -137,6 +146,7 @@ pub fn resolve(
         store_options,
         identity_salt: salt,
         without_lease: false,
+        refits: Vec::new(),
         run_id: run_id(),
         clock: Clock::default(),
         notices,

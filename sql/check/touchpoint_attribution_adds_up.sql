@@ -1,11 +1,10 @@
--- Models of a level that do not give every purchase to somebody, or that give value that is not there.
+-- Models of a level that do not give all the worth of its purchases away, each row rounded.
 with
 
 purchases as (
 
     select
         level,
-        sum(n_converted) as n_converted,
         sum(value) as value
     from journey_paths
     group by level
@@ -17,7 +16,6 @@ given as (
     select
         level,
         model,
-        sum(cast(round(conversions * 10000.0) as bigint)) as conversions,
         sum(value) as value,
         count(*) as n_rows
     from touchpoint_attribution
@@ -30,10 +28,8 @@ given as (
 select
     given.level,
     given.model,
-    given.conversions,
-    purchases.n_converted
+    given.value,
+    purchases.value as expected_value
 from given
 inner join purchases on given.level = purchases.level
-where
-    abs(given.conversions - purchases.n_converted * 10000) > given.n_rows
-    or abs(given.value - purchases.value) > cast(given.n_rows as decimal(18, 4)) / 1000
+where abs(given.value - purchases.value) * 10000 > given.n_rows

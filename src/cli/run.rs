@@ -11,7 +11,7 @@ use super::output::{columns, count, plural, print};
 use super::{Desk, Exit, Failure};
 use crate::run::stop::{Signal, Stop};
 use crate::run::{self, Context, Outcome, RunError};
-use crate::settings::Settings;
+use crate::settings::{Refit, Settings};
 
 /// After a signal a step gets so long to end; then it is dropped, and made anew next time.
 const GRACE: Duration = Duration::from_secs(20);
@@ -27,6 +27,9 @@ pub(super) struct Arguments {
     /// The logical day of the run [default: the newest day of the raw objects]
     #[arg(long, value_name = "DATE", value_parser = super::date)]
     as_of: Option<NaiveDate>,
+    /// Fit these models anew; otherwise they are kept as first fitted
+    #[arg(long, value_name = "MODELS", value_enum, value_delimiter = ',')]
+    refit: Vec<Refit>,
     /// Exit with 99 instead of 0 when there was nothing to do
     #[arg(long, value_name = "CODE", value_parser = ["99"])]
     skip_exit_code: Option<String>,
@@ -36,8 +39,13 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(arguments: Arguments, desk: Desk) -> Result<Exit, Failure> {
-    let settings = Settings { without_lease: arguments.no_lease, ..desk.settings };
+    let (without_lease, refits) = (arguments.no_lease, arguments.refit);
+    let settings = Settings { without_lease, refits, ..desk.settings };
     let mut context = run::open(&arguments.job, settings)?;
+    if !context.settings.refits.is_empty() && !context.job.identity.matching.enabled {
+        let message = "the job has no matching to fit".to_owned();
+        return Err(Failure::Usage { message, hint: "set `identity.matching.enabled = true`" });
+    }
     context.record.progress = desk.progress;
     let context = Arc::new(context);
     let outcome = drive(&context, arguments.as_of).await?;

@@ -39,6 +39,8 @@ const PARTITIONS: usize = 4;
 const BATCH_ROWS: usize = 8_192;
 /// Hash joins hold this part of the memory, the rest is for what spills.
 const HASH_SHARE: usize = 2;
+/// About how many sorts a query runs at once, several times over.
+const SORTS_MAX: usize = 96;
 /// The one store of a session, whatever it really is.
 const STORE_URL: &str = "warehouse://store";
 
@@ -97,9 +99,10 @@ impl Engine {
         options.optimizer.prefer_hash_join = true;
         // Filters here take away what is odd: a side of a join is not small because of one.
         options.optimizer.default_filter_selectivity = 100;
-        // Each sort of each partition holds this back for its last step; ten times as much, as is
-        // the default, would be all that small limits have.
-        options.execution.sort_spill_reservation_bytes = 1 << 20;
+        // Each sort of each partition holds this back for its last step: more lets wide rows merge,
+        // too much would be all that small limits have.
+        options.execution.sort_spill_reservation_bytes =
+            (self.memory_bytes / SORTS_MAX).clamp(1 << 20, 16 << 20);
         let rules = self.rules();
         let state = SessionStateBuilder::new()
             .with_config(config)

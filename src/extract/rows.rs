@@ -10,7 +10,7 @@ use std::ops::Range;
 use arrow::array::{NullBufferBuilder, StringArray};
 use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer};
 use foldhash::quality::FixedState;
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxBuildHasher, FxHashSet};
 use sonic_rs::LazyValue;
 
 use super::json::{self, Malformed, Tree};
@@ -23,6 +23,9 @@ use crate::catalog::SourceSpec;
 const CHUNK_BYTES: usize = 64 << 20;
 /// Records remembered of an object at a time, twice, to find those that come again.
 const REMEMBERED: usize = 1 << 21;
+
+/// An object of so many records may have many more.
+const LARGE: usize = 1 << 17;
 
 /// One column of text; unlike a builder of Arrow it can give up its last rows.
 #[derive(Debug)]
@@ -83,8 +86,14 @@ impl Seen {
         if self.older.contains(&hash) || !self.newer.insert(hash) {
             return false;
         }
-        if self.newer.len() >= REMEMBERED {
-            self.older = std::mem::take(&mut self.newer);
+        match self.newer.len() {
+            // A large object: room for all at once, which growing would move again and again.
+            LARGE => self.newer.reserve(REMEMBERED - LARGE),
+            REMEMBERED.. => {
+                let next = FxHashSet::with_capacity_and_hasher(REMEMBERED, FxBuildHasher);
+                self.older = std::mem::replace(&mut self.newer, next);
+            }
+            _ => {}
         }
         true
     }

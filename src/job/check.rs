@@ -297,6 +297,12 @@ impl Found<'_> {
             let hint = "0.35 keeps 35 of 100 as gross profit";
             self.say("clv.margin", format!("{} is not within 0 to 1", clv.margin), Some(hint));
         }
+        for (product, margin) in &clv.margins {
+            if !(0.0..=1.0).contains(margin) {
+                let at = format!("clv.margins.{product}");
+                self.say(&at, format!("{margin} is not within 0 to 1"), None);
+            }
+        }
         if !(0.0..=1.0).contains(&clv.discount_rate) {
             let hint = "per year; 0.1 is 10 %";
             let message = format!("{} is not within 0 to 1", clv.discount_rate);

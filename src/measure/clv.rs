@@ -14,6 +14,8 @@ pub mod reference;
 mod rows;
 mod touches;
 
+use std::collections::BTreeMap;
+
 use arrow::array::RecordBatch;
 
 pub use self::acquisition::Acquisition;
@@ -62,6 +64,8 @@ pub struct Terms {
     pub currency: String,
     /// Gross profit per unit of revenue.
     pub margin: f64,
+    /// The same of products that have another one.
+    pub margins: BTreeMap<String, f64>,
     /// Days of one model time unit.
     pub unit_days: u32,
     pub horizon_days: u32,
@@ -103,6 +107,8 @@ pub struct Inputs {
     pub spending: Vec<RecordBatch>,
     /// First touches: `customer_id`, `channel`, `touched_on`.
     pub touches: Vec<RecordBatch>,
+    /// Revenue of the last 365 days by `customer_id` and `product`; read where products have margins.
+    pub products: Vec<RecordBatch>,
     /// `clv_reference` as it was; none: it is made of this day's fits.
     pub reference: Vec<RecordBatch>,
 }
@@ -149,6 +155,9 @@ pub fn lifetime_value(inputs: &Inputs, terms: &Terms) -> Result<Tables, ClvError
     let mut bought = read(&inputs.purchases)?;
     let mut contracts = read_contracts(&inputs.contracts)?;
     touches::read(&inputs.touches)?.name_channels(&mut bought, &mut contracts);
+    if !terms.margins.is_empty() {
+        people::read_profits(&inputs.products, &mut bought, terms)?;
+    }
     let reference = Reference::read(&inputs.reference)?;
     let spending = people::read_spending(&inputs.spending)?;
     let people = people(&bought, &contracts);
@@ -245,7 +254,7 @@ fn buys(
     of.expected_orders = Some(p_alive * expected.orders);
     of.dert = Some(p_alive * expected.discounted);
     let (Some(spend), Some((spending, spent))) = (of.expected_spend, spending) else { return };
-    let value = p_alive * expected.discounted * spend * terms.margin;
+    let value = p_alive * expected.discounted * spend * customer.margin(terms);
     of.probabilistic = Some(value);
     // The delta method on the logarithm of the value: its slopes by those of the parameters.
     let slopes: [f64; 4] = std::array::from_fn(|i| slopes[i] + expected.slopes[i]);
@@ -289,15 +298,15 @@ pub fn new_contract(fits: &Fits, monthly_revenue: f64, cost: f64, terms: &Terms)
 }
 
 fn relationship(of: &mut Worth, person: &Person<'_>, churn: Option<f64>, terms: &Terms) {
-    let revenue = person.revenue_year();
+    let (revenue, profit) = (person.revenue_year(), person.profit_year(terms));
     if let Some(churn) = churn {
         let years = f64::from(terms.as_of - person.first_day()) / YEAR_DAYS + 1.0 / churn;
         of.simple = Some(revenue * years - of.cac);
-        of.margin = Some(revenue * terms.margin * years - of.cac);
+        of.margin = Some(profit * years - of.cac);
     }
     let value = greatest(of.probabilistic, of.contractual);
     of.ltv_cac = value.filter(|_| of.cac > 0.0).map(|value| value / of.cac);
-    of.payback_months = acquisition::payback(of.cac, revenue * terms.margin / 12.0);
+    of.payback_months = acquisition::payback(of.cac, profit / 12.0);
 }
 
 fn greatest(a: Option<f64>, b: Option<f64>) -> Option<f64> {

@@ -60,8 +60,9 @@ pub static NATIVE: &[Native] = &[
             "identity_ledger",
             "identity_matches",
             "identity_match_model",
+            "identity_match_drift",
         ],
-        version: 2,
+        version: 3,
         options: |job| format!("{:?}{:?}", job.country, job.identity),
     },
     Native {
@@ -138,6 +139,7 @@ pub static NATIVE: &[Native] = &[
             "customer_contracts",
             "acquisition_spending",
             "acquisition_touches",
+            "timeline",
             "run",
         ],
         outputs: &[

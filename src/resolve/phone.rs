@@ -98,6 +98,9 @@ const UNUSED: &[&str] = &["28", "83", "89"];
 /// E.164 allows 15 digits; no international number has fewer than 7.
 const DIGITS: std::ops::RangeInclusive<usize> = 7..=15;
 
+/// Digits of a national number that is surely whole.
+const WHOLE: usize = 9;
+
 /// The country with an ISO 3166 alpha-2 code.
 pub fn by_iso(iso: &str) -> Option<&'static Country> {
     COUNTRIES.iter().find(|country| country.iso.eq_ignore_ascii_case(iso))
@@ -132,8 +135,12 @@ pub fn e164(text: &str, home: Option<&Country>) -> Option<String> {
     }
     let fits = |national: &str| (home.digits_min..=home.digits_max).contains(&national.len());
     let with_code = digits.strip_prefix(home.calling_code);
+    // Where numbers are of many lengths, `491761234567` may be read both ways; so long a rest is a
+    // whole number, and spreadsheets drop the plus more often than people a zero.
+    let whole = with_code.filter(|rest| home.trunk == "0" && rest.len() >= WHOLE && fits(rest));
     let national = match digits.strip_prefix(home.trunk) {
         Some(rest) if !home.trunk.is_empty() && fits(rest) => rest,
+        _ if whole.is_some() => whole?,
         _ if fits(&digits) && !(home.trunk == "0" && digits.starts_with('0')) => &digits,
         // Spreadsheets drop the plus: `4520304050`.
         _ => with_code.filter(|rest| fits(rest))?,

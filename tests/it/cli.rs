@@ -180,6 +180,8 @@ fn usage_mistakes_exit_64() {
     project.check("bad-skip-code", &["run", "night", "--skip-exit-code", "3"]);
     assert_eq!(project.cxmart(&[]).0, 64);
     assert_eq!(project.cxmart(&["run", "night", "-q", "-v"]).0, 64);
+    let (code, _, stderr) = project.cxmart(&["run", "night", "--refit", "match"]);
+    assert!(code == 64 && stderr.contains("no matching to fit"), "{code}: {stderr}");
     assert_eq!(project.cxmart(&["run", "night"]).0, 0);
     project.check("past", &["run", "night", "--as-of", "2020-01-01"]);
 }
@@ -258,6 +260,8 @@ fn rejects_are_driven_again_after_a_fix() {
                select record_id, id as source_id, amount as total from raw_till__sales\n";
     project.write("sql/stage/till/stg_till__sales.sql", sql);
     project.write("till/dt=2024-05-28/a.csv", "id,amount\n1,\"1,50\"\n2,2\n,3\n");
+    let (code, _, stderr) = project.cxmart(&["run", "night", "--refit", "match"]);
+    assert!(code == 64 && stderr.contains("no matching to fit"), "{code}: {stderr}");
     assert_eq!(project.cxmart(&["run", "night"]).0, 0);
     project.check("redrive-nothing", &["rejects", "night", "--redrive"]);
     project.write("sql/stage/till/sales.toml", &format!("{spec}decimal_mark = \",\"\n"));
@@ -277,6 +281,8 @@ fn last_line(stdout: &str) -> serde_json::Value {
 #[test]
 fn each_run_leaves_a_report_also_one_that_failed() {
     let project = Project::new();
+    let (code, _, stderr) = project.cxmart(&["run", "night", "--refit", "match"]);
+    assert!(code == 64 && stderr.contains("no matching to fit"), "{code}: {stderr}");
     assert_eq!(project.cxmart(&["run", "night"]).0, 0);
     project.write("jobs/none.toml", &JOB.replace("*.json", "*.csv").replace("night", "none"));
     project.write("raw/dt=2024-05-30/r.json", "{\"data\": no json}");
@@ -426,6 +432,8 @@ fn a_release_is_exported_once_and_its_checks_can_be_asked_again() {
     let project = Project::new();
     let (code, _, stderr) = project.cxmart(&["export", "night", "--to", "out"]);
     assert_eq!(code, 66, "{stderr}");
+    let (code, _, stderr) = project.cxmart(&["run", "night", "--refit", "match"]);
+    assert!(code == 64 && stderr.contains("no matching to fit"), "{code}: {stderr}");
     assert_eq!(project.cxmart(&["run", "night"]).0, 0);
     let (code, stdout, stderr) = project.cxmart(&["export", "night", "--to", "out"]);
     assert_eq!(code, 0, "{stderr}");

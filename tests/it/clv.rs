@@ -254,6 +254,7 @@ pub(super) fn terms() -> Terms {
         as_of: AS_OF,
         currency: "DKK".into(),
         margin: 0.5,
+        margins: BTreeMap::new(),
         unit_days: 7,
         horizon_days: 365,
         discount_rate: 0.1,

@@ -57,6 +57,7 @@ mod project;
 mod proxy;
 mod publish;
 mod reference;
+mod refit;
 mod renewal;
 mod repair;
 mod resolve;

@@ -71,6 +71,55 @@ fn national_numbers_follow_the_country_of_the_job() {
 }
 
 #[test]
+fn numbers_of_the_north_and_of_germany_are_one_with_and_without_prefix() {
+    for (country, number, written) in [
+        ("DK", "+4520304050", ["20304050", "20 30 40 50", "4520304050", "0045 20304050"]),
+        ("NO", "+4741234567", ["41234567", "412 34 567", "4741234567", "0047 41 23 45 67"]),
+        (
+            "SE",
+            "+46701234567",
+            ["0701234567", "070-123 45 67", "46701234567", "+46 (0)70 123 45 67"],
+        ),
+        (
+            "DE",
+            "+4915123456789",
+            ["015123456789", "0151/23456789", "4915123456789", "0049 151 23456789"],
+        ),
+        (
+            "DE",
+            "+491761234567",
+            ["01761234567", "0176 1234567", "491761234567", "+49 (0)176 1234567"],
+        ),
+        ("DE", "+49301234567", ["0301234567", "030/123 45 67", "49301234567", "+49 30 1234567"]),
+        // The area code of Emden begins like the country's own.
+        ("DE", "+49492112345", ["0492112345", "04921/12345", "492112345", "+49 4921 12345"]),
+    ] {
+        let normaliser = Normaliser::new(Some(country), false, &[]);
+        for raw in written {
+            let normal = normaliser.normalise("phone", "", raw).expect("a value");
+            assert_eq!(
+                (normal.value.as_str(), normal.blocked),
+                (number, None),
+                "{country} `{raw}`"
+            );
+        }
+    }
+}
+
+#[test]
+fn dots_and_tags_of_gmail_count_unless_the_job_says_otherwise() {
+    let spelt = |gmail_dots, raw| {
+        let normaliser = Normaliser::new(None, gmail_dots, &[]);
+        normaliser.normalise("email", "", raw).expect("a value").value
+    };
+    for raw in ["a.na+shop@gmail.com", "Ana@GoogleMail.com", "an.a@gmail.com"] {
+        assert_eq!(spelt(true, raw), "ana@gmail.com");
+    }
+    assert_eq!(spelt(false, "a.na+shop@gmail.com"), "a.na+shop@gmail.com");
+    assert_eq!(spelt(true, "a.na+shop@example.com"), "a.na+shop@example.com", "others keep them");
+}
+
+#[test]
 fn values_that_name_nobody_are_blocked() {
     use Blocked::{Listed, Malformed, Placeholder, RoleMailbox};
     for (kind, raw, expected) in [

@@ -109,7 +109,7 @@ impl Group {
         self.contractual.add(worth.contractual);
         self.probabilistic.add(worth.probabilistic);
         self.cac.add(Some(worth.cac));
-        self.monthly_margin.add(Some(person.revenue_year() * terms.margin / 12.0));
+        self.monthly_margin.add(Some(person.profit_year(terms) / 12.0));
         let in_force = person.contract.filter(|contract| !contract.renewed.has_left);
         self.mrr.add(in_force.map(|contract| contract.mrr as f64 / 10_000.0));
     }

@@ -1,15 +1,17 @@
 //! Who is valued: rows of `customer_purchases` and `customer_contracts`, and of what advertising
 //! cost.
 
+use std::collections::BTreeMap;
+
 use arrow::array::{Array, ArrowPrimitiveType, AsArray, PrimitiveArray, RecordBatch, StringArray};
 use arrow::datatypes::{Date32Type, Decimal128Type, Int64Type};
 
-use super::ClvError;
+use super::{ClvError, Terms};
 use crate::measure::kernel::bgnbd::History;
 use crate::measure::kernel::sbg::Renewed;
 
 /// What one customer bought; money in ten-thousandths.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Bought {
     pub id: String,
     /// Days since 1970-01-01.
@@ -21,6 +23,8 @@ pub struct Bought {
     pub repeat_value: i64,
     pub revenue: i64,
     pub revenue_year: i64,
+    /// Gross profit of the same in major units, where products have margins of their own.
+    pub profit_year: Option<f64>,
     pub channel: Option<String>,
     pub country: Option<String>,
     /// Day that the backtest fits up to.
@@ -33,6 +37,13 @@ impl Bought {
     pub fn monetary(&self) -> Option<f64> {
         let frequency = self.history.map(|history| history.frequency).filter(|x| *x > 0)?;
         Some(self.repeat_value as f64 / 10_000.0 / f64::from(frequency))
+    }
+
+    /// Gross profit per unit of revenue: what the last year's products earned, else the job's.
+    pub fn margin(&self, terms: &Terms) -> f64 {
+        let revenue = self.revenue_year as f64 / 10_000.0;
+        let own = self.profit_year.filter(|_| revenue > 0.0).map(|profit| profit / revenue);
+        own.map_or(terms.margin, |margin| margin.clamp(0.0, 1.0))
     }
 }
 
@@ -160,6 +171,7 @@ fn read_batch(batch: &RecordBatch, customers: &mut Vec<Bought>) -> Result<(), Cl
             repeat_value: money(repeats, i),
             revenue: money(revenue, i),
             revenue_year: money(revenue_year, i),
+            profit_year: None,
             channel: text(channels, i),
             country: text(countries, i),
             backtest_day: backtest.value(i),
@@ -225,6 +237,35 @@ pub fn read_spending(batches: &[RecordBatch]) -> Result<Vec<Spending>, ClvError>
     Ok(spent)
 }
 
+/// Gives customers the profit of the last year by product: rows (`customer_id`, `product`,
+/// `revenue`).
+///
+/// # Errors
+/// A column that is missing or of another type.
+pub fn read_profits(
+    batches: &[RecordBatch],
+    customers: &mut [Bought],
+    terms: &Terms,
+) -> Result<(), ClvError> {
+    let mut known: BTreeMap<String, BTreeMap<String, i128>> = BTreeMap::new();
+    for batch in batches {
+        let (ids, products) = (texts(batch, "customer_id")?, texts(batch, "product")?);
+        let revenues = column::<Decimal128Type>(batch, "revenue")?;
+        for i in (0..batch.num_rows()).filter(|i| revenues.is_valid(*i)) {
+            let of = known.entry(ids.value(i).to_owned()).or_default();
+            *of.entry(text(products, i).unwrap_or_default()).or_default() += revenues.value(i);
+        }
+    }
+    for customer in customers {
+        let profit = |(product, revenue): (&String, &i128)| {
+            let margin = terms.margins.get(product).copied().unwrap_or(terms.margin);
+            *revenue as f64 / 10_000.0 * margin
+        };
+        customer.profit_year = known.get(&customer.id).map(|of| of.iter().map(profit).sum());
+    }
+    Ok(())
+}
+
 /// One customer who bought, has a contract, or both.
 #[derive(Debug, Clone, Copy)]
 pub struct Person<'a> {
@@ -255,6 +296,14 @@ impl<'a> Person<'a> {
         let mrr = self.contract.map_or(0, |contract| contract.mrr);
         let revenue = self.bought.map_or(mrr * 12, |bought| bought.revenue_year);
         revenue as f64 / 10_000.0
+    }
+}
+
+impl Person<'_> {
+    /// Gross profit of the same.
+    pub fn profit_year(&self, terms: &Terms) -> f64 {
+        let by_product = self.bought.and_then(|bought| bought.profit_year);
+        by_product.unwrap_or_else(|| self.revenue_year() * terms.margin)
     }
 }
 

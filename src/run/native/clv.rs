@@ -30,6 +30,7 @@ pub async fn clv(bench: &Bench<'_>) -> Result<Vec<Dataset>, RunError> {
         contracts: rows("customer_contracts").await?,
         spending: rows("acquisition_spending").await?,
         touches: rows("acquisition_touches").await?,
+        products: products(bench).await?,
         reference: reference(bench).await?,
     };
     let tables = tokio::task::spawn_blocking(move || lifetime_value(&inputs, &terms)).await;
@@ -51,6 +52,18 @@ pub async fn clv(bench: &Bench<'_>) -> Result<Vec<Dataset>, RunError> {
     Ok(made)
 }
 
+/// Revenue of the last 365 days by customer and product, where the job gives products margins.
+async fn products(bench: &Bench<'_>) -> Result<Vec<RecordBatch>, RunError> {
+    const SQL: &str = "select customer_id, touchpoint as product, sum(home_amount) as revenue
+        from timeline cross join run
+        where kind in ('order', 'refund') and occurred_date > run.as_of - interval '365' day
+        group by customer_id, touchpoint";
+    if bench.context.job.clv.margins.is_empty() {
+        return Ok(Vec::new());
+    }
+    bench.collect("products", SQL).await
+}
+
 /// The fits that the parent release keeps.
 async fn reference(bench: &Bench<'_>) -> Result<Vec<RecordBatch>, RunError> {
     let known = bench.parent.and_then(|release| plan::dataset(release, REFERENCE));
@@ -68,6 +81,7 @@ fn terms(bench: &Bench<'_>) -> Terms {
         as_of: day_number(bench.plan.as_of),
         currency: job.currency.clone(),
         margin: job.clv.margin,
+        margins: job.clv.margins.clone(),
         unit_days: job.clv.unit_days.max(1),
         horizon_days: job.clv.horizon_days,
         discount_rate: job.clv.discount_rate,

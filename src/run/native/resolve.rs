@@ -48,7 +48,7 @@ const STATEMENTS: &str = "identity_edges";
 const LEDGER: &str = "identity_ledger";
 
 /// Makes `identity_keys`, `identity_former`, `customer_identifiers`, `identity_changes`, `identity_ledger`,
-/// `identity_quarantine`, `identity_matches` and `identity_match_model`.
+/// `identity_quarantine`, `identity_matches`, `identity_match_model` and `identity_match_drift`.
 ///
 /// # Errors
 /// The inputs cannot be read, or the disk is full.
@@ -67,6 +67,7 @@ pub async fn resolve(bench: &Bench<'_>) -> Result<Vec<Dataset>, RunError> {
         bench.keep(LEDGER, pins(bench, &found)?).await?,
         bench.keep("identity_matches", alike.matches(bench)?).await?,
         bench.keep("identity_match_model", alike.parameters(bench)?).await?,
+        bench.keep("identity_match_drift", alike.drift(bench)?).await?,
     ])
 }
 

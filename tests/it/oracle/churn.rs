@@ -11,6 +11,7 @@ use arrow::datatypes::{
 use chrono::{Datelike, NaiveDate};
 use cxmart::demo;
 use cxmart::engine::{FileInput, Session};
+use cxmart::job::value::Override;
 use cxmart::run::Context;
 use cxmart::settings::{self, Settings};
 use cxmart::state::StateReader;
@@ -20,7 +21,7 @@ use super::rates;
 
 const DAY: i64 = 86_400_000_000;
 pub(super) const INACTIVE: i32 = 90;
-pub(super) const MIN_CELL: usize = 10;
+pub(super) const MIN_CELL: usize = 3;
 const FIRST: i32 = 18_000;
 
 /// One row of the timeline.
@@ -46,25 +47,28 @@ pub(super) struct Life {
     pub(super) events: Vec<Event>,
 }
 
+/// The demo's job, with cells of three already shown: it is a small demo.
+fn context(dir: &Path) -> Context {
+    let small = Override {
+        key: "metrics.min_cell".into(),
+        value: MIN_CELL.to_string(),
+        from: "the test".into(),
+    };
+    let settings = Settings {
+        project: dir.to_owned(),
+        run_id: "test".into(),
+        memory_bytes: 1 << 28,
+        identity_salt: Some(demo::salt(1)),
+        overrides: vec![small],
+        ..settings::from_environment()
+    };
+    cxmart::run::open(demo::JOB, settings).expect("the demo's job opens")
+}
+
 async fn open(dir: &Path) -> (Context, Session) {
-    let settings = Settings {
-        project: dir.to_owned(),
-        run_id: "test".into(),
-        memory_bytes: 1 << 28,
-        identity_salt: Some(demo::salt(1)),
-        ..settings::from_environment()
-    };
-    let context = cxmart::run::open(demo::JOB, settings).expect("the demo's job opens");
-    let done = cxmart::run::run(std::sync::Arc::new(context), Some(demo::as_of())).await;
+    let done = cxmart::run::run(std::sync::Arc::new(context(dir)), Some(demo::as_of())).await;
     assert!(done.expect("the run succeeds").published);
-    let settings = Settings {
-        project: dir.to_owned(),
-        run_id: "test".into(),
-        memory_bytes: 1 << 28,
-        identity_salt: Some(demo::salt(1)),
-        ..settings::from_environment()
-    };
-    let context = cxmart::run::open(demo::JOB, settings).expect("the demo's job opens");
+    let context = context(dir);
     let release = StateReader::new(context.store.clone()).latest().await.expect("readable");
     let release = release.expect("a release");
     let session = context.engine.session();

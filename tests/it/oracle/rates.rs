@@ -168,49 +168,59 @@ pub fn check_survival(curves: &[RecordBatch], summary: &[RecordBatch]) {
     assert!(tested > 5, "{tested}");
 }
 
-/// Observed less expected events of all groups but the last, squared over their covariance.
+/// Observed less expected events of all groups but one, squared over their covariance. A group that
+/// nobody was left of at the first event tells nothing and is left out.
 fn log_rank(groups: &[&Vec<Step>]) -> Option<(f64, f64)> {
-    let k = groups.len().checked_sub(1).filter(|k| *k > 0)?;
+    let k = groups.len();
     let mut times: Vec<f64> = groups.iter().flat_map(|g| g.iter().map(|step| step.0)).collect();
     times.sort_by(f64::total_cmp);
     times.dedup();
-    let mut rows = vec![vec![0.0; k + 1]; k];
+    let (mut excess, mut covariance) = (vec![0.0; k], vec![vec![0.0; k]; k]);
     for time in times {
-        let here = |group: &&&Vec<Step>| {
+        let here = |group: &&Vec<Step>| {
             let next = group.iter().find(|step| step.0 >= time);
             let events = next.filter(|step| step.0 <= time).map_or(0.0, |step| step.2);
             (next.map_or(0.0, |step| step.1), events)
         };
-        let cells: Vec<(f64, f64)> = groups.iter().map(|group| here(&group)).collect();
+        let cells: Vec<(f64, f64)> = groups.iter().map(here).collect();
         let n: f64 = cells.iter().map(|cell| cell.0).sum();
         let d: f64 = cells.iter().map(|cell| cell.1).sum();
         let spread = if n > 1.0 { d * (n - d) / (n - 1.0) } else { 0.0 };
         for i in 0..k {
-            rows[i][k] += cells[i].1 - d * cells[i].0 / n;
+            excess[i] += cells[i].1 - d * cells[i].0 / n;
             for j in 0..k {
                 let own = if i == j { cells[i].0 / n } else { 0.0 };
-                rows[i][j] += spread * (own - cells[i].0 * cells[j].0 / (n * n));
+                covariance[i][j] += spread * (own - cells[i].0 * cells[j].0 / (n * n));
             }
         }
     }
-    let excess: Vec<f64> = rows.iter().map(|row| row[k]).collect();
-    // Gauss and Jordan.
-    for i in 0..k {
+    let mut told: Vec<usize> = (0..k).filter(|i| covariance[*i][*i] > 1e-9).collect();
+    told.pop()?;
+    let row = |i: &usize| {
+        let known = told.iter().map(|j| covariance[*i][*j]);
+        known.chain([excess[*i]]).collect()
+    };
+    let solved = solve(told.iter().map(row).collect());
+    let statistic = told.iter().zip(solved).map(|(i, x)| excess[*i] * x).sum();
+    (!told.is_empty()).then_some((statistic, told.len() as f64))
+}
+
+/// Gauss and Jordan; the last column is the right side.
+fn solve(mut rows: Vec<Vec<f64>>) -> Vec<f64> {
+    for i in 0..rows.len() {
         let pivot = rows[i][i];
         for value in &mut rows[i] {
             *value /= pivot;
         }
         let own = rows[i].clone();
-        for (j, row) in rows.iter_mut().enumerate().filter(|(j, _)| *j != i) {
+        for (_, row) in rows.iter_mut().enumerate().filter(|(j, _)| *j != i) {
             let factor = row[i];
             for (value, known) in row.iter_mut().zip(&own) {
                 *value -= factor * known;
             }
-            assert_ne!(i, j);
         }
     }
-    let statistic = excess.iter().zip(&rows).map(|(e, row)| e * row[k]).sum();
-    Some((statistic, k as f64))
+    rows.iter().filter_map(|row| row.last().copied()).collect()
 }
 
 pub fn check_feedback(feedback: &[RecordBatch]) {

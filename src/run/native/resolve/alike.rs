@@ -16,6 +16,7 @@ use crate::resolve::matching::{Candidates, Field, Kind, Model, Options, Paramete
 use crate::resolve::{Evidence, ResolveError};
 use crate::run::RunError;
 use crate::run::sink::Sink;
+use crate::settings::Refit;
 use crate::storage::parquet;
 use crate::table::id;
 
@@ -40,6 +41,8 @@ pub(super) struct MatchRow {
 pub(super) struct Alike {
     matches: Vec<MatchRow>,
     model: Option<Model>,
+    /// What the contacts of today give.
+    today: Option<Model>,
     fields: Vec<Field>,
     fit: u32,
     threshold: f64,
@@ -82,7 +85,8 @@ pub(super) async fn find_from(bench: &Bench<'_>, review: f64) -> Result<Alike, R
         return Ok(Alike::default());
     }
     let fields = contacts.table.fields().to_vec();
-    let known = model(bench, &fields, matching.fit).await?;
+    let is_renewed = bench.context.settings.refits.contains(&Refit::Match) && !bench.plan.is_past;
+    let known = if is_renewed { None } else { model(bench, &fields, matching.fit).await? };
     let matching = Matching { review, ..matching.clone() };
     let found = tokio::task::spawn_blocking(move || compare(&contacts, &matching, known, threads));
     Ok(found.await.map_err(RunError::Thread)??)
@@ -110,7 +114,8 @@ fn compare(
         let (rule, pairs, largest) = (&estimate.rule, estimate.pairs, estimate.largest);
         tracing::debug!(rule, pairs, largest, "contacts to compare");
     }
-    let model = known.unwrap_or_else(|| candidates.fit());
+    let today = candidates.fit();
+    let model = known.unwrap_or_else(|| today.clone());
     let mut found = candidates.matches(&model);
     found.retain(|pair| contacts.keys[pair.left as usize] != contacts.keys[pair.right as usize]);
     let (prior, waterfalls) = candidates.waterfalls(&model, &found);
@@ -135,6 +140,7 @@ fn compare(
     Ok(Alike {
         matches,
         model: Some(model),
+        today: Some(today),
         fields: table.fields().to_vec(),
         fit: matching.fit,
         threshold: matching.threshold,
@@ -211,6 +217,99 @@ impl Alike {
                 floats(rows, |row| Some(row.worth.m)),
                 floats(rows, |row| Some(row.worth.u)),
                 numbers(rows, |row| Some(i64::from(row.fit))),
+            ]
+        })
+    }
+}
+
+/// Bits that a weight may move before somebody should look.
+const DRIFT_MAX: f64 = 1.0;
+/// Share of pairs of one person from which on a level matters.
+const SHARE_MIN: f64 = 0.02;
+
+/// A parameter in force, and today's.
+#[derive(Debug)]
+struct DriftRow {
+    position: i64,
+    level: i64,
+    field: String,
+    level_name: &'static str,
+    force: Parameter,
+    today: Parameter,
+}
+
+impl DriftRow {
+    /// The prior is the share of pairs that are one person, against all others.
+    fn weight(&self, of: Parameter) -> f64 {
+        if self.position > 0 { of.weight() } else { libm::log2(of.m / (1.0 - of.m)) }
+    }
+
+    fn drift(&self) -> f64 {
+        self.weight(self.today) - self.weight(self.force)
+    }
+
+    fn is_notable(&self) -> bool {
+        let is_rare = self.position > 0 && self.force.m.max(self.today.m) < SHARE_MIN;
+        !is_rare && self.drift().abs() > DRIFT_MAX
+    }
+
+    fn u(&self, of: Parameter) -> Option<f64> {
+        (self.position > 0).then_some(of.u)
+    }
+}
+
+impl Alike {
+    fn drifts(&self) -> Vec<DriftRow> {
+        let (Some(force), Some(today)) = (&self.model, &self.today) else { return Vec::new() };
+        let prior = |model: &Model| Parameter { m: model.prior, u: 0.0 };
+        let mut rows = vec![DriftRow {
+            position: 0,
+            level: 0,
+            field: "prior".to_owned(),
+            level_name: "",
+            force: prior(force),
+            today: prior(today),
+        }];
+        let pairs = force.fields.iter().zip(&today.fields);
+        for (position, (field, (force, today))) in (1..).zip(self.fields.iter().zip(pairs)) {
+            let levels = force.iter().zip(today).zip(field.kind.levels());
+            for (level, ((force, today), level_name)) in (1..).zip(levels) {
+                let (force, today) = (*force, *today);
+                let field = signature(field);
+                rows.push(DriftRow { position, level, field, level_name, force, today });
+            }
+        }
+        rows
+    }
+
+    /// How far the parameters in force are from today's; says so where it is far.
+    pub(super) fn drift(&self, bench: &Bench<'_>) -> Result<Sink, RunError> {
+        let rows = self.drifts();
+        let notable = rows.iter().filter(|row| row.is_notable());
+        let far = notable.max_by(|a, b| a.drift().abs().total_cmp(&b.drift().abs()));
+        if let Some(row) = far {
+            bench.context.record.warn(format!(
+                "identity.matching: since the model was fitted, the weight of `{} {}` moved by \
+                 {:+.1} bits; see identity_match_drift, and fit anew with `run --refit match`",
+                row.field,
+                row.level_name,
+                row.drift(),
+            ));
+        }
+        fill(bench, "identity_match_drift", rows.iter(), |rows| {
+            vec![
+                numbers(rows, |row| Some(row.position)),
+                numbers(rows, |row| Some(row.level)),
+                texts(rows, |row| Some(&row.field)),
+                texts(rows, |row| Some(row.level_name)),
+                floats(rows, |row| Some(row.force.m)),
+                floats(rows, |row| row.u(row.force)),
+                floats(rows, |row| Some(row.weight(row.force))),
+                floats(rows, |row| Some(row.today.m)),
+                floats(rows, |row| row.u(row.today)),
+                floats(rows, |row| Some(row.weight(row.today))),
+                floats(rows, |row| Some(row.drift())),
+                flags(rows, |row| Some(row.is_notable())),
             ]
         })
     }
