@@ -188,11 +188,11 @@ impl Life {
         usize::try_from(day - FIRST).ok().and_then(|i| self.mrr.get(i)).copied().unwrap_or(0)
     }
 
-    fn first_day(&self) -> Option<i32> {
+    pub(super) fn first_day(&self) -> Option<i32> {
         self.active.iter().position(|active| *active).map(|i| FIRST + i as i32)
     }
 
-    fn first_churn(&self, horizon: i32) -> Option<i32> {
+    pub(super) fn first_churn(&self, horizon: i32) -> Option<i32> {
         (self.first_day()?..=horizon).find(|day| !self.at(*day))
     }
 
@@ -545,5 +545,6 @@ async fn churn_and_retention_are_what_the_timeline_says() {
     let feedback = table("churn_by_feedback", "1, 2, 3").await;
     check_feedback(&feedback, &lives, horizon);
     rates::check_feedback(&feedback);
-    rates::check_projection(&table("retention_projection", "1, 2, 3, 4").await);
+    let projection = table("retention_projection", "1, 2, 3, 4").await;
+    rates::check_projection(&projection, &lives, horizon);
 }

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use arrow::array::{AsArray, RecordBatch};
 
 use super::churn::{
-    INACTIVE, Life, MIN_CELL, a_day, count, decimal, is_sign_of_life, next, same, share, text,
+    INACTIVE, Life, MIN_CELL, a_day, count, decimal, is_sign_of_life, next, same, share, start,
+    text,
 };
 use super::slow::{Z, chi_square_tail, garwood, wilson};
 
@@ -272,37 +273,62 @@ pub fn check_feedback(feedback: &[RecordBatch]) {
     assert!(compared > 5, "{compared}");
 }
 
-/// The model's columns follow from its two parameters.
-pub fn check_projection(projection: &[RecordBatch]) {
-    let mut told = 0;
-    // A tenth a year, by the month.
-    let keep = 1.1_f64.powf(-1.0 / 12.0);
-    let mut survival: BTreeMap<Group, f64> = BTreeMap::new();
+/// Mean length of a month.
+const MONTH: f64 = 30.4375;
+
+/// Renewals of first contracts, by cohort and segment: how many, and whether it was the last.
+fn renewals(lives: &[Life], horizon: i32) -> BTreeMap<Group, Vec<(i64, bool)>> {
+    let mut groups: BTreeMap<Group, Vec<(i64, bool)>> = BTreeMap::new();
+    for life in lives.iter().filter(|life| life.is_contractual) {
+        let Some(first) = life.first_day() else { continue };
+        let months = |day: i32| f64::from(day - first) / MONTH;
+        let renewed = match life.first_churn(horizon) {
+            Some(day) => ((months(day).round() as i64).max(1), true),
+            None => (months(horizon) as i64, false),
+        };
+        for (dimension, value) in &life.values {
+            let segment =
+                if *dimension == "all" { "all".into() } else { format!("{dimension}={value}") };
+            groups.entry(("all".into(), 0, segment)).or_default().push(renewed);
+        }
+        let month = ("month".into(), start("month", first), "all".into());
+        groups.entry(month).or_default().push(renewed);
+    }
+    groups
+}
+
+/// What was observed is Kaplan and Meier's share; where there is a model, its columns follow from
+/// its two parameters.
+pub fn check_projection(projection: &[RecordBatch], lives: &[Life], horizon: i32) {
+    let groups = renewals(lives, horizon);
+    let mut compared = 0;
     for (batch, i) in rows(projection) {
         let word = |column: &str| text(batch, column, i).expect("a key");
         let key = (word("cohort_grain"), a_day(batch, "cohort", i), word("segment"));
-        let period = number(batch, "period_index", i).expect("a period");
+        let period = count(batch, "period_index", i).expect("a period");
         let what = format!("{key:?} {period}");
+        let own = &groups[&key];
+        assert_eq!(count(batch, "n", i), Some(own.len() as i64), "{what}");
+        let is_shown = own.len() >= MIN_CELL;
+        let longest = own.iter().map(|(renewal, _)| *renewal).max().unwrap_or(0);
+        let share_at = |t: i64| {
+            let there = own.iter().filter(|(renewal, _)| *renewal >= t).count() as f64;
+            let gone = own.iter().filter(|one| **one == (t, true)).count() as f64;
+            if there > 0.0 { 1.0 - gone / there } else { 1.0 }
+        };
+        let left: f64 = (1..=period).map(share_at).product();
+        let observed = (is_shown && period <= longest).then_some(left);
+        same(share(batch, "observed_survival", i), observed, &what);
+        let churned = own.iter().filter(|(_, has_left)| *has_left).count() as i64;
+        assert_eq!(count(batch, "churned", i), is_shown.then_some(churned), "{what}");
+        compared += usize::from(observed.is_some());
         let (Some(alpha), Some(beta)) = (share(batch, "alpha", i), share(batch, "beta", i)) else {
             same(share(batch, "survival", i), None, &what);
             continue;
         };
-        let renews = |t: f64| (beta + t - 1.0) / (alpha + beta + t - 1.0);
-        let before = survival.get(&key).copied().filter(|_| period > 0.0);
-        let left = before.map_or(1.0, |before| before * renews(period));
-        survival.insert(key, left);
-        same(share(batch, "survival", i), Some(left), &what);
-        let retention = (period > 0.0).then(|| renews(period));
-        same(share(batch, "retention", i), retention, &what);
-        let (mut stays, mut factor, mut residual) = (1.0, 1.0, 0.0);
-        for ahead in 1..3_000 {
-            stays *= renews(period + f64::from(ahead));
-            residual += stays * factor;
-            factor *= keep;
-        }
-        let derl = share(batch, "derl", i).expect("a residual lifetime");
-        assert!((derl / residual - 1.0).abs() < 1e-6, "{what}: {derl} {residual}");
-        told += 1;
+        let renews = |t: i64| (beta + t as f64 - 1.0) / (alpha + beta + t as f64 - 1.0);
+        same(share(batch, "survival", i), Some((1..=period).map(renews).product()), &what);
+        same(share(batch, "retention", i), (period > 0).then(|| renews(period)), &what);
     }
-    assert!(told > 20, "{told}");
+    assert!(compared > 20, "{compared}");
 }
