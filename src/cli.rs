@@ -9,6 +9,7 @@ mod diff;
 mod exit;
 mod explain;
 mod export;
+mod forget;
 mod gc;
 mod init;
 mod output;
@@ -70,6 +71,7 @@ enum Verb {
     Rollback(rollback::Arguments),
     Verify(verify::Arguments),
     Gc(gc::Arguments),
+    Forget(forget::Arguments),
     Export(export::Arguments),
     Explain(explain::Arguments),
     Resolve(resolve::Arguments),
@@ -187,6 +189,7 @@ fn act(Arguments { verb, shared }: Arguments) -> Result<Exit, Failure> {
             Verb::Rollback(arguments) => rollback::run(arguments, desk).await,
             Verb::Verify(arguments) => verify::run(arguments, desk).await,
             Verb::Gc(arguments) => gc::run(arguments, desk).await,
+            Verb::Forget(arguments) => Box::pin(forget::run(arguments, desk)).await,
             Verb::Export(arguments) => export::run(arguments, desk).await,
             Verb::Explain(arguments) => explain::run(arguments, desk).await,
             Verb::Resolve(arguments) => resolve::run(arguments, desk).await,

@@ -9,10 +9,12 @@ pub mod backfill;
 pub mod checks;
 pub mod current;
 pub mod detect;
+pub mod forget;
 pub mod headline;
 pub mod lease;
 pub mod ledger;
 pub mod listing;
+pub mod mask;
 pub mod model;
 pub mod native;
 pub mod open;
@@ -30,6 +32,7 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 
+use self::forget::Forgotten;
 pub use self::open::open;
 use self::record::Record;
 use self::stop::{Signal, Stop};
@@ -41,9 +44,10 @@ use crate::job::Job;
 use crate::plan::{self, Node, NodeKind, Plan, PlanError, RUN_TABLE, Reason, Snapshot};
 use crate::publish::PublishError;
 use crate::resolve::ResolveError;
+use crate::resolve::normalise::Normaliser;
 use crate::settings::Settings;
 use crate::stage::StageError;
-use crate::state::{Counts, ObjectEntry, Release, StateError, StateReader};
+use crate::state::{Counts, ObjectEntry, Release, StateError, StateReader, StateWriter};
 use crate::storage::{StorageError, Store};
 use crate::table::dataset::Dataset;
 use crate::table::hash::{Hash, Hasher};
@@ -108,6 +112,14 @@ pub enum RunError {
     Leased { writer: String, for_s: i64 },
     #[error("a worker of `{0}` panicked")]
     Panicked(&'static str),
+    #[error("nobody is called `{name}`, and it is no identifier that could be registered")]
+    NoPerson { name: String },
+    #[error("release {number} holds people who are forgotten since")]
+    Forgotten { number: u64 },
+    #[error("the job wants pseudonyms, and there is no key")]
+    NoKey,
+    #[error("the key is not the one that was used under the name `{name}`")]
+    OtherKey { name: String },
     #[error("`{0}` is not made by any step")]
     NoTable(String),
     #[error("there is no job `{path}`")]
@@ -146,7 +158,25 @@ impl Context {
             ledger::WARNINGS => Some(&ledger::WARNINGS_CONTRACT),
             ledger::SEEN => Some(&ledger::SEEN_CONTRACT),
             ledger::OBJECTS => Some(&ledger::OBJECTS_CONTRACT),
+            ledger::FORGOTTEN => Some(&ledger::FORGOTTEN_CONTRACT),
             _ => canonical.or_else(|| self.catalog.tables.get(name)).map(|table| &table.contract),
+        }
+    }
+
+    /// How the job spells identifiers.
+    pub fn normaliser(&self) -> Normaliser {
+        let (job, identity) = (&self.job, &self.job.identity);
+        Normaliser::new(job.country.as_deref(), identity.gmail_dots, &identity.block)
+    }
+
+    /// The secret that ids are made under: the one given, else the warehouse's own.
+    ///
+    /// # Errors
+    /// The store failed, or what is given is no salt.
+    pub async fn salt(&self) -> Result<Vec<u8>, RunError> {
+        match &self.settings.identity_salt {
+            Some(given) => Ok(crate::state::salt_from_hex(given)?),
+            None => Ok(StateWriter::new(self.store.clone()).salt().await?),
         }
     }
 }
@@ -250,8 +280,17 @@ async fn plan_and_do(context: &Arc<Context>, asked: &Asked) -> Result<Outcome, R
             });
         }
         context.record.planned(&plan);
-        let attempt = Box::pin(attempt(context, &plan, parent.as_ref(), objects));
-        if let Some(outcome) = attempt.await? {
+        let forgotten = Forgotten::of(context, parent.as_ref()).await?;
+        let start = Start { parent: parent.as_ref(), objects, forgotten };
+        let done = Box::pin(attempt(context, &plan, start)).await;
+        // Whoever forgets somebody takes files away under a run that does not know of it.
+        if !matches!(done, Ok(Some(_)))
+            && release::is_forgotten_otherwise(context, parent.as_ref()).await?
+        {
+            forget::sweep::withdraw(context).await?;
+            continue;
+        }
+        if let Some(outcome) = done? {
             return Ok(outcome);
         }
     }
@@ -261,18 +300,26 @@ async fn plan_and_do(context: &Arc<Context>, asked: &Asked) -> Result<Outcome, R
 /// Tables made so far in this run, by name.
 type Tables = BTreeMap<String, Dataset>;
 
+/// What an attempt rests on.
+struct Start<'a> {
+    parent: Option<&'a Release>,
+    objects: Vec<ObjectEntry>,
+    forgotten: Forgotten,
+}
+
 /// Does a plan; `None` when another run's commit came first.
 async fn attempt(
     context: &Arc<Context>,
     plan: &Plan,
-    parent: Option<&Release>,
-    objects: Vec<ObjectEntry>,
+    Start { parent, objects, mut forgotten }: Start<'_>,
 ) -> Result<Option<Outcome>, RunError> {
     let mut tables = Tables::new();
     let mut staged = match parent.filter(|_| plan.is_past) {
         Some(release) => staging::known_by(context, plan.as_of, release, objects).await?,
-        None => staging::stage(context, plan, parent, objects).await?,
+        None => staging::stage(context, plan, parent, objects, &mut forgotten).await?,
     };
+    let registered = ledger::write_forgotten(context, &forgotten.registry).await?;
+    tables.insert(registered.name.clone(), registered);
     tables.append(&mut staged.tables);
     context.record.staged(staged.new_objects, staged.counts, plan.steps.len());
     let (mut steps_run, mut steps_reused) = (0, 0);
@@ -316,7 +363,8 @@ async fn attempt(
     }
     context.stop.check()?;
     let counts = staged.counts;
-    let release = release::publish(context, plan, parent, tables, &staged.objects, counts).await?;
+    let made = release::Made { tables, objects: &staged.objects, counts, forgotten };
+    let release = release::publish(context, plan, parent, made).await?;
     Ok(release.map(|release| Outcome {
         as_of: plan.as_of,
         release: Some(release.number),

@@ -27,6 +27,8 @@ pub struct Settings {
     pub store_options: BTreeMap<String, String>,
     /// Secret that customer ids are made under, in hex.
     pub identity_salt: Option<String>,
+    /// Secret that pseudonyms are made under, in hex.
+    pub privacy_key: Option<String>,
     /// Runs without asking whether another run is at work; the commit still keeps both right.
     pub without_lease: bool,
     /// Names the run; the only other thing a clock and the process id go into.
@@ -102,6 +104,7 @@ pub fn resolve(
     let log_format = taken.pick("log_format", flags.log_format, "LOG_FORMAT", parse_log_format);
     let scratch = taken.pick("scratch", None, "SCRATCH", |text| Ok(PathBuf::from(text)));
     let salt = taken.pick("identity.salt", None, "IDENTITY__SALT", parse_salt);
+    let key = taken.pick("privacy.key", None, "PRIVACY__KEY", parse_salt);
     let Taken { origins, problems, .. } = taken;
     if !problems.is_empty() {
         return Err(problems);
@@ -126,6 +129,7 @@ pub fn resolve(
         scratch,
         store_options,
         identity_salt: salt,
+        privacy_key: key,
         without_lease: false,
         run_id: run_id(),
         clock: Clock::default(),
@@ -136,8 +140,16 @@ pub fn resolve(
 }
 
 /// Variables that are settings of the process, and so no value of a job.
-const OWN: [&str; 7] =
-    ["PROJECT", "WAREHOUSE", "THREADS", "MEMORY_LIMIT", "LOG_FORMAT", "SCRATCH", "IDENTITY__SALT"];
+const OWN: [&str; 8] = [
+    "PROJECT",
+    "WAREHOUSE",
+    "THREADS",
+    "MEMORY_LIMIT",
+    "LOG_FORMAT",
+    "SCRATCH",
+    "IDENTITY__SALT",
+    "PRIVACY__KEY",
+];
 
 /// What variables say about the job.
 fn overrides(variables: &BTreeMap<String, String>) -> Vec<Override> {

@@ -217,6 +217,15 @@ impl Failure {
             RunError::Resolve(ResolveError::Match(MatchError::TooManyPairs { .. })) => {
                 "add a part to the rule, or raise `identity.matching.candidates_max`"
             }
+            RunError::NoPerson { .. } => {
+                "say a customer_id, an e-mail address, or `type:value` as in the table \
+                 customer_identifiers"
+            }
+            RunError::NoKey | RunError::OtherKey { .. } => {
+                "`CXMART__PRIVACY__KEY` is 32 bytes in hex; another key needs another \
+                 `privacy.key_id`"
+            }
+            RunError::Forgotten { .. } => "`cxmart forget JOB --apply` deletes such releases",
             RunError::Ahead { .. } => "`cxmart run JOB` brings a release to new days",
             RunError::CommitLost => "run it again; two schedules should not share a warehouse",
             RunError::Engine(EngineError::Memory { .. }) => {
@@ -309,7 +318,9 @@ fn of_run(error: &RunError) -> Exit {
             UpkeepError::NotEmpty { .. } => Exit::Usage,
             UpkeepError::Manifest { .. } => Exit::Bug,
         },
-        RunError::Ahead { .. } => Exit::Usage,
+        RunError::Ahead { .. } | RunError::NoPerson { .. } => Exit::Usage,
+        RunError::Forgotten { .. } => Exit::Data,
+        RunError::NoKey | RunError::OtherKey { .. } => Exit::Config,
         RunError::CommitLost | RunError::Leased { .. } => Exit::TryAgain,
         RunError::Balance { .. }
         | RunError::Thread(_)

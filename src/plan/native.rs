@@ -50,6 +50,7 @@ pub static NATIVE: &[Native] = &[
             "versions_consents",
             "versions_account_members",
             "versions_identity_edges",
+            "forgotten_customers",
         ],
         outputs: &[
             "identity_keys",
@@ -60,7 +61,7 @@ pub static NATIVE: &[Native] = &[
             "identity_matches",
             "identity_match_model",
         ],
-        version: 2,
+        version: 3,
         options: |job| format!("{:?}{:?}", job.country, job.identity),
     },
     Native {

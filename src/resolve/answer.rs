@@ -2,7 +2,7 @@
 
 use super::cluster::{Edge, Guard, LINK, PROBABLE, SAME_RECORD};
 use super::lineage::{Change, Ledger};
-use super::{ChangeRow, IdentifierRow, NOBODY, QuarantineRow, Resolution, usable};
+use super::{ChangeRow, FORGOTTEN, IdentifierRow, NOBODY, QuarantineRow, Resolution, usable};
 use crate::table::id;
 
 impl Resolution {
@@ -64,9 +64,12 @@ impl Resolution {
     pub fn keys(&self) -> impl Iterator<Item = (&str, &str)> {
         let keys = self.evidence.key_facts.iter().zip(0_u32..);
         keys.filter_map(|(facts, key)| {
+            let text = std::str::from_utf8(self.evidence.keys.get(key)).ok()?;
+            if text.starts_with(FORGOTTEN) {
+                return Some((text, text));
+            }
             let ids = usable(&self.evidence, &self.rank, *facts);
             let customer = self.customer_at(*ids.first()?)?;
-            let text = std::str::from_utf8(self.evidence.keys.get(key)).ok()?;
             Some((text, customer))
         })
     }

@@ -30,18 +30,18 @@ impl Garbage {
 }
 
 /// Paths that a release needs.
-fn needed(release: &Release) -> impl Iterator<Item = String> {
+pub fn needed(release: &Release) -> impl Iterator<Item = String> {
     let datasets = release.tables.values().chain(release.state.values());
     let files = datasets.flat_map(|dataset| &dataset.files).map(|file| file.path.clone());
-    let ledger = release.objects.iter().map(|pointer| pointer.path.clone());
+    let ledger = release.pointers().map(|pointer| pointer.path.clone());
     let own = [release.path(), format!("catalog/views-{}.sql", release.number)];
     files.chain(ledger).chain(own).collect::<Vec<_>>().into_iter()
 }
 
 /// Whether a path is of a kind that can become garbage.
-fn is_kind(path: &str) -> bool {
+pub fn is_kind(path: &str) -> bool {
     let is_view = path.starts_with("catalog/views-");
-    let is_file = ["tables/", "state/v1/", "work/", "releases/"];
+    let is_file = ["tables/", "state/v1/", "work/", "releases/", "quarantine/"];
     let is_kept = path.contains("/_delta_log/") || path == "state/v1/salt";
     (is_view || is_file.iter().any(|kind| path.starts_with(kind))) && !is_kept
 }

@@ -32,6 +32,7 @@ mod examples;
 mod extract;
 mod faulty;
 mod fold;
+mod forget;
 mod identity;
 mod kernel;
 mod killed;

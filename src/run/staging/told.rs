@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::extract::{ExtractError, Reject, Seen, Warning};
+use crate::forget::rows::Found;
+use crate::stage::Origin;
 
 /// Told by the decoder, object by object.
 #[derive(Debug, Default)]
@@ -58,6 +60,28 @@ impl Told {
         });
         let about = (object, "left_out".to_owned(), column);
         self.warnings.insert(about, (0, String::new()));
+    }
+}
+
+/// Empties what rejects and warnings show of objects that hold forgotten people: nobody knows whose
+/// a record is that could not be read.
+pub(super) fn hush(
+    rejects: &mut [PlacedReject],
+    warnings: &mut Warnings,
+    origins: &[Origin],
+    found: &Found,
+) {
+    if found.is_empty() {
+        return;
+    }
+    let of = |origin: &Origin| !found.of_object(&origin.url, origin.version).is_empty();
+    let is_theirs: Vec<bool> = origins.iter().map(of).collect();
+    let is_theirs = |object: usize| is_theirs.get(object).copied().unwrap_or_default();
+    for reject in rejects.iter_mut().filter(|reject| is_theirs(reject.object)) {
+        reject.text.clear();
+    }
+    for (_, (_, sample)) in warnings.iter_mut().filter(|((object, ..), _)| is_theirs(*object)) {
+        sample.clear();
     }
 }
 
