@@ -5,6 +5,7 @@
 //! known here.
 
 mod datafusion;
+mod merged;
 mod piecewise;
 
 pub use self::datafusion::{Engine, Session};

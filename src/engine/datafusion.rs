@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::{FieldRef, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::{MemTable, Session as CatalogSession, TableProvider};
 use datafusion::common::stats::Precision;
@@ -16,8 +16,11 @@ use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::{Expr, TableType};
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
@@ -26,6 +29,7 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 
+use super::merged::{LargeJoins, row_bytes};
 use super::piecewise::{Chunk, is_piecewise};
 use super::{Answer, EngineError, FileInput, Limits, Piecewise};
 use crate::storage::Store;
@@ -33,6 +37,8 @@ use crate::storage::Store;
 /// How many ways a query is split. A constant: a number of threads must not reach any result.
 const PARTITIONS: usize = 4;
 const BATCH_ROWS: usize = 8_192;
+/// Hash joins hold this part of the memory, the rest is for what spills.
+const HASH_SHARE: usize = 2;
 /// The one store of a session, whatever it really is.
 const STORE_URL: &str = "warehouse://store";
 
@@ -40,6 +46,7 @@ const STORE_URL: &str = "warehouse://store";
 #[derive(Clone)]
 pub struct Engine {
     runtime: Arc<RuntimeEnv>,
+    memory_bytes: usize,
 }
 
 impl fmt::Debug for Engine {
@@ -64,7 +71,7 @@ impl Engine {
             .map_err(start)?;
         let url = ObjectStoreUrl::parse(STORE_URL).map_err(start)?;
         runtime.register_object_store(url.as_ref(), store.raw());
-        Ok(Self { runtime })
+        Ok(Self { runtime, memory_bytes: limits.memory_bytes })
     }
 
     /// A view of no tables yet.
@@ -93,7 +100,23 @@ impl Engine {
         // Each sort of each partition holds this back for its last step; ten times as much, as is
         // the default, would be all that small limits have.
         options.execution.sort_spill_reservation_bytes = 1 << 20;
-        Session { context: SessionContext::new_with_config_rt(config, Arc::clone(&self.runtime)) }
+        let rules = self.rules();
+        let state = SessionStateBuilder::new()
+            .with_config(config)
+            .with_runtime_env(Arc::clone(&self.runtime))
+            .with_default_features()
+            .with_physical_optimizer_rules(rules)
+            .build();
+        Session { context: SessionContext::new_with_state(state) }
+    }
+
+    /// The engine's own rules, and ours behind the one that chooses how to join.
+    fn rules(&self) -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+        let mut rules = PhysicalOptimizer::default().rules;
+        let chosen = rules.iter().position(|rule| rule.name() == "join_selection");
+        let large = LargeJoins { hash_bytes_max: self.memory_bytes / HASH_SHARE };
+        rules.insert(chosen.map_or(0, |at| at + 1), Arc::new(large));
+        rules
     }
 }
 
@@ -233,20 +256,15 @@ struct FilesTable {
     files: Vec<FileInput>,
 }
 
-/// About what a text takes in memory.
-const TEXT_BYTES: usize = 24;
-
 impl FilesTable {
     /// About how large the table is: enough to hold the smaller side of a join, and never so exact
     /// that an answer is taken from it.
     fn statistics(&self) -> Statistics {
         let rows: u64 = self.files.iter().map(|file| file.rows).sum();
         let rows = usize::try_from(rows).unwrap_or(usize::MAX);
-        let width = |field: &FieldRef| field.data_type().primitive_width().unwrap_or(TEXT_BYTES);
-        let row_bytes: usize = self.schema.fields().iter().map(width).sum();
         Statistics {
             num_rows: Precision::Inexact(rows),
-            total_byte_size: Precision::Inexact(rows.saturating_mul(row_bytes)),
+            total_byte_size: Precision::Inexact(rows.saturating_mul(row_bytes(&self.schema))),
             ..Statistics::new_unknown(&self.schema)
         }
     }

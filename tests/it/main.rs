@@ -34,6 +34,7 @@ mod faulty;
 mod fold;
 mod forget;
 mod identity;
+mod joins;
 mod kernel;
 mod killed;
 mod laws;
