@@ -318,8 +318,7 @@ async fn decode_and_map(
     }
     let tallies = tallies.lock().map(|mut t| std::mem::take(&mut *t)).unwrap_or_default();
     let objects = entries(context, batch, (ready, tallies), &found, fingerprint, staging)?;
-    let batch = StagedBatch { datasets: kept, objects, found };
-    Ok(Done { batch, left_out })
+    Ok(Done { batch: StagedBatch { datasets: kept, objects, found }, left_out })
 }
 
 /// What staging must know of the job and of one of its sources.

@@ -11,7 +11,9 @@ use super::shop::{ANA, content, differ, forget_ana, named_in_warehouse, night, r
 use crate::project::Project;
 
 /// Tables whose rows are of a person, or name one.
-const OF_PEOPLE: [&str; 14] = [
+const OF_PEOPLE: [&str; 16] = [
+    "churn_ledger_customers",
+    "conversation_service",
     "conversations",
     "customer_field_provenance",
     "customer_history",

@@ -46,9 +46,7 @@ async fn pseudonyms_stand_for_personal_values_until_the_key_changes() {
     });
     // Her CRM id is in the key of published facts, and no personal column by the catalogue.
     assert_eq!(named_in(files), Vec::<String>::new());
-    let email = |release| rows(&store, release, "customers", &["primary_email", "customer_id"]);
     let emails = rows(&store, &clear, "customers", &["primary_email", "customer_id"]).await;
-    let _ = email;
     let masked: BTreeSet<Vec<String>> =
         table(&project, &one, "customers", &["primary_email", "customer_id"]).await;
     assert_eq!(masked.len(), emails.len());
@@ -63,7 +61,8 @@ async fn pseudonyms_stand_for_personal_values_until_the_key_changes() {
     run(&project, Some("11")).await.expect("the second night");
     let second = project.release().await.expect("a release");
     let again = table(&project, &second, "customers", &["primary_email", "customer_id"]).await;
-    assert!(again.is_superset(&masked));
+    // Her contact has another address since.
+    assert_eq!(masked.difference(&again).count(), 1);
 
     privacy(&project, "pseudonyms = true\nkey_id = \"two\"");
     assert!(run(&project, Some("22")).await.expect("another key").published);
