@@ -112,8 +112,8 @@ pub enum RunError {
     Leased { writer: String, for_s: i64 },
     #[error("a worker of `{0}` panicked")]
     Panicked(&'static str),
-    #[error("nobody is called `{name}`, and it is no identifier that could be registered")]
-    NoPerson { name: String },
+    #[error("name {place} of the list is nobody's, and no identifier that could be registered")]
+    NoPerson { place: usize },
     #[error("release {number} holds people who are forgotten since")]
     Forgotten { number: u64 },
     #[error("the job wants pseudonyms, and there is no key")]

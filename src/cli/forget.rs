@@ -102,6 +102,10 @@ async fn verified(context: &Arc<Context>, format: Format) -> Result<Exit, Failur
     Err(Failure::Data(format!("{} still hold people who are forgotten", plural(held, "object"))))
 }
 
+fn people(number: usize) -> String {
+    if number == 1 { "1 forgotten person".into() } else { format!("{number} forgotten people") }
+}
+
 fn list(title: &str, items: &[String]) -> String {
     if items.is_empty() {
         return String::new();
@@ -115,11 +119,7 @@ fn verified_text(found: &Verified) -> String {
         list("objects of the warehouse that hold them; `--apply` deletes them", &found.held),
         list("raw objects that hold them; delete or replace them", &found.raw),
         list("raw objects that no run has read yet", &found.unread),
-        format!(
-            "{} looked at for {}\n",
-            plural(found.objects, "object"),
-            plural(found.people as u64, "forgotten person"),
-        ),
+        format!("{} looked at for {}\n", plural(found.objects, "object"), people(found.people),),
     ]
     .concat()
 }
@@ -158,10 +158,10 @@ fn document(found: &Whereabouts) -> serde_json::Value {
 
 fn applied_text(done: &Applied) -> String {
     format!(
-        "{}release {}: {} forgotten, {} and {} deleted, {} restated\n",
+        "{}release {}: {} more, {} and {} deleted, {} restated\n",
         list("raw objects that hold them; delete or replace them", &done.raw),
         done.release,
-        plural(done.people as u64, "person"),
+        people(done.people),
         plural(done.releases_deleted as u64, "release"),
         plural(done.objects_deleted, "object"),
         plural(done.restated_days as u64, "day"),

@@ -299,7 +299,8 @@ impl Eraser {
     fn identities(&self, array: &ArrayRef, hits: &[Option<Hit>]) -> ArrayRef {
         let Some(texts) = array.as_string_opt::<i32>() else { return Arc::clone(array) };
         let of = |(i, hit): (usize, &Option<Hit>)| match hit {
-            Some(hit) if hit.is_own => Some(self.id(hit.subject).to_owned()),
+            // A row that names nobody is nobody's, as it was before.
+            Some(hit) if hit.is_own && texts.is_valid(i) => Some(self.id(hit.subject).to_owned()),
             _ => texts.is_valid(i).then(|| texts.value(i).to_owned()),
         };
         Arc::new(hits.iter().enumerate().map(of).collect::<StringArray>())

@@ -85,12 +85,13 @@ pub async fn named(
 ) -> Result<Vec<Person>, RunError> {
     let (mut people, owners) = why::people(context, names).await?;
     let normaliser = context.normaliser();
-    for person in people.iter_mut().filter(|person| person.customer_id.is_none()) {
+    let nameless = people.iter_mut().zip(1..).filter(|(person, _)| person.customer_id.is_none());
+    for (person, place) in nameless {
         let eraser = known.eraser.as_deref();
         if is_customer_id(&person.name) {
             person.is_forgotten = eraser.is_some_and(|e| e.customer(&person.name).is_some());
             if !person.is_forgotten {
-                return Err(RunError::NoPerson { name: person.name.clone() });
+                return Err(RunError::NoPerson { place });
             }
             continue;
         }
@@ -99,7 +100,7 @@ pub async fn named(
         let source = namespace.split(':').next().unwrap_or_default();
         let normal = normaliser.normalise(kind, source, raw);
         let Some(normal) = normal.filter(|normal| normal.blocked.is_none()) else {
-            return Err(RunError::NoPerson { name: person.name.clone() });
+            return Err(RunError::NoPerson { place });
         };
         person.is_forgotten = eraser.is_some_and(|e| e.identifier(kind, namespace, raw).is_some());
         let (kind, namespace) = (kind.to_owned(), namespace.to_owned());

@@ -20,7 +20,7 @@ use crate::run::{Context, RunError, Tables};
 use crate::state::{ObjectEntry, Registry, Release};
 use crate::storage::parquet;
 use crate::table::dataset::{Dataset, FileRef};
-use crate::table::hash::Hasher;
+use crate::table::hash::{Hash, Hasher};
 use crate::table::{Contract, TableError};
 
 const LEDGER: &str = "identity_ledger";
@@ -113,14 +113,17 @@ pub async fn release(
         if !days::is_daily(&context.catalog, name) {
             continue;
         }
-        let keep =
-            |row: &RecordBatch| keeps(row, "customer_id", |id| eraser.customer(id).is_none());
+        let others = |rows: &RecordBatch| {
+            without(rows, keeps(rows, "customer_id", |id| eraser.customer(id).is_none()))
+        };
         let is_former = |file: &FileRef| file.partition.get(AS_OF).is_some_and(|day| *day != today);
-        filter_files(context, dataset, is_former, keep).await?;
+        rewrite(context, dataset, is_former, others).await?;
     }
     if let Some(ledger) = release.state.get_mut(LEDGER) {
-        let keep = |row: &RecordBatch| keeps(row, "identifier_hash", |hash| !eraser.is_pin(hash));
-        filter_files(context, ledger, |_| true, keep).await?;
+        let others = |rows: &RecordBatch| {
+            without(rows, keeps(rows, "identifier_hash", |hash| !eraser.is_pin(hash)))
+        };
+        rewrite(context, ledger, |_| true, others).await?;
     }
     Ok(release)
 }
@@ -131,79 +134,102 @@ fn keeps(rows: &RecordBatch, column: &str, keep: impl Fn(&str) -> bool) -> Optio
     Some(texts.iter().map(|text| Some(text.is_none_or(&keep))).collect())
 }
 
-/// Rewrites the files of a dataset that have rows to leave out.
-async fn filter_files(
+/// The rows without those that do not keep; `None` when all do.
+fn without(
+    rows: &RecordBatch,
+    stays: Option<BooleanArray>,
+) -> Result<Option<RecordBatch>, RunError> {
+    let fail = |source| TableError::Order { table: LEDGER.to_owned(), source };
+    let stays = stays.filter(|stays| stays.false_count() > 0);
+    Ok(stays.map(|stays| filter_record_batch(rows, &stays)).transpose().map_err(fail)?)
+}
+
+/// Writes rows in the place of a file, as its table is written.
+enum Rewriting {
+    /// Rows as they came: such files have no other hash than that of their bytes.
+    Arrivals(Arrivals),
+    Sink(Sink),
+}
+
+impl Rewriting {
+    fn new(context: &Context, contract: &Contract, file: &FileRef) -> Self {
+        let scratch = context.work.folder(&fingerprint(file));
+        if file.content_hash == file.file_hash {
+            Self::Arrivals(Arrivals::new(contract, &scratch))
+        } else {
+            Self::Sink(Sink::new(contract, Spread::Contract, &scratch))
+        }
+    }
+
+    fn push(&mut self, rows: &RecordBatch) -> Result<(), RunError> {
+        match self {
+            Self::Arrivals(arrivals) => arrivals.push(rows),
+            Self::Sink(sink) => sink.push(rows),
+        }
+    }
+
+    async fn finish(
+        self,
+        context: &Context,
+        contract: &Contract,
+        file: &FileRef,
+    ) -> Result<Vec<FileRef>, RunError> {
+        let mut written: Vec<Written> = match self {
+            Self::Arrivals(arrivals) => arrivals.finish()?,
+            Self::Sink(sink) => sink.finish(1)?,
+        };
+        for (at, part) in (0..).zip(&mut written) {
+            part.partition.clone_from(&file.partition);
+            part.ordinal = file.ordinal + at;
+        }
+        let made = context.work.keep(&fingerprint(file), &contract.name, written).await?;
+        // What a step of this run just made is nobody else's, and held the person.
+        if file.path.starts_with("work/") {
+            context.store.delete(&file.path).await?;
+        }
+        Ok(made.files)
+    }
+}
+
+fn fingerprint(file: &FileRef) -> Hash {
+    Hasher::new("scrubbed").part(file.file_hash.as_str()).finish()
+}
+
+/// Rewrites those files of a dataset that `change` changes; the others stay as they are.
+async fn rewrite(
     context: &Context,
     dataset: &mut Dataset,
     is_wanted: impl Fn(&FileRef) -> bool,
-    keep: impl Fn(&RecordBatch) -> Option<BooleanArray>,
+    mut change: impl FnMut(&RecordBatch) -> Result<Option<RecordBatch>, RunError>,
 ) -> Result<(), RunError> {
     let Some(contract) = context.contract(&dataset.name).cloned() else { return Ok(()) };
-    let fail = |source| TableError::Order { table: contract.name.clone(), source };
     let (mut files, mut is_changed) = (Vec::new(), false);
     for file in &dataset.files {
-        let mut kept = Vec::new();
-        let mut gone = 0;
+        // Looked at first, so that a file is never held whole.
+        let mut is_other = false;
         if is_wanted(file) {
             for rows in parquet::open(&context.store, &file.path, &file.file_hash).await? {
-                let rows = rows?;
-                let Some(stays) = keep(&rows) else { break };
-                gone += stays.false_count();
-                kept.push(filter_record_batch(&rows, &stays).map_err(fail)?);
+                is_other |= change(&rows?)?.is_some();
             }
         }
-        if gone == 0 {
+        if !is_other {
             files.push(file.clone());
             continue;
         }
         is_changed = true;
-        files.extend(rewritten(context, &contract, file, kept).await?);
+        let mut rewriting = Rewriting::new(context, &contract, file);
+        for rows in parquet::open(&context.store, &file.path, &file.file_hash).await? {
+            let rows = rows?;
+            rewriting.push(&change(&rows)?.unwrap_or(rows))?;
+        }
+        files.extend(rewriting.finish(context, &contract, file).await?);
     }
     if is_changed {
-        replace_files(dataset, files);
+        let (latest_us, retired) = (dataset.latest_us, dataset.retired.clone());
+        *dataset = Dataset::new(&dataset.name, dataset.fingerprint.clone(), files);
+        (dataset.latest_us, dataset.retired) = (latest_us, retired);
     }
     Ok(())
-}
-
-fn replace_files(dataset: &mut Dataset, files: Vec<FileRef>) {
-    let (latest_us, retired) = (dataset.latest_us, dataset.retired.clone());
-    *dataset = Dataset::new(&dataset.name, dataset.fingerprint.clone(), files);
-    (dataset.latest_us, dataset.retired) = (latest_us, retired);
-}
-
-/// Writes rows in the place of a file, as its table is written.
-async fn rewritten(
-    context: &Context,
-    contract: &Contract,
-    file: &FileRef,
-    rows: Vec<RecordBatch>,
-) -> Result<Vec<FileRef>, RunError> {
-    let fingerprint = Hasher::new("scrubbed").part(file.file_hash.as_str()).finish();
-    let scratch = context.work.folder(&fingerprint);
-    // Files of rows as they came have no other hash than that of their bytes.
-    let mut written: Vec<Written> = if file.content_hash == file.file_hash {
-        let mut arrivals = Arrivals::new(contract, &scratch);
-        for batch in &rows {
-            arrivals.push(batch)?;
-        }
-        arrivals.finish()?
-    } else {
-        let mut sink = Sink::new(contract, Spread::Contract, &scratch);
-        for batch in &rows {
-            sink.push(batch)?;
-        }
-        sink.finish(1)?
-    };
-    for (at, part) in (0..).zip(&mut written) {
-        part.partition.clone_from(&file.partition);
-        part.ordinal = file.ordinal + at;
-    }
-    let made = context.work.keep(&fingerprint, &contract.name, written).await?;
-    // What a step of this run just made is nobody else's, and held the person.
-    if file.path.starts_with("work/") {
-        context.store.delete(&file.path).await?;
-    }
-    Ok(made.files)
 }
 
 /// Takes forgotten people out of staged tables, until nothing more of theirs is found; notes in the
@@ -225,8 +251,7 @@ pub async fn staged_tables(
             let shape = Shape::new(&context.catalog, table, canonical);
             let Some(dataset) = tables.get_mut(&staged(&table.contract.name)) else { continue };
             if shape.is_about_people() {
-                found
-                    .extend(scrub_files(context, &eraser, &shape, &table.contract, dataset).await?);
+                found.extend(scrub_files(context, &eraser, &shape, dataset).await?);
             }
         }
         let is_new = forgotten.grow(context, &found);
@@ -243,31 +268,16 @@ async fn scrub_files(
     context: &Context,
     eraser: &Eraser,
     shape: &Shape,
-    contract: &Contract,
     dataset: &mut Dataset,
 ) -> Result<Found, RunError> {
     let mut found = Found::default();
-    let (mut files, mut is_changed) = (Vec::new(), false);
-    for file in &dataset.files {
-        let (mut rows, mut is_other) = (Vec::new(), false);
-        for batch in parquet::open(&context.store, &file.path, &file.file_hash).await? {
-            let batch = batch?;
-            let hits = eraser.hits(shape, &batch);
-            found.extend(eraser.found(shape, &batch, &hits));
-            let scrubbed = eraser.scrub(shape, &batch, &hits)?;
-            is_other |= scrubbed.is_changed;
-            rows.push(scrubbed.rows);
-        }
-        if is_other {
-            is_changed = true;
-            files.extend(rewritten(context, contract, file, rows).await?);
-        } else {
-            files.push(file.clone());
-        }
-    }
-    if is_changed {
-        replace_files(dataset, files);
-    }
+    let scrub = |rows: &RecordBatch| {
+        let hits = eraser.hits(shape, rows);
+        found.extend(eraser.found(shape, rows, &hits));
+        let scrubbed = eraser.scrub(shape, rows, &hits)?;
+        Ok(scrubbed.is_changed.then_some(scrubbed.rows))
+    };
+    rewrite(context, dataset, |_| true, scrub).await?;
     Ok(found)
 }
 
@@ -309,37 +319,24 @@ async fn empty(
     column: &str,
     is_theirs: impl Fn(Place) -> bool,
 ) -> Result<(), RunError> {
-    let Some(contract) = context.contract(&dataset.name).cloned() else { return Ok(()) };
-    let fail = |source| TableError::Order { table: contract.name.clone(), source };
-    let (mut files, mut is_changed) = (Vec::new(), false);
-    for file in &dataset.files {
-        let (mut all, mut is_other) = (Vec::new(), false);
-        for rows in parquet::open(&context.store, &file.path, &file.file_hash).await? {
-            let rows = rows?;
-            let theirs: Vec<bool> = places(&rows).map(&is_theirs).collect();
-            let place = rows.schema().index_of(column).map_err(fail)?;
-            let texts = rows.column(place).as_string_opt::<i32>();
-            let text = |i: usize| texts.filter(|t| t.is_valid(i)).map_or("", |t| t.value(i));
-            let new = theirs.iter().enumerate();
-            let new = new.map(|(i, theirs)| Some(if *theirs { "" } else { text(i) }));
-            is_other |= theirs.iter().enumerate().any(|(i, theirs)| *theirs && !text(i).is_empty());
-            let mut columns: Vec<ArrayRef> = rows.columns().to_vec();
-            if let Some(to) = columns.get_mut(place) {
-                *to = std::sync::Arc::new(new.collect::<StringArray>());
-            }
-            all.push(RecordBatch::try_new(rows.schema(), columns).map_err(fail)?);
+    let fail = |source| TableError::Order { table: column.to_owned(), source };
+    let emptied = |rows: &RecordBatch| {
+        let place = rows.schema().index_of(column).map_err(fail)?;
+        let texts = rows.column(place).as_string_opt::<i32>();
+        let text = |i: usize| texts.filter(|t| t.is_valid(i)).map_or("", |t| t.value(i));
+        let theirs: Vec<bool> = places(rows).map(&is_theirs).collect();
+        if !theirs.iter().enumerate().any(|(i, theirs)| *theirs && !text(i).is_empty()) {
+            return Ok(None);
         }
-        if is_other {
-            is_changed = true;
-            files.extend(rewritten(context, &contract, file, all).await?);
-        } else {
-            files.push(file.clone());
+        let new = theirs.iter().enumerate();
+        let new = new.map(|(i, theirs)| Some(if *theirs { "" } else { text(i) }));
+        let mut columns: Vec<ArrayRef> = rows.columns().to_vec();
+        if let Some(to) = columns.get_mut(place) {
+            *to = std::sync::Arc::new(new.collect::<StringArray>());
         }
-    }
-    if is_changed {
-        replace_files(dataset, files);
-    }
-    Ok(())
+        Ok(Some(RecordBatch::try_new(rows.schema(), columns).map_err(fail)?))
+    };
+    rewrite(context, dataset, |_| true, emptied).await
 }
 
 /// Notes whose records are in which objects, and what of the objects' records was used: a record

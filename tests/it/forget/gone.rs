@@ -137,9 +137,14 @@ async fn what_comes_later_comes_out_as_if_it_had_come_before() {
     late.run().await.expect("the third night");
     forget_ana(&late).await.expect("forgotten");
     let other = late.release().await.expect("a release");
-    // The day on which she was forgotten is another.
-    let but = ["identity_changes"];
+    // The day on which she was forgotten is another, and on days before it people of equal worth
+    // were put in the order of their ids, hers among them.
+    let but = ["identity_changes", "customer_lifetime_value"];
     assert_eq!(differ(&content(&after, &but), &content(&other, &but)), BTreeSet::new());
+    let columns = ["as_of", "customer_id", "frequency", "monetary", "clv_probabilistic"];
+    let (one, two) = (early.open().store.clone(), late.open().store.clone());
+    let worth = rows(&one, &after, "customer_lifetime_value", &columns).await;
+    assert_eq!(worth, rows(&two, &other, "customer_lifetime_value", &columns).await);
     let ids = |release: Release| {
         let store = store.clone();
         async move { rows(&store, &release, "forgotten_customers", &["subject_id"]).await }

@@ -1,10 +1,13 @@
-//! Pseudonyms instead of personal values, and partitions that grow too old.
+//! Pseudonyms instead of personal values, partitions that grow too old, and what is found in texts.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use cxmart::forget::{Codes, Eraser};
+use cxmart::resolve::normalise::Normaliser;
 use cxmart::run::{Outcome, RunError};
 use cxmart::settings::Settings;
+use cxmart::state::{Registry, Subject};
 
 use super::shop::{content, differ, named_in, night, rows, shop};
 use crate::project::Project;
@@ -87,6 +90,58 @@ async fn pseudonyms_stand_for_personal_values_until_the_key_changes() {
     }
     let other = other.release().await.expect("a release");
     assert_eq!(differ(&content(&last, &[]), &content(&other, &[])), BTreeSet::new());
+}
+
+fn known(subjects: &[(&str, &str)]) -> Eraser {
+    let codes = Codes::new(b"salt");
+    let identifiers = subjects.iter().map(|(kind, value)| codes.identifier(kind, "", value));
+    let identifiers: BTreeSet<String> = identifiers.collect();
+    let mut registry = Registry::default();
+    registry.add(Subject {
+        id: codes.subject(identifiers.iter()),
+        deletes: false,
+        as_of: "2024-05-28".parse().expect("a day"),
+        values: subjects.iter().filter_map(|(_, value)| codes.value(value)).collect(),
+        identifiers,
+        customers: BTreeSet::new(),
+        records: BTreeSet::new(),
+        links: BTreeSet::new(),
+    });
+    let text = serde_json::to_string(&registry).expect("json");
+    assert!(subjects.iter().all(|(_, value)| !text.contains(value)), "it names nobody");
+    let normaliser = Normaliser::new(Some("DK"), false, &[]);
+    Eraser::new(&registry, b"salt", normaliser).expect("somebody")
+}
+
+#[test]
+fn addresses_and_numbers_are_taken_out_of_texts_and_nothing_else() {
+    let eraser = known(&[("email", "ana@example.com"), ("phone", "+4520304051")]);
+    for (text, clean) in [
+        ("mail ANA@Example.com, or call", "mail [erased], or call"),
+        ("<ana@example.com>", "<[erased]>"),
+        ("ana@example.com.", "[erased]."),
+        ("+45 20 30 40 51 / 20304051", "[erased] / [erased]"),
+        ("(+45) 2030 4051 today", "([erased] today"),
+        ("tel:20304051", "tel:[erased]"),
+        ("20304051 12 apples", "[erased] 12 apples"),
+        ("ana@example.comana@example.com", "ana@example.comana@example.com"),
+        ("diana@example.com and 20304052", "diana@example.com and 20304052"),
+        ("2024-05-28 10:11:12, 120304051x", "2024-05-28 10:11:12, 120304051x"),
+        ("å@é ana@example.com ø", "å@é [erased] ø"),
+        ("", ""),
+    ] {
+        let found = eraser.redacted(text);
+        assert_eq!(found.as_deref().unwrap_or(text), clean, "{text}");
+        assert_eq!(found.is_some(), text != clean, "{text}");
+        assert_eq!(eraser.is_mentioned(text), text != clean, "{text}");
+    }
+}
+
+#[test]
+fn long_identifiers_are_found_anywhere_and_short_ones_are_anybodys() {
+    let eraser = known(&[("external_id", "EXT-99120"), ("crm_id", "17"), ("cookie", "12345678")]);
+    assert!(eraser.is_in("{\"id\":\"ext-99120\"}"));
+    assert!(!eraser.is_in("17") && !eraser.is_in("12345678") && !eraser.is_in("EXT-991200"));
 }
 
 /// Rows of a table as readers see it.
