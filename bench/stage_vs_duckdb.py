@@ -149,13 +149,20 @@ def spent(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"), int(peak) / 1024
 
 
-def with_cxmart(path):
-    """Reads what the process used when it says that all is staged, and then ends it."""
+def with_cxmart(path, rows=ROWS, spec=None):
+    """Reads what the process used when it says that all is staged, and then ends it.
+
+    `spec` takes the place of the built-in spec of the events.
+    """
     project, name = f"{FOLDER}/project", os.path.basename(path)
     shutil.rmtree(project, ignore_errors=True)
     os.makedirs(f"{project}/jobs")
     os.makedirs(f"{project}/raw")
     os.link(path, f"{project}/raw/{name}")
+    if spec:
+        os.makedirs(f"{project}/sql/stage/generic")
+        with open(f"{project}/sql/stage/generic/events.toml", "w", encoding="utf-8") as file:
+            file.write(spec)
     with open(f"{project}/jobs/bench.toml", "w", encoding="utf-8") as job:
         job.write(JOB.format(name=name))
     command = [PROGRAM, "run", "bench", "--project", project, "--threads", str(THREADS)]
@@ -172,8 +179,8 @@ def with_cxmart(path):
             cpu, peak = spent(process.pid)
             process.kill()
             process.wait()
-            if message["used"] != ROWS:
-                sys.exit(f"cxmart staged {message['used']} of {ROWS} rows")
+            if message["used"] != rows:
+                sys.exit(f"cxmart staged {message['used']} of {rows} rows")
             return wall, cpu, peak
     sys.exit(b"".join(told).decode())
 

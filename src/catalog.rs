@@ -42,6 +42,10 @@ pub struct Canonical {
     /// `answered_at` gives `answered_date`, `answered_week`, …
     #[serde(default)]
     pub times: Vec<String>,
+    /// A `source_id` made of an e-mail address or phone number is kept as a hash. Not for tables
+    /// whose ids other tables name.
+    #[serde(default)]
+    pub personal_keys: bool,
     /// Columns that say who the row is about, strongest first.
     #[serde(default)]
     pub identifiers: Vec<Identifier>,

@@ -14,6 +14,7 @@ mod gc;
 mod init;
 mod output;
 mod plan;
+mod promote;
 mod rejects;
 mod releases;
 mod resolve;
@@ -69,6 +70,7 @@ enum Verb {
     Check(check::Arguments),
     Diff(diff::Arguments),
     Rollback(rollback::Arguments),
+    Promote(promote::Arguments),
     Verify(verify::Arguments),
     Gc(gc::Arguments),
     Forget(forget::Arguments),
@@ -89,6 +91,9 @@ struct Shared {
     /// Folder or url of the warehouse, instead of the job's
     #[arg(long, global = true, value_name = "URL")]
     warehouse: Option<String>,
+    /// An environment: releases of its own that share all unchanged files with the warehouse
+    #[arg(long, global = true, value_name = "NAME", value_parser = settings::parse_environment)]
+    env: Option<String>,
     /// Threads that work [default: one per core]
     #[arg(long, global = true, value_name = "N", value_parser = settings::parse_threads)]
     threads: Option<usize>,
@@ -161,6 +166,7 @@ fn act(Arguments { verb, shared }: Arguments) -> Result<Exit, Failure> {
     let settings = settings::from_flags(Flags {
         project: shared.project,
         warehouse: shared.warehouse,
+        environment: shared.env,
         threads: shared.threads,
         memory_bytes: shared.memory_limit,
         log_format: shared.log_format,
@@ -187,7 +193,8 @@ fn act(Arguments { verb, shared }: Arguments) -> Result<Exit, Failure> {
             Verb::Check(arguments) => check::run(arguments, desk).await,
             Verb::Diff(arguments) => diff::run(arguments, desk).await,
             Verb::Rollback(arguments) => rollback::run(arguments, desk).await,
-            Verb::Verify(arguments) => verify::run(arguments, desk).await,
+            Verb::Promote(arguments) => promote::run(arguments, desk).await,
+            Verb::Verify(arguments) => Box::pin(verify::run(arguments, desk)).await,
             Verb::Gc(arguments) => gc::run(arguments, desk).await,
             Verb::Forget(arguments) => Box::pin(forget::run(arguments, desk)).await,
             Verb::Export(arguments) => export::run(arguments, desk).await,

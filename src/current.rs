@@ -5,6 +5,8 @@
 //! said, and differs only in where it was read, is dropped. `newest` is the last version of each
 //! key, unless that is a tombstone. Any load order gives the same rows.
 
+pub mod window;
+
 use arrow::array::{Array, AsArray, BooleanArray};
 use arrow::error::ArrowError;
 

@@ -6,6 +6,7 @@
 
 mod datafusion;
 mod merged;
+pub mod origins;
 mod piecewise;
 
 pub use self::datafusion::{Engine, Session};

@@ -16,7 +16,7 @@ use chrono_tz::Tz;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use self::identity::{Identity, Matching};
+pub use self::identity::{Accounts, Identity, Matching};
 pub use self::privacy::{Erasure, Privacy};
 pub use self::value::{Origin, Override};
 
@@ -63,9 +63,13 @@ pub struct Job {
     #[serde(default)]
     pub identity: Identity,
     #[serde(default)]
+    pub accounts: Accounts,
+    #[serde(default)]
     pub profile: Profile,
     #[serde(default)]
     pub stages: Stages,
+    #[serde(default)]
+    pub paths: Paths,
     #[serde(default)]
     pub metrics: Metrics,
     #[serde(rename = "scale", default)]
@@ -136,14 +140,115 @@ pub enum OnChange {
 }
 
 /// How the golden record picks among sources.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Profile {
     /// Sources, most trusted first; sources not named come after, by name.
     pub source_priority: Vec<String>,
     /// Per field: sources, most trusted first.
     pub field_priority: BTreeMap<String, Vec<String>>,
+    /// Per field: what makes one value better than another, before the usual `source_priority` and
+    /// `newest`.
+    pub field_rules: BTreeMap<String, Vec<FieldRule>>,
+    /// Columns of `customer_history` whose changes make a new row; the others are null there.
+    pub tracked: Vec<String>,
 }
+
+impl Default for Profile {
+    fn default() -> Self {
+        let tracked = [
+            "display_name",
+            "primary_email",
+            "primary_phone",
+            "company_name",
+            "country",
+            "language",
+            "city",
+            "postal_code",
+            "lifecycle_stage",
+            "segment",
+            "email_consent",
+        ];
+        Self {
+            source_priority: Vec::new(),
+            field_priority: BTreeMap::new(),
+            field_rules: BTreeMap::new(),
+            tracked: tracked.map(String::from).into(),
+        }
+    }
+}
+
+/// What makes one value of a field better than another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FieldRule {
+    SourcePriority,
+    Newest,
+    /// What most records say.
+    MostFrequent,
+    Longest,
+    /// An address that the source saw an answer from; `email` only.
+    Verified,
+}
+
+impl FieldRule {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SourcePriority => "source_priority",
+            Self::Newest => "newest",
+            Self::MostFrequent => "most_frequent",
+            Self::Longest => "longest",
+            Self::Verified => "verified",
+        }
+    }
+}
+
+/// Fields of a person that sources fill.
+pub const FIELDS: [&str; 20] = [
+    "first_name",
+    "last_name",
+    "full_name",
+    "email",
+    "phone",
+    "company_name",
+    "country",
+    "language",
+    "city",
+    "postal_code",
+    "lifecycle_stage",
+    "segment",
+    "acquisition_channel",
+    "email_consent",
+    "region",
+    "birth_date",
+    "gender",
+    "job_title",
+    "plan",
+    "loyalty_tier",
+];
+
+/// Columns of `customer_history` that a job can track.
+pub const TRACKABLE: [&str; 19] = [
+    "display_name",
+    "primary_email",
+    "primary_phone",
+    "company_name",
+    "country",
+    "language",
+    "city",
+    "postal_code",
+    "lifecycle_stage",
+    "segment",
+    "email_consent",
+    "acquisition_channel",
+    "region",
+    "birth_date",
+    "gender",
+    "job_title",
+    "plan",
+    "loyalty_tier",
+    "is_email_verified",
+];
 
 /// How a journey is cut into stages.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -161,6 +266,22 @@ impl Default for Stages {
     fn default() -> Self {
         let order = ["awareness", "evaluation", "purchase", "post_purchase", "loyalty", "lapsed"];
         Self { order: order.map(String::from).into(), conversion_days: 90, loyal_orders: 3 }
+    }
+}
+
+/// How the touches of a customer are told as paths.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Paths {
+    /// Touches of a path that `journey_paths` shows; of longer ones the last.
+    pub touches_max: u32,
+    /// The same touchpoint again at once is one touch.
+    pub collapse_repeats: bool,
+}
+
+impl Default for Paths {
+    fn default() -> Self {
+        Self { touches_max: 10, collapse_repeats: true }
     }
 }
 
@@ -279,6 +400,12 @@ pub struct Clv {
     pub segments: ClvSegments,
     /// Customers with a second purchase below which a group is fitted together with all.
     pub segment_min: u32,
+    /// Log-likelihood per customer that the first fit may lose on today's customers before the check
+    /// `clv_fits_near_reference` warns.
+    pub drift_max: f64,
+    /// The first fit is kept to compare with and to fall back on; raise this number to keep the next
+    /// one instead.
+    pub fit: u32,
 }
 
 /// A model of when customers buy who may stop without a word.
@@ -317,6 +444,8 @@ impl Default for Clv {
             model: BuyingModel::default(),
             segments: ClvSegments::default(),
             segment_min: 200,
+            drift_max: 0.01,
+            fit: 1,
         }
     }
 }

@@ -8,3 +8,4 @@ pub mod kernel;
 pub mod participation;
 pub mod scores;
 pub mod service;
+pub mod suppression;

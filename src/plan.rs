@@ -3,8 +3,11 @@
 //! Nothing here reads or writes; `run` does what a plan says, and `cxmart plan` prints it.
 
 pub mod days;
+pub mod document;
+pub mod expect;
 pub mod graph;
 pub mod native;
+pub mod suppose;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -62,6 +65,8 @@ pub enum Reason {
     Inputs(Vec<String>),
     /// A day before the horizon: late objects, or code or options that changed since.
     Stale,
+    /// Somebody asked what if it changed.
+    Supposed,
     Unchanged,
 }
 
@@ -77,6 +82,7 @@ impl std::fmt::Display for Reason {
             Self::ChangedCode => f.write_str("its SQL, code or an option it reads changed"),
             Self::Inputs(names) => write!(f, "made from {}", names.join(", ")),
             Self::Stale => f.write_str("late objects, or its code or an option changed"),
+            Self::Supposed => f.write_str("supposed to have changed"),
             Self::Unchanged => f.write_str("unchanged"),
         }
     }
@@ -354,9 +360,13 @@ fn dated(listing: &[Found]) -> (Vec<(Found, NaiveDate)>, Vec<(String, String)>) 
     (kept, left_out)
 }
 
+/// Raised when the same bytes are read otherwise: objects are staged again, rejects taken up again.
+const READER_VERSION: u32 = 2;
+
 /// Changes when the staged rows of a spec would come out differently.
 pub fn staging_hash(job: &Job, catalog: &Catalog, spec: &SourceSpec, source: usize) -> Hash {
     let mut hasher = Hasher::new("staging");
+    hasher.part(READER_VERSION.to_le_bytes());
     hasher.part(spec.code_hash().as_str()).part(&job.time_zone);
     for model in catalog.staging_models(spec) {
         hasher.part(&model.name).part(model.code_hash.as_str());
@@ -491,6 +501,9 @@ fn steps(
             let targets = targets.iter().filter_map(|model| model.header.canonical.as_ref());
             dirty.extend(targets.map(|table| graph::staged(table)));
         }
+        // Every batch adds to the ledger, and may say something of its objects.
+        let told = [graph::OBJECTS, graph::REJECTS, graph::WARNINGS, graph::SEEN];
+        dirty.extend(told.map(str::to_owned));
     }
     let mut steps = Vec::new();
     for node in &graph.nodes {

@@ -1,9 +1,10 @@
 //! One record per person out of the records of all sources, and how it came to be.
 //!
-//! Per field the most trusted source wins, then the newest record, then an order that never
-//! changes; an empty value never overwrites. The same choice, made again for every day on which a
+//! Per field the most trusted source wins, then the newest record, unless the job has other rules,
+//! then an order that never changes; an empty value never overwrites. The same choice, made again for every day on which a
 //! source changed something, is the person's history.
 
+pub mod company;
 pub mod golden;
 pub mod history;
 
@@ -26,10 +27,18 @@ pub enum Field {
     Segment,
     AcquisitionChannel,
     EmailConsent,
+    Region,
+    BirthDate,
+    Gender,
+    JobTitle,
+    Plan,
+    LoyaltyTier,
+    /// Of the chosen address; `true` or `false`.
+    EmailVerified,
 }
 
 /// How many fields there are.
-pub const FIELDS: usize = 14;
+pub const FIELDS: usize = 21;
 
 impl Field {
     /// All, in the order of [`Record::values`].
@@ -48,6 +57,13 @@ impl Field {
         Self::Segment,
         Self::AcquisitionChannel,
         Self::EmailConsent,
+        Self::Region,
+        Self::BirthDate,
+        Self::Gender,
+        Self::JobTitle,
+        Self::Plan,
+        Self::LoyaltyTier,
+        Self::EmailVerified,
     ];
 
     /// The column of the canonical contacts that it comes from.
@@ -67,6 +83,13 @@ impl Field {
             Self::Segment => "segment",
             Self::AcquisitionChannel => "acquisition_channel",
             Self::EmailConsent => "email_consent",
+            Self::Region => "region",
+            Self::BirthDate => "birth_date",
+            Self::Gender => "gender",
+            Self::JobTitle => "job_title",
+            Self::Plan => "plan",
+            Self::LoyaltyTier => "loyalty_tier",
+            Self::EmailVerified => "is_email_verified",
         }
     }
 }
@@ -119,18 +142,75 @@ impl Record {
     }
 }
 
+/// What makes one value better than another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Criterion {
+    SourcePriority,
+    Newest,
+    MostFrequent,
+    Longest,
+    /// The source saw an answer from the address; e-mail addresses only.
+    Verified,
+}
+
+impl Criterion {
+    /// All, by the name that a job knows them by.
+    pub const ALL: [(&'static str, Self); 5] = [
+        ("source_priority", Self::SourcePriority),
+        ("newest", Self::Newest),
+        ("most_frequent", Self::MostFrequent),
+        ("longest", Self::Longest),
+        ("verified", Self::Verified),
+    ];
+
+    pub fn of(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, criterion)| *criterion)
+    }
+}
+
+/// What decides where a job says nothing, and what decides at last where it does.
+const CRITERIA: [Criterion; 2] = [Criterion::SourcePriority, Criterion::Newest];
+
 /// Whom to trust.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Policy {
     general: Vec<String>,
     special: BTreeMap<Field, Vec<String>>,
+    criteria: BTreeMap<Field, Vec<Criterion>>,
 }
 
 impl Policy {
     /// Sources, most trusted first; `special` has lists of its own for some fields, by name.
     pub fn new(general: &[String], special: &BTreeMap<String, Vec<String>>) -> Self {
         let of = |field: Field| Some((field, special.get(field.name())?.clone()));
-        Self { general: general.to_vec(), special: Field::ALL.into_iter().filter_map(of).collect() }
+        let special = Field::ALL.into_iter().filter_map(of).collect();
+        Self { general: general.to_vec(), special, criteria: BTreeMap::new() }
+    }
+
+    /// With criteria of their own for some fields, by name; the usual ones come after them.
+    #[must_use]
+    pub fn with_rules<'a>(
+        mut self,
+        rules: impl Iterator<Item = (&'a str, Vec<Criterion>)>,
+    ) -> Self {
+        for (name, mut criteria) in rules {
+            let usual = CRITERIA.into_iter().filter(|known| !criteria.contains(known));
+            let usual: Vec<Criterion> = usual.collect();
+            criteria.extend(usual);
+            if let Some(field) = Field::ALL.into_iter().find(|field| field.name() == name) {
+                self.criteria.insert(field, criteria);
+            }
+        }
+        self
+    }
+
+    fn criteria(&self, field: Field) -> &[Criterion] {
+        self.criteria.get(&field).map_or(&CRITERIA, Vec::as_slice)
+    }
+
+    /// Place of a source where a field has no list of its own.
+    pub(crate) fn general_rank(&self, source: &str) -> usize {
+        self.general.iter().position(|name| name == source).unwrap_or(self.general.len())
     }
 
     /// Place of a source; all that are not named share the last one.

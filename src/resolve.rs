@@ -4,6 +4,7 @@
 //! values that many people share are left out and told. The result depends on what was seen and
 //! on nothing else: not on the order of rows, files or threads.
 
+pub mod account;
 mod answer;
 pub mod cluster;
 pub mod evidence;
@@ -63,6 +64,16 @@ pub struct IdentifierRow<'a> {
     pub last: i32,
     pub evidence: String,
     pub blocked: Option<Blocked>,
+}
+
+/// One row of `identity_former`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FormerRow<'a> {
+    pub identity_key: &'a str,
+    pub from: i32,
+    /// First day on which it no longer was so.
+    pub until: i32,
+    pub customer_id: String,
 }
 
 /// One row of `identity_changes`.
@@ -346,18 +357,27 @@ fn probable(
     for alike in &evidence.alike {
         let facts = [alike.left, alike.right].map(|key| evidence.key_facts.get(key as usize));
         let [Some(a), Some(b)] = facts else { continue };
-        let ends = (usable(evidence, rank, *a), usable(evidence, rank, *b));
-        let (Some(left), Some(right)) = (ends.0.first(), ends.1.first()) else { continue };
+        let ends = (strongest(evidence, rank, *a), strongest(evidence, rank, *b));
+        let (Some(left), Some(right)) = ends else { continue };
         if left == right || !a.is_live || !b.is_live {
             continue;
         }
-        let (left, right) = (*left.min(right), *left.max(right));
+        let (left, right) = (left.min(right), left.max(right));
         let day = a.first.max(b.first).max(born(left)).max(born(right));
         edges.push(Edge { day, cause: PROBABLE, left, right, origin: 0 });
         let weight = weights.entry((left, right)).or_insert(i64::MIN);
         *weight = (*weight).max(alike.weight);
     }
     (edges, weights)
+}
+
+/// The identifier of a record that says most, by rank.
+fn strongest(evidence: &Evidence, rank: &[u32], key: evidence::KeyFacts) -> Option<u32> {
+    let start = key.start as usize;
+    let members = evidence.members.get(start..start + usize::from(key.count));
+    let alive = members.unwrap_or_default().iter().filter(|id| is_alive(evidence, **id));
+    let strength = |id: u32| evidence.facts.get(id as usize).map_or(0, |facts| facts.strength);
+    alive.map(|id| (-strength(*id), rank[*id as usize])).min().map(|(_, at)| at)
 }
 
 /// The identifiers of a record that count, by rank, strongest first.

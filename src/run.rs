@@ -13,13 +13,18 @@ pub mod forget;
 pub mod headline;
 pub mod lease;
 pub mod ledger;
+pub mod lineage;
 pub mod listing;
 pub mod mask;
 pub mod model;
 pub mod native;
+pub mod notify;
 pub mod open;
+pub mod promote;
 pub mod record;
 pub mod release;
+pub mod repair;
+pub mod retired;
 pub mod scale;
 pub mod sink;
 pub mod staging;
@@ -55,7 +60,7 @@ use crate::table::{Contract, TableError};
 use crate::upkeep::UpkeepError;
 use crate::upkeep::verify::Fault;
 
-/// How often a lost commit is planned again before giving up.
+/// How often a run is planned again, after a lost commit or a repair, before giving up.
 const COMMIT_TRIES: usize = 3;
 
 #[derive(Debug, thiserror::Error)]
@@ -104,6 +109,8 @@ pub enum RunError {
     CommitLost,
     #[error("`{path}` of release {number} is {fault}")]
     Unusable { number: u64, path: String, fault: Fault },
+    #[error("`{environment}` is not what a run would make now: {steps} steps are due there")]
+    Behind { environment: String, steps: usize },
     #[error("{day} lies after {horizon}, the last day of the newest release")]
     Ahead { day: NaiveDate, horizon: NaiveDate },
     #[error("a worker thread ended early")]
@@ -157,6 +164,7 @@ impl Context {
             ledger::REJECTS => Some(&ledger::REJECTS_CONTRACT),
             ledger::WARNINGS => Some(&ledger::WARNINGS_CONTRACT),
             ledger::SEEN => Some(&ledger::SEEN_CONTRACT),
+            ledger::WINDOWS => Some(&retired::WINDOWS_CONTRACT),
             ledger::OBJECTS => Some(&ledger::OBJECTS_CONTRACT),
             ledger::FORGOTTEN => Some(&ledger::FORGOTTEN_CONTRACT),
             _ => canonical.or_else(|| self.catalog.tables.get(name)).map(|table| &table.contract),
@@ -204,8 +212,10 @@ pub struct Outcome {
 /// Anything that kept the release from being made; the last one stays in place.
 pub async fn run(context: Arc<Context>, as_of: Option<NaiveDate>) -> Result<Outcome, RunError> {
     let asked = &Asked { as_of, ..Asked::default() };
+    notify::begin(&context).await;
     let result = leased(&context, asked).await;
-    context.record.finish(&context, &result).await;
+    let report = context.record.finish(&context, &result).await;
+    notify::end(&context, &report).await;
     result
 }
 
@@ -283,15 +293,14 @@ async fn plan_and_do(context: &Arc<Context>, asked: &Asked) -> Result<Outcome, R
         let forgotten = Forgotten::of(context, parent.as_ref()).await?;
         let start = Start { parent: parent.as_ref(), objects, forgotten };
         let done = Box::pin(attempt(context, &plan, start)).await;
-        // Whoever forgets somebody takes files away under a run that does not know of it.
-        if !matches!(done, Ok(Some(_)))
-            && release::is_forgotten_otherwise(context, parent.as_ref()).await?
-        {
-            forget::sweep::withdraw(context).await?;
-            continue;
-        }
-        if let Some(outcome) = done? {
+        if let Ok(Some(outcome)) = done {
             return Ok(outcome);
+        }
+        // Whoever forgets somebody takes files away under a run that does not know of it.
+        if release::is_forgotten_otherwise(context, parent.as_ref()).await? {
+            forget::sweep::withdraw(context).await?;
+        } else if let Err(error) = done {
+            Box::pin(repair::of(context, parent.as_ref(), error)).await?;
         }
     }
     Err(RunError::CommitLost)

@@ -5,11 +5,13 @@
 
 pub mod clock;
 pub mod machine;
+pub mod notices;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use self::clock::Clock;
+use self::notices::Notices;
 use crate::job::{Override, Problem};
 
 /// Everything about this process that is not the job's.
@@ -19,6 +21,8 @@ pub struct Settings {
     pub project: PathBuf,
     /// Wins over the job's warehouse.
     pub warehouse: Option<String>,
+    /// Has releases of its own in the warehouse; none is the warehouse itself.
+    pub environment: Option<String>,
     pub threads: usize,
     pub memory_bytes: usize,
     /// Local folder for spill and unfinished files; default inside a local warehouse.
@@ -34,6 +38,8 @@ pub struct Settings {
     /// Names the run; the only other thing a clock and the process id go into.
     pub run_id: String,
     pub clock: Clock,
+    /// Who is told of a run beside its log.
+    pub notices: Notices,
     /// Values that variables set over the job file's.
     pub overrides: Vec<Override>,
     pub log_format: LogFormat,
@@ -55,6 +61,7 @@ pub enum LogFormat {
 pub struct Flags {
     pub project: Option<PathBuf>,
     pub warehouse: Option<String>,
+    pub environment: Option<String>,
     pub threads: Option<usize>,
     pub memory_bytes: Option<usize>,
     pub log_format: Option<LogFormat>,
@@ -99,10 +106,12 @@ pub fn resolve(
     let mut taken = Taken { variables, origins: BTreeMap::new(), problems: Vec::new() };
     let project = taken.pick("project", flags.project, "PROJECT", |text| Ok(PathBuf::from(text)));
     let warehouse = taken.pick("warehouse", flags.warehouse, "WAREHOUSE", |t| Ok(t.to_owned()));
+    let environment = taken.pick("env", flags.environment, "ENV", parse_environment);
     let threads = taken.pick("threads", flags.threads, "THREADS", parse_threads);
     let memory = taken.pick("memory_limit", flags.memory_bytes, "MEMORY_LIMIT", parse_memory);
     let log_format = taken.pick("log_format", flags.log_format, "LOG_FORMAT", parse_log_format);
     let scratch = taken.pick("scratch", None, "SCRATCH", |text| Ok(PathBuf::from(text)));
+    let notices = Notices::from(variables);
     let salt = taken.pick("identity.salt", None, "IDENTITY__SALT", parse_salt);
     let key = taken.pick("privacy.key", None, "PRIVACY__KEY", parse_salt);
     let Taken { origins, problems, .. } = taken;
@@ -119,6 +128,7 @@ pub fn resolve(
             .or_else(|| std::env::current_dir().ok())
             .unwrap_or_else(|| PathBuf::from(".")),
         warehouse,
+        environment,
         threads: threads
             .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)),
         memory_bytes: memory.unwrap_or_else(|| {
@@ -133,6 +143,7 @@ pub fn resolve(
         without_lease: false,
         run_id: run_id(),
         clock: Clock::default(),
+        notices,
         overrides: overrides(variables),
         log_format: log_format.unwrap_or_default(),
         origins,
@@ -140,15 +151,19 @@ pub fn resolve(
 }
 
 /// Variables that are settings of the process, and so no value of a job.
-const OWN: [&str; 8] = [
+const OWN: [&str; 12] = [
     "PROJECT",
     "WAREHOUSE",
+    "ENV",
     "THREADS",
     "MEMORY_LIMIT",
     "LOG_FORMAT",
     "SCRATCH",
     "IDENTITY__SALT",
     "PRIVACY__KEY",
+    "LINEAGE",
+    "METRICS_FILE",
+    "PING_URL",
 ];
 
 /// What variables say about the job.
@@ -195,6 +210,18 @@ impl Taken<'_> {
             }
         }
     }
+}
+
+/// The name of an environment.
+///
+/// # Errors
+/// Says what is wrong with it.
+pub fn parse_environment(text: &str) -> Result<String, String> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if !text.is_empty() && text.len() <= 64 && text.chars().all(is_plain) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("`{text}` is not a name of an environment; use letters, digits, `-` and `_`"))
 }
 
 /// A number of threads.

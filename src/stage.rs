@@ -15,6 +15,7 @@ pub mod text;
 pub mod time;
 pub mod types;
 mod warnings;
+pub mod window;
 
 use std::collections::BTreeMap;
 

@@ -5,6 +5,7 @@
 //! before it nothing is visible, after it everything is.
 
 pub mod registry;
+pub mod reports;
 
 use std::collections::BTreeMap;
 
@@ -16,9 +17,12 @@ pub use self::registry::{Registry, Subject};
 use crate::storage::{Created, StorageError, Store};
 use crate::table::dataset::Dataset;
 use crate::table::hash::Hash;
+use crate::table::seal;
 
 /// Version of everything under `releases/` and `state/`.
-pub const LAYOUT: u32 = 1;
+pub const LAYOUT: u32 = 2;
+/// The layout before releases were sealed; still read.
+const UNSEALED: u32 = 1;
 
 /// Where a warehouse keeps its own identity salt.
 const SALT_PATH: &str = "state/v1/salt";
@@ -49,6 +53,8 @@ pub enum StateError {
     Salt,
     #[error("no random bytes from the operating system for the identity salt")]
     Random(#[source] getrandom::Error),
+    #[error("`{path}` is damaged: it does not have the SHA-256 that it says")]
+    Damaged { path: String },
     #[error("`{path}` has layout {found}, this binary knows {LAYOUT}")]
     Layout { path: String, found: u32 },
 }
@@ -199,6 +205,10 @@ impl StateReader {
     pub async fn latest(&self) -> Result<Option<Release>, StateError> {
         match self.numbers().await?.last() {
             Some(number) => Ok(Some(self.release(*number).await?)),
+            // An environment begins with what the warehouse shows.
+            None if self.store.environment().is_some() => {
+                Box::pin(Self::new(self.store.of_environment(None)).latest()).await
+            }
             None => Ok(None),
         }
     }
@@ -215,7 +225,10 @@ impl StateReader {
         }
         let malformed = |source| StateError::Malformed { path: path.clone(), source };
         let probe: Probe = serde_json::from_slice(&bytes).map_err(malformed)?;
-        if probe.layout != LAYOUT {
+        if probe.layout != UNSEALED && !seal::is_sealed(&bytes) {
+            return Err(StateError::Damaged { path });
+        }
+        if ![UNSEALED, LAYOUT].contains(&probe.layout) {
             return Err(StateError::Layout { path, found: probe.layout });
         }
         serde_json::from_slice(&bytes).map_err(malformed)
@@ -337,7 +350,7 @@ impl StateWriter {
         let path = release_path(release.number);
         let bytes = serde_json::to_vec_pretty(release)
             .map_err(|source| StateError::Malformed { path: path.clone(), source })?;
-        let created = self.store.create(&path, Bytes::from(bytes)).await;
+        let created = self.store.create(&path, Bytes::from(seal::seal(&bytes))).await;
         if let Ok(Created::New) = created {
             return Ok(Commit::Won);
         }

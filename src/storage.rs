@@ -8,19 +8,21 @@
 pub mod delta;
 pub mod local;
 pub mod parquet;
+mod receive;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use bytes::Bytes;
 use futures::stream::BoxStream;
-use futures::{StreamExt, TryStreamExt};
+use futures::{StreamExt, TryStreamExt, stream};
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{
-    Error as Cause, GetOptions, MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode,
-    PutOptions, PutPayload,
+    Error as Cause, GetOptions, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions,
+    PutPayload,
 };
 use sha2::{Digest, Sha256};
 use url::Url;
@@ -31,7 +33,8 @@ use crate::table::hash::Hash;
 const PUT_BYTES_MAX: u64 = 64 * 1024 * 1024;
 const PART_BYTES: usize = 16 * 1024 * 1024;
 /// The stores in memory of this process, by the host of their url: two that open one url meet.
-static MEMORY: LazyLock<Mutex<BTreeMap<String, Arc<InMemory>>>> = LazyLock::new(Mutex::default);
+static MEMORY: LazyLock<Mutex<BTreeMap<String, Arc<dyn ObjectStore>>>> =
+    LazyLock::new(Mutex::default);
 
 /// Listings larger than this are refused: they would be a mistaken url, not a warehouse.
 const LIST_OBJECTS_MAX: usize = 5_000_000;
@@ -161,7 +164,13 @@ pub struct Store {
     url: Url,
     /// The folder, when the store is the local disk.
     disk: Option<PathBuf>,
+    /// Of which environment this is the view.
+    environment: Option<String>,
 }
+
+/// Folders that each environment has of its own, under `envs/<name>/`; all others are shared.
+const OF_ENVIRONMENTS: [&str; 5] = ["releases", "catalog", "lease", "runs", "work"];
+const ENVIRONMENTS: &str = "envs";
 
 impl Store {
     /// Opens `location`: a url, or a path on the local disk (made absolute against `base`).
@@ -184,14 +193,15 @@ impl Store {
         if url.scheme() == "memory" {
             let host = url.host_str().unwrap_or_default().to_owned();
             let mut stores = MEMORY.lock().unwrap_or_else(PoisonError::into_inner);
-            let inner: Arc<dyn ObjectStore> = Arc::clone(stores.entry(host).or_default()) as _;
+            let fresh = || Arc::new(InMemory::new()) as Arc<dyn ObjectStore>;
+            let inner = Arc::clone(stores.entry(host).or_insert_with(fresh));
             let prefix = Path::from_url_path(url.path()).unwrap_or_default();
-            return Ok(Self { inner, prefix, url, disk: None });
+            return Ok(Self { inner, prefix, url, disk: None, environment: None });
         }
         let (inner, prefix) = object_store::parse_url_opts(&url, options).map_err(|source| {
             StorageError::Url { url: url.to_string(), source: Some(Box::new(source)) }
         })?;
-        Ok(Self { inner: Arc::from(inner), prefix, url, disk: None })
+        Ok(Self { inner: Arc::from(inner), prefix, url, disk: None, environment: None })
     }
 
     /// A folder of the local disk; made at the first write.
@@ -200,12 +210,55 @@ impl Store {
             .unwrap_or_else(|()| unreachable!("`locate` made the path absolute"));
         let prefix = Path::from_absolute_path(folder).unwrap_or_default();
         let inner = Arc::new(object_store::local::LocalFileSystem::new());
-        Self { inner, prefix, url, disk: Some(folder.to_owned()) }
+        Self { inner, prefix, url, disk: Some(folder.to_owned()), environment: None }
+    }
+
+    /// The same store as an environment sees it: releases, views, lease, reports and work in
+    /// progress lie under `envs/<name>/`, the files of tables and state are shared with all others.
+    #[must_use]
+    pub fn of_environment(&self, name: Option<&str>) -> Self {
+        Self { environment: name.map(str::to_owned), ..self.clone() }
+    }
+
+    /// The environment that this is the view of; none is the warehouse itself.
+    pub fn environment(&self) -> Option<&str> {
+        self.environment.as_deref()
+    }
+
+    /// Names of all environments beside the warehouse itself.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn environments(&self) -> Result<Vec<String>, StorageError> {
+        self.of_environment(None).folders(ENVIRONMENTS).await
+    }
+
+    /// Where a path really lies.
+    fn placed<'a>(&self, path: &'a str) -> Cow<'a, str> {
+        let folder = path.split('/').next().unwrap_or_default();
+        match &self.environment {
+            Some(name) if OF_ENVIRONMENTS.contains(&folder) => {
+                Cow::Owned(format!("{ENVIRONMENTS}/{name}/{path}"))
+            }
+            _ => Cow::Borrowed(path),
+        }
+    }
+
+    /// The file of a path, if the store is on the local disk.
+    pub fn file(&self, path: &str) -> Option<PathBuf> {
+        self.disk.as_ref().map(|folder| folder.join(self.placed(path).as_ref()))
+    }
+
+    /// Puts `inner` behind all urls `memory://<host>/…` of this process that are opened from now
+    /// on: how a test puts a faulty store under a whole job.
+    pub fn mount(host: &str, inner: Arc<dyn ObjectStore>) {
+        let mut stores = MEMORY.lock().unwrap_or_else(PoisonError::into_inner);
+        stores.insert(host.to_owned(), inner);
     }
 
     /// Any `object_store` under a prefix; tests hand in faulty ones.
     pub fn over(inner: Arc<dyn ObjectStore>, url: &Url) -> Self {
-        Self { inner, prefix: Path::default(), url: url.clone(), disk: None }
+        Self { inner, prefix: Path::default(), url: url.clone(), disk: None, environment: None }
     }
 
     pub fn url(&self) -> &Url {
@@ -225,15 +278,18 @@ impl Store {
     /// The path of `path` inside [`Store::raw`].
     pub fn full(&self, path: &str) -> Path {
         // Names that were listed come back as they are; only what no store could hold is escaped.
-        let below = Path::parse(path).unwrap_or_else(|_| Path::from(path));
+        let path = self.placed(path);
+        let below = Path::parse(&path).unwrap_or_else(|_| Path::from(path.as_ref()));
         Path::from_iter(self.prefix.parts().chain(below.parts()))
     }
 
     /// The url a reader outside gives to its own client; a plain path for the local disk.
     pub fn address(&self, path: &str) -> String {
-        match &self.disk {
-            Some(folder) => folder.join(path).display().to_string(),
-            None => format!("{}/{path}", self.url.as_str().trim_end_matches('/')),
+        match self.file(path) {
+            Some(file) => file.display().to_string(),
+            None => {
+                format!("{}/{}", self.url.as_str().trim_end_matches('/'), self.placed(path))
+            }
         }
     }
 
@@ -242,7 +298,10 @@ impl Store {
     pub async fn read(&self, path: &str) -> Result<Bytes, StorageError> {
         let full = self.full(path);
         let fail = |cause| StorageError::of(&full, cause);
-        self.inner.get(&full).await.map_err(fail)?.bytes().await.map_err(fail)
+        let got = self.inner.get(&full).await.map_err(fail)?;
+        let size = got.range.end - got.range.start;
+        let bytes = got.bytes().await.map_err(fail)?;
+        if bytes.len() as u64 == size { Ok(bytes) } else { Err(cut_short(path, size)) }
     }
 
     /// Reads and compares with the hash recorded when the object was written.
@@ -274,7 +333,7 @@ impl Store {
         Ok(Hash::from_digest(&digest.finalize()) == *hash)
     }
 
-    /// The object in pieces as they arrive.
+    /// The object in pieces as they arrive; fewer bytes than the store promised are an error.
     ///
     /// # Errors
     /// The object is not there, or the store failed; later pieces may fail too.
@@ -284,8 +343,22 @@ impl Store {
     ) -> Result<BoxStream<'static, Result<Bytes, StorageError>>, StorageError> {
         let full = self.full(path);
         let got = self.inner.get_opts(&full, GetOptions::default()).await;
-        let stream = got.map_err(|cause| StorageError::of(&full, cause))?.into_stream();
-        Ok(stream.map_err(move |cause| StorageError::of(&full, cause)).boxed())
+        let got = got.map_err(|cause| StorageError::of(&full, cause))?;
+        let size = got.range.end - got.range.start;
+        let path = path.to_owned();
+        let pieces = got.into_stream().map_err(move |cause| StorageError::of(&full, cause));
+        let counted = pieces.map(Some).chain(stream::iter([None])).scan(0, move |read, piece| {
+            let piece = match piece {
+                Some(Ok(piece)) => {
+                    *read += piece.len() as u64;
+                    Some(Ok(piece))
+                }
+                Some(Err(error)) => Some(Err(error)),
+                None => (*read != size).then(|| Err(cut_short(&path, size))),
+            };
+            futures::future::ready(piece)
+        });
+        Ok(counted.boxed())
     }
 
     /// # Errors
@@ -346,6 +419,13 @@ impl Store {
     fn listed(&self, meta: &ObjectMeta) -> Listed {
         let inside = meta.location.prefix_match(&self.prefix);
         let path = inside.map(Path::from_iter).unwrap_or_default().to_string();
+        let of_own = self.environment.as_ref().and_then(|name| {
+            path.strip_prefix(ENVIRONMENTS)?
+                .strip_prefix('/')?
+                .strip_prefix(name)?
+                .strip_prefix('/')
+        });
+        let path = of_own.map(str::to_owned).unwrap_or(path);
         Listed {
             path,
             bytes: meta.size,
@@ -362,8 +442,8 @@ impl Store {
     /// # Errors
     /// The store failed; the object may or may not be there.
     pub async fn create(&self, path: &str, bytes: Bytes) -> Result<Created, StorageError> {
-        if let Some(folder) = &self.disk {
-            return local::create(&folder.join(path), &bytes);
+        if let Some(file) = self.file(path) {
+            return local::create(&file, &bytes);
         }
         let full = self.full(path);
         let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
@@ -379,8 +459,8 @@ impl Store {
     /// # Errors
     /// The store failed.
     pub async fn replace(&self, path: &str, bytes: Bytes) -> Result<(), StorageError> {
-        if let Some(folder) = &self.disk {
-            return local::replace(&folder.join(path), &bytes);
+        if let Some(file) = self.file(path) {
+            return local::replace(&file, &bytes);
         }
         let full = self.full(path);
         let put = self.inner.put(&full, PutPayload::from_bytes(bytes)).await;
@@ -393,8 +473,8 @@ impl Store {
     /// # Errors
     /// The store failed.
     pub async fn note(&self, path: &str, bytes: Bytes) -> Result<(), StorageError> {
-        match &self.disk {
-            Some(folder) => local::note(&folder.join(path), &bytes),
+        match self.file(path) {
+            Some(file) => local::note(&file, &bytes),
             None => self.replace(path, bytes).await,
         }
     }
@@ -405,8 +485,8 @@ impl Store {
     /// # Errors
     /// The scratch file cannot be read, or the store failed.
     pub async fn put_file(&self, scratch: &FilePath, path: &str) -> Result<(), StorageError> {
-        if let Some(folder) = &self.disk {
-            return local::adopt(scratch, &folder.join(path));
+        if let Some(file) = self.file(path) {
+            return local::adopt(scratch, &file);
         }
         let io = |source| StorageError::io(scratch, source);
         let size = std::fs::metadata(scratch).map_err(io)?.len();
@@ -438,8 +518,7 @@ impl Store {
     /// # Errors
     /// The source is not there, or the store failed.
     pub async fn copy(&self, from: &str, to: &str) -> Result<(), StorageError> {
-        if let Some(folder) = &self.disk {
-            let (old, new) = (folder.join(from), folder.join(to));
+        if let (Some(old), Some(new)) = (self.file(from), self.file(to)) {
             // A disk syncs many files at once in little more time than one.
             let linking = tokio::task::spawn_blocking(move || local::link(&old, &new));
             return linking.await.map_err(|cause| StorageError::Unavailable {
@@ -457,7 +536,7 @@ impl Store {
     /// One is not there, or the store failed.
     pub fn settle<'a>(&self, paths: impl Iterator<Item = &'a str>) -> Result<(), StorageError> {
         let Some(root) = &self.disk else { return Ok(()) };
-        let files: Vec<PathBuf> = paths.map(|path| root.join(path)).collect();
+        let files: Vec<PathBuf> = paths.filter_map(|path| self.file(path)).collect();
         local::sync_folders(root, files.iter().map(PathBuf::as_path))
     }
 
@@ -466,53 +545,12 @@ impl Store {
     /// # Errors
     /// It is not there, or the store failed.
     pub async fn renew(&self, path: &str) -> Result<(), StorageError> {
-        if let Some(folder) = &self.disk {
-            return local::touch(&folder.join(path));
+        if let Some(file) = self.file(path) {
+            return local::touch(&file);
         }
         // A store refuses to copy an object onto itself.
         let bytes = self.read(path).await?;
         self.replace(path, bytes).await
-    }
-
-    /// Takes over an object of another store if its SHA-256 is `hash`, without holding it whole.
-    ///
-    /// # Errors
-    /// The source is missing or damaged (then nothing appears here), or a store failed.
-    pub async fn receive(
-        &self,
-        from: &Self,
-        source: &str,
-        path: &str,
-        hash: &Hash,
-    ) -> Result<(), StorageError> {
-        let mut pieces = from.stream(source).await?;
-        let mut intake = if let Some(folder) = &self.disk {
-            Intake::disk(&folder.join(path))?
-        } else {
-            let full = self.full(path);
-            let upload = self.inner.put_multipart(&full).await;
-            let upload = upload.map_err(|cause| StorageError::of(&full, cause))?;
-            Intake::Upload { full, upload, part: Vec::new() }
-        };
-        let mut digest = Sha256::new();
-        while let Some(piece) = pieces.next().await {
-            let written = match piece {
-                Ok(piece) => {
-                    digest.update(&piece);
-                    intake.write(&piece).await
-                }
-                Err(error) => Err(error),
-            };
-            if let Err(error) = written {
-                intake.abort().await;
-                return Err(error);
-            }
-        }
-        if Hash::from_digest(&digest.finalize()) != *hash {
-            intake.abort().await;
-            return Err(StorageError::Damaged { path: source.to_owned() });
-        }
-        intake.finish().await
     }
 
     /// Hash of an object's bytes, read piece by piece.
@@ -541,49 +579,10 @@ impl Store {
     }
 }
 
-/// An object that arrives in pieces and appears only when it is complete.
-enum Intake {
-    Disk(local::Arrival),
-    Upload { full: Path, upload: Box<dyn MultipartUpload>, part: Vec<u8> },
-}
-
-impl Intake {
-    fn disk(path: &FilePath) -> Result<Self, StorageError> {
-        Ok(Self::Disk(local::Arrival::new(path)?))
-    }
-
-    async fn write(&mut self, piece: &[u8]) -> Result<(), StorageError> {
-        match self {
-            Self::Disk(arrival) => arrival.write(piece),
-            Self::Upload { full, upload, part } => {
-                part.extend_from_slice(piece);
-                if part.len() < PART_BYTES {
-                    return Ok(());
-                }
-                let ready = PutPayload::from(std::mem::take(part));
-                upload.put_part(ready).await.map_err(|cause| StorageError::of(full, cause))
-            }
-        }
-    }
-
-    async fn finish(self) -> Result<(), StorageError> {
-        match self {
-            Self::Disk(arrival) => arrival.finish(),
-            Self::Upload { full, mut upload, part } => {
-                let fail = |cause| StorageError::of(&full, cause);
-                upload.put_part(PutPayload::from(part)).await.map_err(fail)?;
-                upload.complete().await.map(|_| ()).map_err(fail)
-            }
-        }
-    }
-
-    async fn abort(self) {
-        // The error that led here is the one to tell.
-        match self {
-            Self::Disk(arrival) => drop(arrival),
-            Self::Upload { mut upload, .. } => drop(upload.abort().await),
-        }
-    }
+/// A store that ends an object early does not always say so.
+fn cut_short(path: &str, size: u64) -> StorageError {
+    let source = format!("it ended before its {size} bytes").into();
+    StorageError::Unavailable { path: path.to_owned(), source }
 }
 
 fn locate(location: &str, base: &FilePath) -> Result<Url, StorageError> {

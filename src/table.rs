@@ -9,6 +9,7 @@ pub mod day;
 pub mod hash;
 pub mod id;
 pub mod order;
+pub mod seal;
 
 use std::sync::Arc;
 

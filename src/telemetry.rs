@@ -3,6 +3,8 @@
 //! On a terminal a run shows two bars (bytes staged, steps done) and logs warnings only;
 //! elsewhere it logs about ten INFO lines. Everything goes to stderr: stdout is for results.
 
+pub mod notice;
+
 use std::error::Error;
 use std::io::{self, IsTerminal, Write};
 use std::sync::OnceLock;

@@ -16,12 +16,23 @@ keys as (
         customer_id
     from identity_keys
 
+),
+
+former as (
+
+    select
+        identity_key,
+        valid_from,
+        valid_to,
+        customer_id
+    from identity_former
+
 )
 
 select
     conversations.conversation_id,
     keys.customer_id,
-    cast(null as string) as customer_id_as_of,
+    coalesce(former.customer_id, keys.customer_id) as customer_id_as_of,
     conversations.source,
     conversations.source_account,
     conversations.source_id,
@@ -51,5 +62,10 @@ select
     coalesce(conversations.created_month, date '1970-01-01') as month
 from conversations
 left join keys on conversations.identity_key = keys.identity_key
+left join former
+    on
+        conversations.identity_key = former.identity_key
+        and conversations.dt >= former.valid_from
+        and conversations.dt < former.valid_to
 left join conversation_duplicates as twice
     on conversations.conversation_id = twice.conversation_id

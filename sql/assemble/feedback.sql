@@ -15,12 +15,23 @@ keys as (
         customer_id
     from identity_keys
 
+),
+
+former as (
+
+    select
+        identity_key,
+        valid_from,
+        valid_to,
+        customer_id
+    from identity_former
+
 )
 
 select
     responses.feedback_id,
     keys.customer_id,
-    cast(null as string) as customer_id_as_of,
+    coalesce(former.customer_id, keys.customer_id) as customer_id_as_of,
     case
         when responses.source in ('trustpilot', 'feefo') then 'review'
         when responses.conversation_source_id is null then 'survey'
@@ -60,4 +71,9 @@ select
     coalesce(responses.answered_month, responses.asked_month, date '1970-01-01') as month
 from responses
 left join keys on responses.identity_key = keys.identity_key
+left join former
+    on
+        responses.identity_key = former.identity_key
+        and responses.dt >= former.valid_from
+        and responses.dt < former.valid_to
 left join response_stages on responses.feedback_id = response_stages.feedback_id

@@ -16,12 +16,23 @@ keys as (
         customer_id
     from identity_keys
 
+),
+
+former as (
+
+    select
+        identity_key,
+        valid_from,
+        valid_to,
+        customer_id
+    from identity_former
+
 )
 
 select
     placed.order_id,
     keys.customer_id,
-    cast(null as string) as customer_id_as_of,
+    coalesce(former.customer_id, keys.customer_id) as customer_id_as_of,
     placed.source,
     placed.source_account,
     placed.source_id,
@@ -53,4 +64,9 @@ select
     coalesce(placed.placed_month, date '1970-01-01') as month
 from placed
 left join keys on placed.identity_key = keys.identity_key
+left join former
+    on
+        placed.identity_key = former.identity_key
+        and placed.dt >= former.valid_from
+        and placed.dt < former.valid_to
 left join sale_duplicates as twice on placed.order_id = twice.order_id

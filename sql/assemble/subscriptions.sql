@@ -16,12 +16,23 @@ keys as (
         customer_id
     from identity_keys
 
+),
+
+former as (
+
+    select
+        identity_key,
+        valid_from,
+        valid_to,
+        customer_id
+    from identity_former
+
 )
 
 select
     contracts.subscription_id,
     keys.customer_id,
-    cast(null as string) as customer_id_as_of,
+    coalesce(former.customer_id, keys.customer_id) as customer_id_as_of,
     contracts.source,
     contracts.source_account,
     contracts.source_id,
@@ -47,3 +58,8 @@ select
 from contracts
 cross join run
 left join keys on contracts.identity_key = keys.identity_key
+left join former
+    on
+        contracts.identity_key = former.identity_key
+        and contracts.dt >= former.valid_from
+        and contracts.dt < former.valid_to

@@ -1,4 +1,4 @@
--- Periods whose customers or recurring revenue do not add up, or that do not start where the one before ended.
+-- Periods whose customers or recurring revenue do not add up, that do not start where the one before ended, or whose rates lie outside their own intervals.
 with
 
 ledger as (
@@ -36,3 +36,7 @@ where
     or mrr_start + mrr_new + mrr_expansion + mrr_reactivated - mrr_contraction - mrr_churned <> mrr_end
     or n_start <> n_end_before
     or mrr_start <> mrr_end_before
+    or churn_gross < churn_gross_low
+    or churn_gross > churn_gross_high
+    or churn_net < churn_net_low
+    or churn_net > churn_net_high

@@ -1,4 +1,4 @@
--- Each row is a score of too few answers that shows more than how many they were, or one that alone is hidden.
+-- Each row is a score of too few answers that shows more than how many they were, or one that alone is hidden and so the difference of what is shown.
 with
 
 cells as (
@@ -42,6 +42,70 @@ groups as (
     from cells
     group by metric, scale, definition_version, period_grain, period_start, dimension
 
+),
+
+hidden as (
+
+    select * from cells
+    where is_suppressed
+
+),
+
+parts as (
+
+    select
+        longer.metric,
+        longer.scale,
+        longer.definition_version,
+        longer.period_grain,
+        longer.period_start,
+        longer.dimension,
+        longer.dimension_value,
+        hidden.period_grain as part_grain,
+        count(*) as n_suppressed
+    from cells as longer
+    inner join hidden
+        on
+            longer.metric = hidden.metric
+            and longer.scale = hidden.scale
+            and longer.definition_version = hidden.definition_version
+            and longer.dimension = hidden.dimension
+            and longer.dimension_value = hidden.dimension_value
+    where
+        not longer.is_suppressed
+        and hidden.period_start >= longer.period_start
+        and (
+            (
+                longer.period_grain = 'week'
+                and hidden.period_grain = 'day'
+                and hidden.period_start < longer.period_start + interval '7' day
+            )
+            or (
+                longer.period_grain = 'month'
+                and hidden.period_grain = 'day'
+                and hidden.period_start < longer.period_start + interval '1' month
+            )
+            or (
+                longer.period_grain = 'quarter'
+                and hidden.period_grain in ('day', 'month')
+                and hidden.period_start < longer.period_start + interval '3' month
+            )
+            or (
+                longer.period_grain = 'year'
+                and hidden.period_grain in ('day', 'month', 'quarter')
+                and hidden.period_start < longer.period_start + interval '12' month
+            )
+        )
+    group by
+        longer.metric,
+        longer.scale,
+        longer.definition_version,
+        longer.period_grain,
+        longer.period_start,
+        longer.dimension,
+        longer.dimension_value,
+        hidden.period_grain
+
 )
 
 select
@@ -65,3 +129,14 @@ select
     cast(null as bigint) as n
 from groups
 where n_suppressed = 1 and n_cells > 1
+union all
+select
+    metric,
+    scale,
+    period_grain,
+    period_start,
+    dimension,
+    dimension_value,
+    cast(null as bigint) as n
+from parts
+where n_suppressed = 1

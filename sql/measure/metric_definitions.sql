@@ -395,7 +395,7 @@ definitions as (
         'start + new + resurrected - churned = end, for customers and for monthly recurring revenue; without a contract a customer is active for inactive_days from an order or other activity on, with one until paid access has ended, or been paused, for grace_days' as formula,
         cast(null as string) as scale_rule,
         'this job; rates as churn_gross and churn_net' as authority,
-        'metrics.inactive_days, metrics.grace_days, currency' as options_read,
+        'metrics.periods, metrics.inactive_days, metrics.grace_days, metrics.confidence, metrics.min_cell, currency' as options_read,
         date '2026-11-01' as since
 
     union all
@@ -407,7 +407,7 @@ definitions as (
         'customers of the start of the period who churned in it / customers at its start' as formula,
         cast(null as string) as scale_rule,
         'textbook; interval: Wilson 1927' as authority,
-        'metrics.inactive_days, metrics.grace_days' as options_read,
+        'metrics.periods, metrics.inactive_days, metrics.grace_days, metrics.confidence, metrics.min_cell' as options_read,
         date '2026-11-01' as since
 
     union all
@@ -418,8 +418,8 @@ definitions as (
         'Net churn' as name,
         '(customers at the start - customers at the end) / customers at the start; hides new customers and can be negative' as formula,
         cast(null as string) as scale_rule,
-        'textbook' as authority,
-        'metrics.inactive_days, metrics.grace_days' as options_read,
+        'textbook; interval: those who left by Wilson 1927 less those who came by Garwood 1936, combined by Zou & Donner 2008' as authority,
+        'metrics.periods, metrics.inactive_days, metrics.grace_days, metrics.confidence, metrics.min_cell' as options_read,
         date '2026-11-01' as since
 
     union all
@@ -431,7 +431,7 @@ definitions as (
         'customers of the cohort who are active in the bucket / size of the cohort; kind says bounded, unbounded, calendar or rolling' as formula,
         cast(null as string) as scale_rule,
         'textbook; interval: Wilson 1927' as authority,
-        'metrics.cohorts, metrics.cohort_start' as options_read,
+        'metrics.cohorts, metrics.cohort_start, metrics.grace_days, metrics.confidence, metrics.min_cell, currency' as options_read,
         date '2026-11-01' as since
 
     union all
@@ -461,6 +461,42 @@ definitions as (
     union all
 
     select
+        'journey_transition' as definition_id,
+        cast(1 as bigint) as definition_version,
+        'Transition between touchpoints' as name,
+        'paths that went from one touchpoint straight to the other / paths that left the one; a path starts with a touch, and ends with a purchase or is lost when conversion_days pass without a touch' as formula,
+        cast(null as string) as scale_rule,
+        'directly-follows graph: van der Aalst 2016' as authority,
+        'stages.conversion_days, paths' as options_read,
+        date '2026-11-22' as since
+
+    union all
+
+    select
+        'journey_path' as definition_id,
+        cast(1 as bigint) as definition_version,
+        'Path' as name,
+        'paths with the same touchpoints in the same order; conversion rate: converted / (converted + lost)' as formula,
+        cast(null as string) as scale_rule,
+        'this job; interval: Wilson 1927' as authority,
+        'stages.conversion_days, paths, metrics.confidence' as options_read,
+        date '2026-11-22' as since
+
+    union all
+
+    select
+        'touchpoint_attribution' as definition_id,
+        cast(1 as bigint) as definition_version,
+        'Attribution to touchpoints' as name,
+        'purchases given to the touchpoints of their paths: all to the first, all to the last, to all alike (linear), 40 % to first and last each (position), or in proportion to the share of purchases lost without the touchpoint (markov_1, markov_2); what goes together, not what causes' as formula,
+        cast(null as string) as scale_rule,
+        'Anderl et al. 2016 for the Markov models, solved exactly' as authority,
+        'stages.conversion_days, paths' as options_read,
+        date '2026-11-22' as since
+
+    union all
+
+    select
         'survival' as definition_id,
         cast(1 as bigint) as definition_version,
         'Survival' as name,
@@ -479,7 +515,7 @@ definitions as (
         'shifted-beta-geometric model by maximum likelihood: S(t) = B(a, b + t) / B(a, b), r(t) = (b + t - 1) / (a + b + t - 1), derl = sum of S(n + k) / S(n) / (1 + d)^(k - 1) over k from 1; a renewal is a month of paid access' as formula,
         cast(null as string) as scale_rule,
         'Fader & Hardie 2007, 2010' as authority,
-        'metrics.cohorts, metrics.min_cell, clv.discount_rate' as options_read,
+        'metrics.cohorts, metrics.grace_days, metrics.confidence, metrics.min_cell, clv.discount_rate' as options_read,
         date '2026-11-01' as since
 
     union all

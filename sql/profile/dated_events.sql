@@ -307,7 +307,8 @@ known as (
         all_events.scale_max,
         all_events.reference,
         all_events.occurred_date,
-        all_events.dt
+        all_events.dt,
+        all_events.identity_key
     from all_events
     left join keys on all_events.identity_key = keys.identity_key
 

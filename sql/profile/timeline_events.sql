@@ -4,9 +4,41 @@ with
 
 all_events as (
 
-    select * from dated_events
+    select
+        customer_id,
+        occurred_at,
+        event_id,
+        kind,
+        name,
+        source,
+        channel,
+        touchpoint,
+        amount,
+        currency,
+        score,
+        scale_max,
+        reference,
+        occurred_date,
+        dt
+    from dated_events
     union all
-    select * from money_events
+    select
+        customer_id,
+        occurred_at,
+        event_id,
+        kind,
+        name,
+        source,
+        channel,
+        touchpoint,
+        amount,
+        currency,
+        score,
+        scale_max,
+        reference,
+        occurred_date,
+        dt
+    from money_events
 
 ),
 

@@ -45,6 +45,9 @@ pub struct SourceSpec {
     /// Days that an export must reach back, because records change so late.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reread_days: Option<u32>,
+    /// Of each day the newest export counts as a whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replace: Option<Replace>,
     /// Further raw tables out of the same records: the messages of a conversation.
     #[serde(default, rename = "part", skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<Part>,
@@ -60,6 +63,25 @@ pub struct Part {
     pub each: String,
     #[serde(rename = "column")]
     pub columns: Vec<SpecColumn>,
+}
+
+/// Exports that tell a day again, and tell all of it: what an older one said of the day and the
+/// newest does not say any more no longer counts.
+///
+/// All objects of one batch date are one export. At one url a newer version comes after an older one
+/// of the same date. A day counts as told where a record has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Replace {
+    /// Column with the day; a record without one stays until its key comes again.
+    pub day: String,
+    /// Columns that an export may hold apart, beside the source's account: the ad account.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub by: Vec<String>,
+    /// Objects with this in their names are preliminary: any other object of the day comes after
+    /// them, whatever its batch date.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preliminary: Option<String>,
 }
 
 /// How bytes are cut into records. What is not said is found from the bytes.
@@ -260,6 +282,11 @@ impl SourceSpec {
                 )
             })
             .collect();
+        let windows = spec.replace.iter().flat_map(|r| std::iter::once(&r.day).chain(&r.by));
+        problems.extend(windows.filter(unknown).map(|name| {
+            let message = format!("`{name}` is not a column of the spec");
+            Problem::new(format!("{path}: replace"), message)
+        }));
         problems.extend(spec.check_parts(path));
         if problems.is_empty() { Ok(spec) } else { Err(problems) }
     }

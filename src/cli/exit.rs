@@ -217,16 +217,14 @@ impl Failure {
             RunError::Resolve(ResolveError::Match(MatchError::TooManyPairs { .. })) => {
                 "add a part to the rule, or raise `identity.matching.candidates_max`"
             }
-            RunError::NoPerson { .. } => {
-                "say a customer_id, an e-mail address, or `type:value` as in the table \
-                 customer_identifiers"
-            }
+            RunError::NoPerson { .. } => "say a customer id, an e-mail address, or `type:value`",
             RunError::NoKey | RunError::OtherKey { .. } => {
                 "`CXMART__PRIVACY__KEY` is 32 bytes in hex; another key needs another \
                  `privacy.key_id`"
             }
             RunError::Forgotten { .. } => "`cxmart forget JOB --apply` deletes such releases",
             RunError::Ahead { .. } => "`cxmart run JOB` brings a release to new days",
+            RunError::Behind { .. } => "`cxmart run JOB --env ENV` first",
             RunError::CommitLost => "run it again; two schedules should not share a warehouse",
             RunError::Engine(EngineError::Memory { .. }) => {
                 "raise --memory-limit, or give the scratch folder more space"
@@ -321,7 +319,7 @@ fn of_run(error: &RunError) -> Exit {
         RunError::Ahead { .. } | RunError::NoPerson { .. } => Exit::Usage,
         RunError::Forgotten { .. } => Exit::Data,
         RunError::NoKey | RunError::OtherKey { .. } => Exit::Config,
-        RunError::CommitLost | RunError::Leased { .. } => Exit::TryAgain,
+        RunError::CommitLost | RunError::Leased { .. } | RunError::Behind { .. } => Exit::TryAgain,
         RunError::Balance { .. }
         | RunError::Thread(_)
         | RunError::Panicked(_)
@@ -358,7 +356,7 @@ fn of_storage(error: &StorageError) -> Exit {
 fn of_state(error: &StateError) -> Exit {
     match error {
         StateError::Storage(error) => of_storage(error),
-        StateError::Malformed { .. } => Exit::Data,
+        StateError::Malformed { .. } | StateError::Damaged { .. } => Exit::Data,
         StateError::NoRelease => Exit::NoInput,
         StateError::Layout { .. } | StateError::Salt => Exit::Config,
         StateError::Random(_) => Exit::Unavailable,

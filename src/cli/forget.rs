@@ -53,7 +53,7 @@ pub(super) async fn run(arguments: Arguments, desk: Desk) -> Result<Exit, Failur
     }
     if arguments.apply {
         let work = forget::apply(&context, &names);
-        let done = watched(context.stop.clone(), work).await?;
+        let done = Box::pin(watched(context.stop.clone(), work)).await?;
         match format {
             Format::Text => print(&applied_text(&done))?,
             Format::Json => print_json(&applied_document(&done))?,
@@ -119,7 +119,7 @@ fn verified_text(found: &Verified) -> String {
         list("objects of the warehouse that hold them; `--apply` deletes them", &found.held),
         list("raw objects that hold them; delete or replace them", &found.raw),
         list("raw objects that no run has read yet", &found.unread),
-        format!("{} looked at for {}\n", plural(found.objects, "object"), people(found.people),),
+        format!("{} looked at for {}\n", plural(found.objects, "object"), people(found.people)),
     ]
     .concat()
 }

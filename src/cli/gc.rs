@@ -3,7 +3,6 @@
 use super::output::{bytes, plural, print};
 use super::{Desk, Exit, Failure};
 use crate::run::open;
-use crate::settings::machine;
 use crate::upkeep::gc;
 
 /// Delete old releases, files that no release names, and the work of dead runs
@@ -21,7 +20,8 @@ pub(super) struct Arguments {
 
 pub(super) async fn run(arguments: Arguments, desk: Desk) -> Result<Exit, Failure> {
     let desk = open::Desk::read(&arguments.job, desk.settings)?;
-    let found = gc::find(&desk.store, desk.job.publish.retain, machine::now_us()).await?;
+    let now_us = gc::store_now_us(&desk.store, &desk.settings.run_id).await?;
+    let found = gc::find(&desk.store, desk.job.publish.retain, now_us).await?;
     let size = bytes(found.bytes());
     let releases = plural(found.releases.len() as u64, "release");
     if arguments.dry_run {

@@ -21,11 +21,11 @@ use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
-use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::PartitionStream;
-use datafusion::prelude::{SessionConfig, SessionContext};
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use datafusion::prelude::{DataFrame, SessionConfig, SessionContext};
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 
@@ -39,6 +39,8 @@ const PARTITIONS: usize = 4;
 const BATCH_ROWS: usize = 8_192;
 /// Hash joins hold this part of the memory, the rest is for what spills.
 const HASH_SHARE: usize = 2;
+/// About how many sorts a query runs at once, several times over.
+const SORTS_MAX: usize = 96;
 /// The one store of a session, whatever it really is.
 const STORE_URL: &str = "warehouse://store";
 
@@ -97,9 +99,10 @@ impl Engine {
         options.optimizer.prefer_hash_join = true;
         // Filters here take away what is odd: a side of a join is not small because of one.
         options.optimizer.default_filter_selectivity = 100;
-        // Each sort of each partition holds this back for its last step; ten times as much, as is
-        // the default, would be all that small limits have.
-        options.execution.sort_spill_reservation_bytes = 1 << 20;
+        // Each sort of each partition holds this back for its last step: more lets wide rows merge,
+        // too much would be all that small limits have.
+        options.execution.sort_spill_reservation_bytes =
+            (self.memory_bytes / SORTS_MAX).clamp(1 << 20, 16 << 20);
         let rules = self.rules();
         let state = SessionStateBuilder::new()
             .with_config(config)
@@ -214,16 +217,38 @@ impl Session {
         self.register(name, frame.into_view())
     }
 
+    pub(super) async fn frame(&self, sql: &str) -> Result<DataFrame, DataFusionError> {
+        self.context.sql(sql).await
+    }
+
     /// Starts a query; `model` names it in errors.
     ///
     /// # Errors
     /// The SQL is not valid; later batches fail when running does.
     pub async fn query(&self, model: &str, sql: &str) -> Result<Answer, EngineError> {
         let frame = self.context.sql(sql).await.map_err(|e| invalid(model, e))?;
-        let stream = frame.execute_stream().await.map_err(|e| failed(model, e))?;
+        let tasks = Arc::new(frame.task_ctx());
+        let plan = self.planned(frame).await.map_err(|e| failed(model, e))?;
+        let stream = execute_stream(plan, tasks).map_err(|e| failed(model, e))?;
         let (schema, model) = (stream.schema(), model.to_owned());
         let batches = stream.map_err(move |e| failed(&model, e)).boxed();
         Ok(Answer { schema, batches })
+    }
+
+    /// How a query is run. The planner sometimes takes rows for sorted that a filter let through,
+    /// finds out itself, and refuses the merge join it made; then it plans without our rule.
+    async fn planned(&self, frame: DataFrame) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
+        let logical = frame.logical_plan().clone();
+        let error = match frame.create_physical_plan().await {
+            Err(error) if error.to_string().contains("SanityCheckPlan") => error,
+            planned => return planned,
+        };
+        tracing::debug!(%error, "joined in memory after all");
+        let state = SessionStateBuilder::new_from_existing(self.context.state())
+            .with_physical_optimizer_rules(PhysicalOptimizer::default().rules)
+            .build();
+        let logical = state.optimize(&logical)?;
+        state.query_planner().create_physical_plan(&logical, &state).await
     }
 
     /// All rows of a query that is known to be small.
@@ -235,7 +260,7 @@ impl Session {
     }
 }
 
-fn invalid(model: &str, source: DataFusionError) -> EngineError {
+pub(super) fn invalid(model: &str, source: DataFusionError) -> EngineError {
     EngineError::Invalid { model: model.to_owned(), source: source.into() }
 }
 

@@ -28,6 +28,8 @@ pub(super) struct Parquet {
     cells: Cells,
     /// Places of the columns that are read, as the file counts them.
     places: Vec<usize>,
+    /// By column the one place among those that it reads, if that is all there is to do.
+    plain: Option<Vec<Option<usize>>>,
     columns: Vec<StringArray>,
     rows: usize,
     next: usize,
@@ -72,7 +74,16 @@ impl Parquet {
             .with_batch_size(BATCH_ROWS)
             .build()
             .map_err(|error| Break::Undecodable(error.to_string()))?;
-        Ok(Self { task, reader, cells, places, columns: Vec::new(), rows: 0, next: 0 })
+        let plain = cells.plain(&task.lookup).map(|plain| {
+            let at = |place: usize| places.binary_search(&place).ok();
+            plain.into_iter().map(|place| place.and_then(at)).collect()
+        });
+        Ok(Self { task, reader, cells, places, plain, columns: Vec::new(), rows: 0, next: 0 })
+    }
+
+    /// The text at a place of the file's columns.
+    fn cell(&self, place: usize, row: usize) -> Option<&str> {
+        text_of(&self.columns, self.places.binary_search(&place).ok()?, row)
     }
 
     fn load(&mut self, batch: &RecordBatch) -> Result<(), ArrowError> {
@@ -80,6 +91,11 @@ impl Parquet {
         (self.rows, self.next) = (batch.num_rows(), 0);
         Ok(())
     }
+}
+
+fn text_of(columns: &[StringArray], at: usize, row: usize) -> Option<&str> {
+    let column = columns.get(at)?;
+    column.is_valid(row).then(|| column.value(row))
 }
 
 impl Decode for Parquet {
@@ -93,10 +109,16 @@ impl Decode for Parquet {
         let row = self.next;
         self.next += 1;
         rows.begin();
-        let cell = |place: usize| {
-            let column = self.columns.get(self.places.binary_search(&place).ok()?)?;
-            column.is_valid(row).then(|| Cow::Borrowed(column.value(row)))
-        };
+        if let Some(plain) = &self.plain {
+            self.cells.keep(|place| self.cell(place, row).map(Cow::Borrowed), rows);
+            for (column, at) in plain.iter().enumerate() {
+                rows.push(column, at.and_then(|at| text_of(&self.columns, at, row)));
+            }
+            rows.end_row(0);
+            rows.keep();
+            return Ok(Step::More);
+        }
+        let cell = |place: usize| self.cell(place, row).map(Cow::Borrowed);
         match self.task.lookup.cells(&self.cells, cell, rows) {
             Ok(()) => rows.keep(),
             Err(rule) => rows.refuse(rule, ""),

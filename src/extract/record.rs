@@ -194,7 +194,7 @@ impl Lookup {
     }
 
     fn slots<'a>(&self) -> Vec<Slot<'a>> {
-        vec![None; self.slots]
+        std::iter::repeat_with(|| None).take(self.slots).collect()
     }
 
     /// Takes the bytes of one JSON record.
@@ -390,17 +390,20 @@ impl Lookup {
 }
 
 /// Gives a row of a table: what the element has, and for the rest the record.
-fn row(
+fn row<'a, 'b>(
     (at, table): (usize, &Table),
-    record: &[Slot<'_>],
-    own: &[Slot<'_>],
+    record: &'a [Slot<'b>],
+    own: &'a [Slot<'b>],
     rows: &mut Rows,
 ) -> Result<(), Malformed> {
     let mut malformed = None;
     let mut replaced = false;
     for column in table.columns.clone() {
-        let both = [record.get(column), own.get(column)];
-        let found = both.into_iter().flatten().flatten().min_by_key(|(rank, _)| *rank);
+        let of = |slots: &'a [Slot<'b>]| slots.get(column).and_then(Option::as_ref);
+        let found = match (of(record), of(own)) {
+            (Some(outer), Some(inner)) if inner.0 < outer.0 => Some(inner),
+            (outer, inner) => outer.or(inner),
+        };
         match found {
             None => rows.push(column, None),
             Some((_, Value::Text(text))) => rows.push(column, Some(text)),

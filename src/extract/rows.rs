@@ -57,8 +57,12 @@ impl TextColumn {
     }
 
     fn finish(&mut self) -> StringArray {
-        let text = Buffer::from_vec(std::mem::take(&mut self.text).into_bytes());
-        let offsets = OffsetBuffer::new(std::mem::replace(&mut self.offsets, vec![0]).into());
+        // The next chunk is about as large; growing to it would copy it over and over.
+        let text = String::with_capacity(self.text.len() + self.text.len() / 16);
+        let mut offsets = Vec::with_capacity(self.offsets.len());
+        offsets.push(0);
+        let text = Buffer::from_vec(std::mem::replace(&mut self.text, text).into_bytes());
+        let offsets = OffsetBuffer::new(std::mem::replace(&mut self.offsets, offsets).into());
         let valid: Option<NullBuffer> = self.valid.finish();
         StringArray::new(offsets, text, valid)
     }

@@ -24,12 +24,12 @@ pub(super) fn kind(spec: &SourceSpec, head: &[u8]) -> FormatKind {
         [b'{', rest @ ..] => {
             let body = head.trim_ascii_start();
             let end = memchr(b'\n', rest).map_or(body.len(), |at| at + 1);
-            let first = body.get(..end).and_then(|line| std::str::from_utf8(line).ok());
+            // In an old code page it is JSON but for its accents.
+            let first = body.get(..end).map(String::from_utf8_lossy).unwrap_or_default();
             let more = !body.get(end..).unwrap_or_default().trim_ascii().is_empty();
-            let first = first.unwrap_or_default();
             match &spec.format.list {
-                Some(list) => around(spec, list, first),
-                None => object(spec, first, more),
+                Some(list) => around(spec, list, &first),
+                None => object(spec, &first, more),
             }
         }
         _ => FormatKind::Csv,

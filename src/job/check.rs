@@ -8,7 +8,7 @@ use globset::GlobBuilder;
 
 use super::identity::part_column;
 use super::schema::suggestion;
-use super::{Job, Matching, Problem, Source};
+use super::{FIELDS, FieldRule, Job, Matching, Problem, Source, TRACKABLE};
 
 /// Dimensions that facts carry; a pair is two of them with `*` between.
 pub const DIMENSIONS: [&str; 10] = [
@@ -160,6 +160,14 @@ impl Found<'_> {
             }
         }
         self.matching(&job.identity.matching);
+        for (i, domain) in job.accounts.free_mail.iter().enumerate() {
+            let is_domain = domain.contains('.') && !domain.contains(['@', '/', ' ']);
+            if !is_domain || *domain != domain.to_lowercase() {
+                let hint = "write it as behind the `@`, in lower case: `mail.example`";
+                let message = format!("`{domain}` is no domain");
+                self.say(&format!("accounts.free_mail[{i}]"), message, Some(hint));
+            }
+        }
     }
 
     fn matching(&mut self, matching: &Matching) {
@@ -210,6 +218,32 @@ impl Found<'_> {
             }
             self.twins(&at, list);
         }
+        let profile = &job.profile;
+        let ranked = profile.field_priority.keys().map(|name| ("field_priority", name));
+        let ruled = profile.field_rules.keys().map(|name| ("field_rules", name));
+        for (key, name) in ranked.chain(ruled).filter(|(_, name)| !FIELDS.contains(&name.as_str()))
+        {
+            let hint = suggestion(name, FIELDS);
+            let message = format!("`{name}` is not a field of a profile");
+            self.say(&format!("profile.{key}.{name}"), message, Some(&hint));
+        }
+        for (i, name) in profile.tracked.iter().enumerate() {
+            if !TRACKABLE.contains(&name.as_str()) {
+                let hint = suggestion(name, TRACKABLE);
+                let message = format!("`{name}` is not a column that can be tracked");
+                self.say(&format!("profile.tracked[{i}]"), message, Some(&hint));
+            }
+        }
+        for (name, rules) in &profile.field_rules {
+            if name == "email_consent" {
+                let hint = "the latest word counts, and a denial wins a tie";
+                let message = "has a rule of its own";
+                self.say("profile.field_rules.email_consent", message, Some(hint));
+            } else if name != "email" && rules.contains(&FieldRule::Verified) {
+                let message = "`verified` is known of e-mail addresses only";
+                self.say(&format!("profile.field_rules.{name}"), message, None);
+            }
+        }
     }
 
     fn stages(&mut self, job: &Job) {
@@ -230,6 +264,7 @@ impl Found<'_> {
         self.twins("stages.order", order);
         self.positive("stages.conversion_days", job.stages.conversion_days);
         self.positive("stages.loyal_orders", job.stages.loyal_orders);
+        self.positive("paths.touches_max", job.paths.touches_max);
     }
 
     fn metrics(&mut self, job: &Job) {
@@ -284,6 +319,10 @@ impl Found<'_> {
         }
         if !clv.acquisition_cost.is_finite() || clv.acquisition_cost < 0.0 {
             self.say("clv.acquisition_cost", "is not an amount of 0 or more", None);
+        }
+        if !(clv.drift_max.is_finite() && clv.drift_max > 0.0) {
+            let hint = "0.01 bears a hundredth of log-likelihood per customer";
+            self.say("clv.drift_max", format!("{} is not above 0", clv.drift_max), Some(hint));
         }
         self.positive("clv.unit_days", clv.unit_days);
         self.positive("clv.horizon_days", clv.horizon_days);

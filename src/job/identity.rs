@@ -42,6 +42,38 @@ impl Default for Identity {
     }
 }
 
+/// What makes people members of one company, or of one household.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Accounts {
+    /// Who has an e-mail address at a company's domain belongs to it.
+    pub by_domain: bool,
+    /// A domain that no source's company names is a company from so many people on; 0: never.
+    pub domain_people_min: u32,
+    /// A domain that no source's company names, and more people than this have an address at, is
+    /// taken for a provider of mail.
+    pub domain_people_max: u32,
+    /// Domains of providers of mail, beside those that are known.
+    pub free_mail: Vec<String>,
+    /// People of one last name at one address are a household, an account of its own kind.
+    pub household: bool,
+    /// More people than this at one address under one name are no household.
+    pub household_max: u32,
+}
+
+impl Default for Accounts {
+    fn default() -> Self {
+        Self {
+            by_domain: true,
+            domain_people_min: 2,
+            domain_people_max: 1_000,
+            free_mail: Vec::new(),
+            household: false,
+            household_max: 20,
+        }
+    }
+}
+
 /// Finding people who share no identifier by how alike their records are.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]

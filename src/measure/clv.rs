@@ -2,15 +2,17 @@
 //!
 //! A pure function of `customer_purchases`, `customer_contracts`, what advertising cost and the
 //! job's terms: fixed starts, sums in the order of sorted keys, so a day's rows never depend on
-//! which days ran before. A fit that fails is a result, not an error: its readings are null, and a
-//! row says why.
+//! which days ran before. A fit that fails is a result, not an error: the reference stands in for
+//! it, or its readings are null, and a row says so.
 
 mod acquisition;
 mod ahead;
 mod backtest;
 mod models;
 mod people;
+pub mod reference;
 mod rows;
+mod touches;
 
 use arrow::array::RecordBatch;
 
@@ -18,6 +20,7 @@ pub use self::acquisition::Acquisition;
 use self::ahead::Ahead;
 pub use self::models::{Fits, Models, Status};
 pub use self::people::{Bought, Contract, Held, Person, people, read, read_contracts};
+use self::reference::Reference;
 use super::fold::contracts::MONTH_DAYS;
 use super::kernel::bgnbd::History;
 use super::kernel::buying::Kind;
@@ -76,6 +79,10 @@ pub struct Terms {
     pub confidence: f64,
     /// Cells of fewer customers show no values.
     pub min_cell: u64,
+    /// Log-likelihood per customer that the reference may lose before a fit has drifted from it.
+    pub drift_max: f64,
+    /// Number of the reference: another one than the kept one's asks for it anew.
+    pub fit: u32,
 }
 
 impl Terms {
@@ -94,6 +101,10 @@ pub struct Inputs {
     pub contracts: Vec<RecordBatch>,
     /// Cost by `cost_date` and `channel`, in the job's currency.
     pub spending: Vec<RecordBatch>,
+    /// First touches: `customer_id`, `channel`, `touched_on`.
+    pub touches: Vec<RecordBatch>,
+    /// `clv_reference` as it was; none: it is made of this day's fits.
+    pub reference: Vec<RecordBatch>,
 }
 
 /// The readings of one customer; money in major units.
@@ -127,6 +138,7 @@ pub struct Tables {
     pub backtest: RecordBatch,
     pub cohorts: RecordBatch,
     pub acquisition: RecordBatch,
+    pub reference: RecordBatch,
 }
 
 /// Values all customers of a day.
@@ -134,11 +146,13 @@ pub struct Tables {
 /// # Errors
 /// Rows that do not follow their contracts.
 pub fn lifetime_value(inputs: &Inputs, terms: &Terms) -> Result<Tables, ClvError> {
-    let bought = read(&inputs.purchases)?;
-    let contracts = read_contracts(&inputs.contracts)?;
+    let mut bought = read(&inputs.purchases)?;
+    let mut contracts = read_contracts(&inputs.contracts)?;
+    touches::read(&inputs.touches)?.name_channels(&mut bought, &mut contracts);
+    let reference = Reference::read(&inputs.reference)?;
     let spending = people::read_spending(&inputs.spending)?;
     let people = people(&bought, &contracts);
-    let fits = Fits::new(&bought, &contracts, terms);
+    let fits = Fits::new(&bought, &contracts, &reference, terms);
     let acquisition = Acquisition::new(&people, &spending);
     let worth = worth(&people, &fits, &acquisition, terms);
     let backtest = backtest::backtest(&bought, terms);
@@ -151,6 +165,7 @@ pub fn lifetime_value(inputs: &Inputs, terms: &Terms) -> Result<Tables, ClvError
         backtest: rows::backtest(backtest.as_ref(), terms)?,
         cohorts: rows::cohorts(&cohorts, &fits, terms)?,
         acquisition: rows::acquisition(&acquisition, &channels, &fits, terms)?,
+        reference: reference.with(&fits, terms).batch()?,
     })
 }
 

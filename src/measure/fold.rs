@@ -19,6 +19,8 @@ pub mod event;
 pub mod feedback;
 pub mod mark;
 pub mod membership;
+pub mod path_tables;
+pub mod paths;
 pub mod purchases;
 pub mod retention;
 pub mod stage_metrics;

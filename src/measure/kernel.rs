@@ -11,6 +11,7 @@ pub mod gamma_gamma;
 pub mod interval;
 pub mod kaplan_meier;
 pub mod log_rank;
+pub mod markov;
 pub mod optimise;
 pub mod pareto;
 pub mod quantile;

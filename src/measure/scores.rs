@@ -18,6 +18,7 @@ pub use self::weighted::Weighted;
 use super::fold::calendar::Grain;
 use super::kernel::change::{Difference, holm};
 use super::kernel::interval::Interval;
+use super::suppression::{self, Rule};
 use crate::table::day::{date, day_number};
 use reading::Statistic;
 
@@ -41,6 +42,8 @@ pub struct Terms {
     pub periods: Vec<Grain>,
     /// Shares of the strata among all customers, when answers are weighted.
     pub shares: Option<BTreeMap<String, f64>>,
+    /// Last day that counts.
+    pub horizon_day: i32,
 }
 
 /// Columns of `survey_answers` that answers are grouped by.
@@ -169,26 +172,66 @@ pub fn scores(answers: &[Answer], terms: &Terms) -> Vec<Score> {
     let groups = grouped(answers, terms);
     let mut scores = Vec::new();
     for definition in DEFINITIONS {
-        for (group, cells) in groups.iter().filter(|(group, _)| group.metric == definition.asks) {
-            let Some(reading) = definition.reading(group.scale) else { continue };
-            let before = Group { start: previous(group.grain, group.start), ..group.clone() };
-            let now = Side::new(cells, reading, terms.min_cell);
-            let past = groups.get(&before).map(|cells| Side::new(cells, reading, terms.min_cell));
-            for value in now.cells.keys() {
-                let mut score = now.score(value, past.as_ref(), terms);
-                score.definition = definition.id;
-                score.version = definition.version;
-                score.scale = group.scale.to_string();
-                (score.grain, score.start) = (group.grain.name(), group.start);
-                score.year = i64::from(chrono::Datelike::year(&date(group.start)));
-                score.dimension.clone_from(&group.dimension);
-                scores.push(score);
+        let asked = groups.keys().filter(|group| group.metric == definition.asks);
+        let scales: BTreeSet<Scale> = asked.map(|group| group.scale).collect();
+        for scale in scales {
+            let Some(reading) = definition.reading(scale) else { continue };
+            let sides = sides(&groups, (definition.asks, scale), reading, terms);
+            for (group, now) in &sides {
+                let before =
+                    Group { start: previous(group.grain, group.start), ..Group::clone(group) };
+                let past = sides.get(&&before);
+                for value in now.cells.keys() {
+                    let mut score = now.score(value, past, terms);
+                    score.definition = definition.id;
+                    score.version = definition.version;
+                    score.scale = group.scale.to_string();
+                    (score.grain, score.start) = (group.grain.name(), group.start);
+                    score.year = i64::from(chrono::Datelike::year(&date(group.start)));
+                    score.dimension.clone_from(&group.dimension);
+                    scores.push(score);
+                }
             }
         }
     }
     correct(&mut scores, |score| score.change, |score, p| score.p_value_holm = p);
     correct(&mut scores, |score| score.rest, |score, p| score.rest_p_value_holm = p);
     scores
+}
+
+/// All groups of one question on one scale, under one reading.
+fn sides<'a>(
+    groups: &'a BTreeMap<Group, Cells>,
+    (asks, scale): (&str, Scale),
+    reading: Reading,
+    terms: &Terms,
+) -> BTreeMap<&'a Group, Side<'a>> {
+    let own = groups.iter().filter(|(group, _)| group.metric == asks && group.scale == scale);
+    let mut sides: BTreeMap<&Group, Side<'a>> =
+        own.map(|(group, cells)| (group, Side::new(cells, reading))).collect();
+    let sizes = sides.iter().flat_map(|(group, side)| {
+        side.cells.iter().map(|(value, cell)| suppression::Cell {
+            grain: group.grain,
+            start: group.start,
+            dimension: &group.dimension,
+            value,
+            n: cell.total(),
+        })
+    });
+    let sizes: Vec<_> = sizes.collect();
+    let rule = Rule { min_cell: terms.min_cell, horizon_day: terms.horizon_day };
+    let mut hidden = suppression::hidden(&sizes, rule).into_iter();
+    let hidden: Vec<BTreeSet<String>> = sides
+        .values()
+        .map(|side| {
+            let flags = side.cells.keys().zip(hidden.by_ref());
+            flags.filter(|(_, is_hidden)| *is_hidden).map(|(value, _)| value.clone()).collect()
+        })
+        .collect();
+    for (side, hidden) in sides.values_mut().zip(hidden) {
+        side.hidden = hidden;
+    }
+    sides
 }
 
 /// Answers as counts of the periods they lie in; effort is turned so that more is better.
@@ -229,19 +272,6 @@ fn total(counts: &Counts) -> u64 {
     counts.values().sum()
 }
 
-/// Values with too few answers; a single one takes the next smallest with it, which would give it
-/// away as the difference to the total.
-pub fn suppressed<'a>(
-    sizes: impl Iterator<Item = (&'a str, u64)>,
-    min_cell: u64,
-) -> BTreeSet<String> {
-    let mut sizes: Vec<(u64, &str)> = sizes.map(|(value, n)| (n, value)).collect();
-    sizes.sort_unstable();
-    let small = sizes.partition_point(|(n, _)| *n < min_cell);
-    let hidden = if small == 1 { 2 } else { small };
-    sizes.into_iter().take(hidden).map(|(_, value)| value.to_owned()).collect()
-}
-
 /// The cells of a group under one reading.
 struct Side<'a> {
     cells: Cow<'a, Cells>,
@@ -252,7 +282,7 @@ struct Side<'a> {
 }
 
 impl<'a> Side<'a> {
-    fn new(cells: &'a Cells, reading: Reading, min_cell: u64) -> Self {
+    fn new(cells: &'a Cells, reading: Reading) -> Self {
         let cells = if reading.counts_all() {
             Cow::Borrowed(cells)
         } else {
@@ -263,9 +293,7 @@ impl<'a> Side<'a> {
         for (answer, count) in cells.values().flat_map(|cell| &cell.counts) {
             *all.entry(*answer).or_default() += count;
         }
-        let sizes = cells.iter().map(|(value, cell)| (value.as_str(), cell.total()));
-        let hidden = suppressed(sizes, min_cell);
-        Self { cells, hidden, reading, all }
+        Self { cells, hidden: BTreeSet::new(), reading, all }
     }
 
     /// The statistic of a value, unless it is suppressed.

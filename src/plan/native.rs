@@ -54,6 +54,7 @@ pub static NATIVE: &[Native] = &[
         ],
         outputs: &[
             "identity_keys",
+            "identity_former",
             "customer_identifiers",
             "identity_changes",
             "identity_quarantine",
@@ -63,6 +64,25 @@ pub static NATIVE: &[Native] = &[
         ],
         version: 3,
         options: |job| format!("{:?}{:?}", job.country, job.identity),
+    },
+    Native {
+        name: "accounts",
+        inputs: &[
+            "current_accounts",
+            "current_account_members",
+            "current_contacts",
+            "versions_accounts",
+            "versions_account_members",
+            "versions_contacts",
+            "identity_keys",
+            "customer_identifiers",
+        ],
+        outputs: &["accounts", "account_members", "account_member_history"],
+        version: 1,
+        options: |job| {
+            let priority = &job.profile.source_priority;
+            format!("{:?}{:?}{priority:?}{}", job.country, job.accounts, job.time_zone)
+        },
     },
     Native {
         name: "profile",
@@ -102,24 +122,34 @@ pub static NATIVE: &[Native] = &[
             "survival_summary",
             "retention_projection",
             "churn_by_feedback",
+            "journey_transitions",
+            "journey_paths",
+            "touchpoint_attribution",
         ],
-        version: 2,
+        version: 3,
         options: |job| {
             let clv = (&job.clv.fit_until, job.clv.holdout_days, job.clv.discount_rate);
-            format!("{clv:?}{:?}{:?}", job.metrics, job.stages)
+            format!("{clv:?}{:?}{:?}{:?}", job.metrics, job.stages, job.paths)
         },
     },
     Native {
         name: "clv",
-        inputs: &["customer_purchases", "customer_contracts", "acquisition_spending", "run"],
+        inputs: &[
+            "customer_purchases",
+            "customer_contracts",
+            "acquisition_spending",
+            "acquisition_touches",
+            "run",
+        ],
         outputs: &[
             "customer_lifetime_value",
             "clv_model_parameters",
             "clv_backtest",
             "clv_by_cohort",
             "customer_acquisition_cost",
+            "clv_reference",
         ],
-        version: 2,
+        version: 3,
         options: |job| {
             let metrics = &job.metrics;
             let metrics = (metrics.inactive_days, metrics.confidence, metrics.min_cell);
@@ -135,9 +165,9 @@ pub static NATIVE: &[Native] = &[
     },
     Native {
         name: "scores",
-        inputs: &["survey_answers"],
+        inputs: &["survey_answers", "run"],
         outputs: &["experience_scores"],
-        version: 2,
+        version: 3,
         options: |job| {
             let metrics = &job.metrics;
             let options = (metrics.confidence, metrics.min_cell, &metrics.periods);
@@ -159,7 +189,7 @@ pub static NATIVE: &[Native] = &[
         name: "service",
         inputs: &["service_cases", "service_changes", "run"],
         outputs: &["conversation_service", "service_levels"],
-        version: 1,
+        version: 2,
         options: |job| {
             let metrics = &job.metrics;
             let options = (metrics.confidence, metrics.min_cell, &metrics.periods);

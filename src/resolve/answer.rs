@@ -1,8 +1,11 @@
 //! What a resolution says, as rows of the tables that tell it.
 
 use super::cluster::{Edge, Guard, LINK, PROBABLE, SAME_RECORD};
-use super::lineage::{Change, Ledger};
-use super::{ChangeRow, FORGOTTEN, IdentifierRow, NOBODY, QuarantineRow, Resolution, usable};
+use super::evidence::KeyFacts;
+use super::lineage::{Change, Ledger, STANDS};
+use super::{
+    ChangeRow, FORGOTTEN, FormerRow, IdentifierRow, NOBODY, QuarantineRow, Resolution, strongest,
+};
 use crate::table::id;
 
 impl Resolution {
@@ -68,10 +71,44 @@ impl Resolution {
             if text.starts_with(FORGOTTEN) {
                 return Some((text, text));
             }
-            let ids = usable(&self.evidence, &self.rank, *facts);
-            let customer = self.customer_at(*ids.first()?)?;
+            let at = strongest(&self.evidence, &self.rank, *facts)?;
+            let customer = self.customer_at(at)?;
             Some((text, customer))
         })
+    }
+
+    /// Whom keys named before they named their customer of today, in no special order: what a row
+    /// of a batch date within the days would have said, knowing only what was seen by then.
+    pub fn former(&self) -> impl Iterator<Item = FormerRow<'_>> {
+        let keys = self.evidence.key_facts.iter().zip(0_u32..);
+        keys.flat_map(move |(facts, key)| {
+            let rows = self.former_of(*facts);
+            let text = std::str::from_utf8(self.evidence.keys.get(key)).unwrap_or_default();
+            rows.into_iter().map(move |(from, until, anchor)| FormerRow {
+                identity_key: text,
+                from,
+                until,
+                customer_id: self.name_of(anchor).unwrap_or_default(),
+            })
+        })
+    }
+
+    /// First day, first day no longer, and anchor of each customer that a key once named.
+    fn former_of(&self, facts: KeyFacts) -> Vec<(i32, i32, u32)> {
+        let Some(strongest) = strongest(&self.evidence, &self.rank, facts) else {
+            return Vec::new();
+        };
+        let mut rows = Vec::new();
+        let mut from = facts.first;
+        let mut at = self.history.anchor_on(strongest, from);
+        while let Some((until, _)) = self.history.moves.get(at as usize).copied()
+            && until != STANDS
+        {
+            rows.push((from, until, at));
+            at = self.history.anchor_on(at, until);
+            from = until;
+        }
+        rows
     }
 
     /// Rows of `customer_identifiers` in order of (type, namespace, value).

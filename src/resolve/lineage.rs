@@ -101,11 +101,17 @@ pub struct Refusal {
     pub guard: Guard,
 }
 
+/// The day of a move that never came.
+pub const STANDS: i32 = i32::MAX;
+
 /// What became of the edges.
 #[derive(Debug, Default)]
 pub struct History {
     /// Anchor of each identifier, by rank.
     pub anchors: Vec<u32>,
+    /// Of each identifier, the day on which it ceased to stand for its cluster, and what stood for
+    /// it then; [`STANDS`] while it does.
+    pub moves: Vec<(i32, u32)>,
     pub changes: Vec<Change>,
     pub refusals: Vec<Refusal>,
 }
@@ -124,6 +130,7 @@ pub fn replay(
     let mut clusters = Clusters::new(members, apart, limits);
     let mut history = History::default();
     let count = u32::try_from(members.len()).unwrap_or(u32::MAX);
+    history.moves = (0..count).map(|i| (STANDS, i)).collect();
     let mut births: Vec<u32> = (0..count).filter(|i| alive[*i as usize]).collect();
     births.sort_unstable_by_key(|i| (members[*i as usize].born, *i));
     let mut births = births.into_iter().peekable();
@@ -136,10 +143,12 @@ pub fn replay(
         while let Some(edge) = edges.next_if(|edge| edge.day == day) {
             match clusters.join(edge) {
                 Joined::Already => {}
-                Joined::Anchor(gone) if members[gone as usize].born < day => {
-                    merged.push((gone, *edge));
+                Joined::Anchor(gone) => {
+                    history.moves[gone as usize] = (day, clusters.anchor(gone));
+                    if members[gone as usize].born < day {
+                        merged.push((gone, *edge));
+                    }
                 }
-                Joined::Anchor(_) => {}
                 Joined::Refused(guard) => history.refusals.push(Refusal { edge: *edge, guard }),
             }
         }
@@ -156,6 +165,19 @@ pub fn replay(
     history.anchors = (0..count).map(|i| clusters.anchor(i)).collect();
     history.changes.extend(splits(&history.refusals, &mut clusters));
     history
+}
+
+impl History {
+    /// What stood for an identifier's cluster at the end of a day.
+    pub fn anchor_on(&self, of: u32, day: i32) -> u32 {
+        let mut at = of;
+        while let Some((moved, to)) = self.moves.get(at as usize).filter(|(moved, _)| *moved <= day)
+            && *moved != STANDS
+        {
+            at = *to;
+        }
+        at
+    }
 }
 
 /// People whom an override keeps apart: the first edge refused between each two of them tells.

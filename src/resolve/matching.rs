@@ -132,6 +132,13 @@ pub struct Table {
     names: Option<(usize, usize)>,
 }
 
+/// Letters and digits of a text in the one spelling that names are compared in.
+pub(super) fn folded(raw: &str) -> String {
+    let mut text = String::with_capacity(raw.len());
+    column::letters(raw, &mut text);
+    text
+}
+
 /// Spreads the bits of a number over all 64 (the last step of `SplitMix64`).
 fn mix(mut x: u64) -> u64 {
     x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -13,6 +13,7 @@ use arrow::compute::filter_record_batch;
 use arrow::datatypes::{Date32Type, Int64Type, TimestampMicrosecondType};
 use chrono::NaiveDate;
 
+use super::retired::Retired;
 use super::sink::{self, Sink, Spread, Written};
 use super::staging::Staged;
 use super::{Context, RunError, Tables, workers};
@@ -26,22 +27,6 @@ use crate::table::day::day_number;
 use crate::table::hash::Hash;
 use crate::table::order::{Pile, Place};
 use crate::table::{Contract, TableError, id};
-
-/// Objects whose rows no longer count, by url and version.
-type Retired = BTreeSet<(String, i64)>;
-
-/// The versions of `objects` that a newer one replaced.
-pub fn retired(objects: &[ObjectEntry]) -> Retired {
-    let mut newest: BTreeMap<&str, i64> = BTreeMap::new();
-    for entry in objects {
-        let version = newest.entry(&entry.url).or_default();
-        *version = entry.version.max(*version);
-    }
-    let replaced = |entry: &&ObjectEntry| {
-        entry.replaces && newest.get(entry.url.as_str()).is_some_and(|v| *v > entry.version)
-    };
-    objects.iter().filter(replaced).map(|entry| (entry.url.clone(), entry.version)).collect()
-}
 
 /// What one run of the node works with.
 struct Merge<'a> {
@@ -78,12 +63,12 @@ pub async fn current(
         contract: table.contract.clone(),
         canonical: table.canonical.clone().ok_or_else(none)?,
         staged: tables.get(input).ok_or_else(none)?,
-        retired: retired(&staged.objects),
+        retired: staged.retired.get(input).cloned().unwrap_or_default(),
         until: until.map(day_number),
         scratch: context.work.folder(fingerprint),
     };
     let parent = parent.filter(|_| until.is_none());
-    let before = parent.and_then(|release| merge.before(node, release, versions_name, staged));
+    let before = parent.and_then(|release| merge.before(node, release, versions_name));
     let made = match before {
         Some(before) => merge.onto(&before, parent, newest_name, staged).await?,
         None => merge.rebuild(None).await?,
@@ -111,13 +96,7 @@ struct Made {
 
 impl Merge<'_> {
     /// The parent's versions, if new rows may be merged onto them.
-    fn before<'a>(
-        &self,
-        node: &Node,
-        release: &'a Release,
-        versions: &str,
-        staged: &Staged,
-    ) -> Option<Before<'a>> {
+    fn before<'a>(&self, node: &Node, release: &'a Release, versions: &str) -> Option<Before<'a>> {
         let before = release.state.get(&self.staged.name)?;
         let versions = release.state.get(versions)?;
         let code =
@@ -126,7 +105,7 @@ impl Merge<'_> {
         let merged: BTreeSet<_> = before.files.iter().map(|file| &file.file_hash).collect();
         let same = code == versions.fingerprint
             && merged.is_subset(&now)
-            && retired(&staged.before) == self.retired;
+            && before.retired == self.staged.retired;
         same.then_some(Before { versions, merged })
     }
 
@@ -258,13 +237,16 @@ impl Merge<'_> {
         let versions = versions.and_then(|a| a.as_primitive_opt::<Int64Type>());
         let (Some(urls), Some(versions)) = (urls, versions) else { return Ok(batch.clone()) };
         let dts = batch.column_by_name("dt").and_then(|a| a.as_primitive_opt::<Date32Type>());
+        let records = batch.column_by_name("record_number");
+        let records = records.and_then(|a| a.as_primitive_opt::<Int64Type>());
+        let number = |i: usize| records.map_or(0, |records| records.value(i));
+        let mut retired = self.retired.lookup();
         let is_known = |i: usize| match (self.until, dts) {
             (Some(until), Some(dts)) => dts.value(i) <= until,
             _ => true,
         };
-        let wanted = |i: usize| {
-            let gone = !self.retired.is_empty()
-                && self.retired.contains(&(urls.value(i).to_owned(), versions.value(i)));
+        let mut wanted = |i: usize| {
+            let gone = retired.contains(urls.value(i), versions.value(i), number(i));
             let bucket = || u32::try_from(id::bucket(&sink::key_text(batch, key, i))).unwrap_or(0);
             !gone && is_known(i) && only.is_none_or(|only| only.contains(&bucket()))
         };

@@ -10,7 +10,7 @@ pub mod people;
 pub mod scrub;
 pub mod sweep;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use self::people::Person;
@@ -23,6 +23,7 @@ use crate::forget::rows::Found;
 use crate::plan;
 use crate::state::{ObjectEntry, Registry, Release, StateError, StateReader};
 use crate::table::hash::Hash;
+use crate::upkeep::gc;
 
 /// Who is forgotten, as a run knows them.
 #[derive(Debug, Clone)]
@@ -101,7 +102,7 @@ pub struct Whereabouts {
 /// What forgetting did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Applied {
-    /// The release without them.
+    /// The newest release without them.
     pub release: u64,
     /// Of them, those who were not forgotten before.
     pub people: usize,
@@ -124,7 +125,11 @@ pub async fn look(context: &Arc<Context>, names: &[String]) -> Result<Vec<Wherea
     let objects = reader.objects(&release).await?;
     let known = Forgotten::of(context, Some(&release)).await?;
     let mut all = Vec::new();
-    for person in people::named(context, &release, &known, names).await? {
+    let (people, nobodies) = people::named(context, &release, &known, names).await?;
+    if let Some(place) = nobodies.first() {
+        return Err(RunError::NoPerson { place: *place });
+    }
+    for person in people {
         all.push(scrub::whereabouts(context, &release, &objects, person).await?);
     }
     Ok(all)
@@ -136,26 +141,72 @@ pub async fn look(context: &Arc<Context>, names: &[String]) -> Result<Vec<Wherea
 /// There is no release, another run holds the lease, a check said no, or a store failed. Asked
 /// again, it goes on where it stopped.
 pub async fn apply(context: &Arc<Context>, names: &[String]) -> Result<Applied, RunError> {
-    let lease = Lease::of(context).await?;
-    let done = applied(context, names).await;
-    if done.is_ok() {
-        clear(context, lease.as_ref()).await;
+    let contexts = everywhere(context).await?;
+    let mut leases = Vec::new();
+    for context in &contexts {
+        leases.push(Lease::of(context).await?);
     }
-    give_back(lease).await;
+    let done = applied(&contexts, names).await;
+    for (context, lease) in contexts.iter().zip(leases) {
+        if done.is_ok() {
+            clear(context, lease.as_ref()).await;
+        }
+        give_back(lease).await;
+    }
     done
 }
 
-async fn applied(context: &Arc<Context>, names: &[String]) -> Result<Applied, RunError> {
-    // A run that died after its commit left this to the next one.
-    release::project(context).await?;
-    let mut done = committed(context, names).await?;
-    done.restated_days = restated(context).await?;
-    let swept = sweep::sweep(context).await?;
+/// The warehouse and its environments, as far as they have releases of their own.
+///
+/// # Errors
+/// There is no release at all, or a store failed.
+pub async fn everywhere(context: &Arc<Context>) -> Result<Vec<Arc<Context>>, RunError> {
+    let mut all = Vec::new();
+    for store in gc::with_environments(&context.store).await? {
+        if StateReader::new(store.clone()).numbers().await?.is_empty() {
+            continue;
+        }
+        all.push(if store.environment() == context.store.environment() {
+            Arc::clone(context)
+        } else {
+            Arc::new(context.of_environment(store.environment())?)
+        });
+    }
+    if all.is_empty() { Err(StateError::NoRelease.into()) } else { Ok(all) }
+}
+
+async fn applied(contexts: &[Arc<Context>], names: &[String]) -> Result<Applied, RunError> {
+    let mut done = Applied::default();
+    let mut nobodies: Option<BTreeSet<usize>> = None;
+    for context in contexts {
+        let reader = StateReader::new(context.store.clone());
+        let release = reader.latest().await?.ok_or(StateError::NoRelease)?;
+        let known = Forgotten::of(context, Some(&release)).await?;
+        let (_, here) = people::named(context, &release, &known, names).await?;
+        nobodies =
+            Some(nobodies.map_or(here.clone(), |all| all.intersection(&here).copied().collect()));
+    }
+    if let Some(place) = nobodies.unwrap_or_default().first() {
+        return Err(RunError::NoPerson { place: *place });
+    }
+    for context in contexts {
+        // A run that died after its commit left this to the next one.
+        release::project(context).await?;
+        let here = committed(context, names).await?;
+        done.people = done.people.max(here.people);
+        done.unknown = done.unknown.max(here.unknown);
+        done.restated_days += restated(context).await?;
+    }
+    let swept = sweep::sweep(contexts).await?;
     (done.releases_deleted, done.objects_deleted) = (swept.releases, swept.objects);
-    let reader = StateReader::new(context.store.clone());
-    let release = reader.latest().await?.ok_or(StateError::NoRelease)?;
-    done.release = release.number;
-    done.raw = clean::raw(context, &reader.objects(&release).await?).await?;
+    for context in contexts {
+        let reader = StateReader::new(context.store.clone());
+        let release = reader.latest().await?.ok_or(StateError::NoRelease)?;
+        done.release = done.release.max(release.number);
+        done.raw.extend(clean::raw(context, &reader.objects(&release).await?).await?);
+    }
+    done.raw.sort();
+    done.raw.dedup();
     Ok(done)
 }
 
@@ -166,7 +217,7 @@ async fn committed(context: &Arc<Context>, names: &[String]) -> Result<Applied, 
         let parent = reader.latest().await?.ok_or(StateError::NoRelease)?;
         let mut objects = reader.objects(&parent).await?;
         let mut forgotten = Forgotten::of(context, Some(&parent)).await?;
-        let people = people::named(context, &parent, &forgotten, names).await?;
+        let (people, _) = people::named(context, &parent, &forgotten, names).await?;
         let unknown = people.iter().filter(|person| person.customer_id.is_none());
         let unknown = unknown.filter(|person| !person.is_forgotten).count();
         let fresh: Vec<Person> = people.into_iter().filter(|p| !p.is_forgotten).collect();

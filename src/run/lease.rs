@@ -15,6 +15,9 @@ use crate::storage::{Created, Store};
 
 /// Seconds a lease holds without being renewed.
 const TERM_S: i64 = 300;
+/// A lease that says it holds for longer was made by a clock that is wrong, and counts for nothing:
+/// nobody is kept out for a year because a clock jumped.
+const HOLDS_MAX_S: i64 = TERM_S + 3_600;
 const RENEW: Duration = Duration::from_mins(1);
 
 /// Content of `lease/<number>.json`.
@@ -35,7 +38,8 @@ impl Claim {
 
     fn holds(&self, now_us: i64) -> bool {
         let dead = self.host == settings::host() && !settings::is_running(self.process);
-        self.expires_us > now_us && !dead
+        let left_us = self.expires_us.saturating_sub(now_us);
+        left_us > 0 && left_us <= HOLDS_MAX_S * 1_000_000 && !dead
     }
 }
 

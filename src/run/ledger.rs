@@ -4,6 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use arrow::array::{ArrayRef, Date32Array, Int64Array, RecordBatch, StringArray};
 
+pub use super::retired::WINDOWS;
 use super::sink::{Sink, Spread, Written};
 use super::staging::{PlacedReject, SeenColumns, Warnings};
 use super::{Context, RunError};
@@ -16,7 +17,7 @@ use crate::table::day::day_number;
 use crate::table::hash::{Hash, Hasher};
 use crate::table::{Column, Contract, Kind, TableError};
 
-fn contract(
+pub(super) fn contract(
     name: &str,
     description: &str,
     grain: &[&str],
@@ -58,7 +59,7 @@ pub static REJECTS_CONTRACT: LazyLock<Contract> = LazyLock::new(|| {
 });
 
 /// What every batch writes beside its canonical rows.
-pub const OF_BATCHES: [&str; 3] = [REJECTS, WARNINGS, SEEN];
+pub const OF_BATCHES: [&str; 4] = [REJECTS, WARNINGS, SEEN, WINDOWS];
 
 /// Contract of [`SEEN`].
 pub static SEEN_CONTRACT: LazyLock<Contract> = LazyLock::new(|| {
@@ -141,11 +142,11 @@ pub static FORGOTTEN_CONTRACT: LazyLock<Contract> = LazyLock::new(|| {
     )
 });
 
-fn int(value: u64) -> i64 {
+pub(super) fn int(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
-fn batch(contract: &Contract, columns: Vec<ArrayRef>) -> Result<RecordBatch, RunError> {
+pub(super) fn batch(contract: &Contract, columns: Vec<ArrayRef>) -> Result<RecordBatch, RunError> {
     RecordBatch::try_new(contract.schema(), columns)
         .map_err(|source| TableError::Order { table: contract.name.clone(), source }.into())
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use arrow::array::{
     ArrayRef, Date32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
-use chrono::DateTime;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use chrono::{DateTime, Days, NaiveDate};
 use futures::StreamExt;
 
 use super::sink::{Sink, Spread};
@@ -25,26 +26,53 @@ fn run_row(context: &Context, plan: &Plan) -> Result<RecordBatch, RunError> {
     let end = TimestampMicrosecondArray::from(vec![plan.horizon_end_us]);
     let metrics = &context.job.metrics;
     let columns = vec![
-        ("as_of", day(plan.as_of)),
-        // First instant that tables without `as_of` do not know of.
-        ("horizon_end", Arc::new(end.with_timezone("UTC")) as ArrayRef),
-        ("time_zone", text(&context.job.time_zone)),
-        ("currency", text(&context.job.currency)),
-        ("inactive_days", count(metrics.inactive_days)),
-        ("grace_days", count(metrics.grace_days)),
-        ("min_cell", count(metrics.min_cell)),
-        ("conversion_days", count(context.job.stages.conversion_days)),
-        ("loyal_orders", count(context.job.stages.loyal_orders)),
+        day(plan.as_of),
+        day(before(plan.as_of, 90)),
+        day(before(plan.as_of, 365)),
+        Arc::new(end.with_timezone("UTC")) as ArrayRef,
+        text(&context.job.time_zone),
+        text(&context.job.currency),
+        count(metrics.inactive_days),
+        count(metrics.grace_days),
+        count(metrics.min_cell),
+        count(context.job.stages.conversion_days),
+        count(context.job.stages.loyal_orders),
     ];
-    RecordBatch::try_from_iter(columns).map_err(|source| {
+    RecordBatch::try_new(run_schema(), columns).map_err(|source| {
         crate::table::TableError::Order { table: RUN_TABLE.into(), source }.into()
     })
+}
+
+fn before(day: NaiveDate, days: u64) -> NaiveDate {
+    day.checked_sub_days(Days::new(days)).unwrap_or(day)
+}
+
+/// Columns of the `run` table.
+pub(super) fn run_schema() -> SchemaRef {
+    let end = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+    let columns = [
+        ("as_of", DataType::Date32),
+        // Numbers of the last quarter and year begin after these days.
+        ("quarter_before", DataType::Date32),
+        ("year_before", DataType::Date32),
+        // First instant that tables without `as_of` do not know of.
+        ("horizon_end", end),
+        ("time_zone", DataType::Utf8),
+        ("currency", DataType::Utf8),
+        ("inactive_days", DataType::Int64),
+        ("grace_days", DataType::Int64),
+        ("min_cell", DataType::Int64),
+        ("conversion_days", DataType::Int64),
+        ("loyal_orders", DataType::Int64),
+    ];
+    let field = |(name, kind): (&str, DataType)| Field::new(name, kind, false);
+    Arc::new(Schema::new(columns.map(field).to_vec()))
 }
 
 /// Makes tables readable by SQL under their names.
 ///
 /// # Errors
-/// A table that no step made.
+/// A table that no step made, or a file of it that is damaged.
 pub async fn register<'a>(
     context: &Context,
     plan: &Plan,
@@ -60,6 +88,7 @@ pub async fn register<'a>(
         }
         let dataset = tables.get(name).ok_or_else(|| RunError::NoTable(name.clone()))?;
         let contract = context.contract(name).ok_or_else(|| RunError::NoTable(name.clone()))?;
+        context.work.verify(&dataset.files).await?;
         let file = |file| FileInput::of(&context.store, file);
         let files = dataset.files.iter().map(file).collect();
         let Some(time) = cut_time(context, plan, name, dataset) else {

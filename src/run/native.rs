@@ -2,6 +2,7 @@
 //!
 //! One file a room in `native/`; what each reads and makes is declared in `plan::native`.
 
+pub mod accounts;
 pub mod clv;
 pub mod folds;
 pub mod participation;
@@ -162,6 +163,7 @@ pub async fn run(
     match native.name {
         // One line a step; its file in native/ has the function.
         "resolve" => resolve::resolve(&bench).await,
+        "accounts" => accounts::accounts(&bench).await,
         "profile" => profile::profile(&bench).await,
         "timeline" => timeline::timeline(&bench).await,
         "folds" => folds::folds(&bench).await,

@@ -68,6 +68,7 @@ impl Desk {
         };
         let warehouse = settings.warehouse.as_deref().unwrap_or(&job.warehouse);
         let store = Store::open(warehouse, &settings.project, &settings.store_options)?;
+        let store = store.of_environment(settings.environment.as_deref());
         Ok(Self { path, job, origins, catalog, settings, store })
     }
 
@@ -117,6 +118,26 @@ impl Desk {
         let engine = Engine::new(&store, &limits)?;
         let (stop, record) = Default::default();
         Ok(Context { job, catalog, settings, store, engine, work, stop, record })
+    }
+}
+
+impl Context {
+    /// The same job on another environment of its warehouse.
+    ///
+    /// # Errors
+    /// Scratch space cannot be made.
+    pub fn of_environment(&self, name: Option<&str>) -> Result<Self, RunError> {
+        let mut settings = self.settings.clone();
+        settings.environment = name.map(str::to_owned);
+        let desk = Desk {
+            path: String::new(),
+            job: self.job.clone(),
+            origins: BTreeMap::new(),
+            catalog: self.catalog.clone(),
+            store: self.store.of_environment(name),
+            settings,
+        };
+        Ok(Self { stop: self.stop.clone(), ..desk.open()? })
     }
 }
 

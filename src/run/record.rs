@@ -1,16 +1,15 @@
 //! What a run did: log lines and bars while it runs, and `runs/<run_id>.json` when it ends.
 
-use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use bytes::Bytes;
-use serde::Serialize;
 
 use super::{Context, Outcome, RunError};
 use crate::plan::{Batch, Plan, Step};
 use crate::settings::machine;
 use crate::state::Counts;
+use crate::state::reports::{BatchDone, Report, StepDone};
 use crate::table::dataset::Dataset;
 use crate::telemetry::{self, Progress};
 
@@ -28,53 +27,6 @@ impl Default for Record {
         let (progress, report) = Default::default();
         Self { progress, began: Instant::now(), report }
     }
-}
-
-/// Content of `runs/<run_id>.json`.
-#[derive(Debug, Clone, Default, Serialize)]
-struct Report {
-    run_id: String,
-    version: &'static str,
-    job: String,
-    as_of: Option<chrono::NaiveDate>,
-    /// `published`, `unchanged`, `stopped` or `failed`.
-    outcome: &'static str,
-    /// The error and what caused it.
-    error: Vec<String>,
-    release: Option<u64>,
-    seconds: f64,
-    /// The most memory the process held, and what of it staging needed.
-    peak_bytes: Option<u64>,
-    staging_peak_bytes: Option<u64>,
-    staging_seconds: f64,
-    objects: usize,
-    records: Counts,
-    batches: Vec<BatchDone>,
-    /// Objects that the plan left out, and why.
-    left_out: Vec<(String, String)>,
-    steps: Vec<StepDone>,
-    /// Rows by published table.
-    tables: BTreeMap<String, u64>,
-    warnings: Vec<String>,
-}
-
-#[derive(Debug, Clone, Serialize)]
-struct BatchDone {
-    source: String,
-    reason: String,
-    objects: usize,
-    bytes: u64,
-}
-
-#[derive(Debug, Clone, Serialize)]
-struct StepDone {
-    step: String,
-    reason: String,
-    reused: bool,
-    seconds: f64,
-    /// The most memory the process held so far: the step that raises it needs it.
-    peak_bytes: Option<u64>,
-    rows: BTreeMap<String, u64>,
 }
 
 impl Record {
@@ -174,36 +126,38 @@ impl Record {
     }
 
     /// The run ended; its report is written, and a report that cannot be written changes nothing.
-    pub async fn finish(&self, context: &Context, result: &Result<Outcome, RunError>) {
+    pub async fn finish(&self, context: &Context, result: &Result<Outcome, RunError>) -> Report {
         self.progress.end();
         let seconds = self.seconds();
         let report = self.with(|report| {
             report.run_id.clone_from(&context.settings.run_id);
-            report.version = env!("CARGO_PKG_VERSION");
+            report.version = env!("CARGO_PKG_VERSION").into();
             report.job.clone_from(&context.job.name);
             report.seconds = seconds;
             report.peak_bytes = machine::peak_bytes();
             match result {
                 Ok(outcome) => {
-                    report.outcome = if outcome.published { "published" } else { "unchanged" };
+                    report.outcome =
+                        if outcome.published { "published" } else { "unchanged" }.into();
                     report.as_of = Some(outcome.as_of);
                     report.release = outcome.release;
                     report.tables.clone_from(&outcome.tables);
                 }
                 Err(error) => {
                     let stopped = matches!(error, RunError::Stopped(_));
-                    report.outcome = if stopped { "stopped" } else { "failed" };
+                    report.outcome = if stopped { "stopped" } else { "failed" }.into();
                     report.error = telemetry::chain(error);
                 }
             }
             report.clone()
         });
         tracing::info!(outcome = report.outcome, release = report.release, seconds, "run ended");
-        let Ok(bytes) = serde_json::to_vec_pretty(&report) else { return };
+        let Ok(bytes) = serde_json::to_vec_pretty(&report) else { return report };
         let path = format!("runs/{}.json", context.settings.run_id);
         if let Err(error) = context.store.create(&path, Bytes::from(bytes)).await {
             tracing::warn!(%error, "the run report could not be written");
         }
+        report
     }
 }
 

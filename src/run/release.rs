@@ -229,11 +229,14 @@ pub async fn project(context: &Context) -> Result<(), RunError> {
         let release = reader.latest().await?;
         Ok::<_, RunError>(release.map(|release| shown(&context.catalog, release)))
     };
-    let with_delta = !context.job.publish.without_delta;
+    // Logs and exports have one place each, and that is the warehouse's own.
+    let is_environment = context.store.environment().is_some();
+    let with_delta = !context.job.publish.without_delta && !is_environment;
     let Some(shown) = publish::project(&context.store, with_delta, newest).await? else {
         return Ok(());
     };
-    let Some(target) = &context.job.publish.export else { return Ok(()) };
+    let target = context.job.publish.export.as_ref().filter(|_| !is_environment);
+    let Some(target) = target else { return Ok(()) };
     let target = target.replace("{release}", &shown.number.to_string());
     let settings = &context.settings;
     let to = Store::open(&target, &settings.project, &settings.store_options)?;

@@ -3,6 +3,7 @@
 //! A batch streams: one thread decodes and types chunks, every staging model of the spec gets each
 //! chunk and runs beside the others, so memory does not grow with the size of an object.
 
+mod again;
 mod mapping;
 mod tally;
 mod told;
@@ -17,12 +18,14 @@ use chrono::NaiveDate;
 use futures::{StreamExt, TryStreamExt};
 use tokio::sync::mpsc;
 
+pub use self::again::again;
 use self::mapping::Mapping;
 use self::tally::Tally;
 use self::told::Told;
 pub use self::told::{PlacedReject, SeenColumns, Warnings};
-use super::current::retired;
 use super::forget::{Forgotten, scrub};
+use super::retired::{self, Retired};
+use super::sink::Written;
 use super::work::StagedBatch;
 use super::{Context, RunError, Tables, ledger, listing};
 use crate::catalog::SourceSpec;
@@ -58,6 +61,8 @@ pub struct Staged {
     pub objects: Vec<ObjectEntry>,
     /// The ledger of the parent release.
     pub before: Vec<ObjectEntry>,
+    /// By staged table: which of its rows no longer count.
+    pub retired: BTreeMap<String, Retired>,
     pub new_objects: usize,
     pub counts: Counts,
 }
@@ -97,22 +102,18 @@ pub async fn stage(
         }
     }
     let mut objects: Vec<_> = ledger.into_values().flat_map(BTreeMap::into_values).collect();
-    let mut tables = Tables::new();
-    let canonical = context.catalog.canonical().map(|(table, _)| staged(&table.contract.name));
-    for name in canonical.chain(ledger::OF_BATCHES.map(str::to_owned)) {
-        let mut parts = files.remove(&name).unwrap_or_default();
-        if let Some(before) = parent.and_then(|release| release.state.get(&name)) {
-            parts.insert(0, before.clone());
-        }
-        tables.insert(name.clone(), union(&name, parts, &objects));
-    }
+    let parts = |name: &str| {
+        let before = parent.and_then(|release| release.state.get(name)).cloned();
+        before.into_iter().chain(files.remove(name).unwrap_or_default()).collect()
+    };
+    let (mut tables, retired) = together(context, &objects, parts).await?;
     // What refers to new records of forgotten people may have come in other objects.
     if forgotten.grow(context, &found) {
         scrub::staged_tables(context, &mut tables, &mut objects, forgotten).await?;
+        let ledger = ledger::write(context, &objects).await?;
+        tables.insert(ledger.name.clone(), ledger);
     }
-    let ledger = ledger::write(context, &objects).await?;
-    tables.insert(ledger.name.clone(), ledger);
-    Ok(Staged { tables, objects, before, new_objects, counts })
+    Ok(Staged { tables, objects, before, retired, new_objects, counts })
 }
 
 /// What was staged of the objects that were known by the end of a day; nothing is staged for it.
@@ -126,16 +127,34 @@ pub async fn known_by(
     mut objects: Vec<ObjectEntry>,
 ) -> Result<Staged, RunError> {
     objects.retain(|entry| entry.dt <= day);
-    let mut tables = Tables::new();
-    let canonical = context.catalog.canonical().map(|(table, _)| staged(&table.contract.name));
-    for name in canonical.chain(ledger::OF_BATCHES.map(str::to_owned)) {
-        let parts = parent.state.get(&name).into_iter().cloned().collect();
-        tables.insert(name.clone(), union(&name, parts, &objects));
-    }
-    let ledger = ledger::write(context, &objects).await?;
-    tables.insert(ledger.name.clone(), ledger);
+    let parts = |name: &str| parent.state.get(name).into_iter().cloned().collect();
+    let (tables, retired) = together(context, &objects, parts).await?;
     let (before, counts) = (objects.clone(), Counts::default());
-    Ok(Staged { tables, objects, before, new_objects: 0, counts })
+    Ok(Staged { tables, objects, before, retired, new_objects: 0, counts })
+}
+
+/// The tables that rest on `objects`, out of what each batch made, and which of their rows no
+/// longer count.
+async fn together(
+    context: &Arc<Context>,
+    objects: &[ObjectEntry],
+    mut parts: impl FnMut(&str) -> Vec<Dataset>,
+) -> Result<(Tables, BTreeMap<String, Retired>), RunError> {
+    let mut tables = Tables::new();
+    for name in ledger::OF_BATCHES {
+        tables.insert(name.to_owned(), union(name, parts(name), objects));
+    }
+    let windows = retired::windows(context, tables.get(ledger::WINDOWS)).await?;
+    let retired = retired::by_table(&context.catalog, objects, &windows);
+    for (table, _) in context.catalog.canonical() {
+        let name = staged(&table.contract.name);
+        let mut dataset = union(&name, parts(&name), objects);
+        dataset.retired = retired.get(&name).map(Retired::hash);
+        tables.insert(name, dataset);
+    }
+    let ledger = ledger::write(context, objects).await?;
+    tables.insert(ledger.name.clone(), ledger);
+    Ok((tables, retired))
 }
 
 /// Files of several batches as one dataset; files of batches that no object rests on any more
@@ -147,12 +166,7 @@ fn union(name: &str, parts: Vec<Dataset>, objects: &[ObjectEntry]) -> Dataset {
     files.retain(|file| file.partition.get(BATCH).is_some_and(|batch| live(batch)));
     files.sort_by(|a, b| (&a.partition, a.ordinal).cmp(&(&b.partition, b.ordinal)));
     files.dedup_by(|a, b| a.partition == b.partition && a.file_hash == b.file_hash);
-    let mut dataset = Dataset::new(name, Hasher::new("staged").part(name).finish(), files);
-    let retired = retired(objects);
-    if !retired.is_empty() {
-        dataset.retired = Some(Hasher::new("retired").part(format!("{retired:?}")).finish());
-    }
-    dataset
+    Dataset::new(name, Hasher::new("staged").part(name).finish(), files)
 }
 
 /// Staged files say which batch they belong to as if it were a partition.
@@ -295,20 +309,13 @@ async fn decode_and_map(
         }
     }
     // The decoder's own error comes first: a model fails of it when its rows stop short.
-    let (ready, told) = decoding.await.map_err(RunError::Thread)??;
+    let (ready, mut told) = decoding.await.map_err(RunError::Thread)??;
     if let Some(error) = failed {
         return Err(error);
     }
-    let Told { mut rejects, mut warnings, seen, left_out } = told;
-    rejects.extend(refused);
-    told::hush(&mut rejects, &mut warnings, &origins, &found);
-    rejects.sort();
-    rejects.dedup_by(|a, b| a.subject() == b.subject());
-    let rejects = ledger::write_rejects(context, batch, &origins, &rejects, fingerprint)?;
-    let warnings = ledger::write_warnings(context, batch, &origins, &warnings, fingerprint)?;
-    let seen = ledger::write_seen(context, batch, &origins, &seen, fingerprint)?;
-    let told = [(ledger::REJECTS, rejects), (ledger::WARNINGS, warnings), (ledger::SEEN, seen)];
-    datasets.extend(told.map(|(name, written)| (name.to_owned(), written)));
+    let left_out = told.left_out;
+    told.hush(&mut refused, &origins, &found);
+    datasets.extend(write_told(context, batch, &origins, told, refused, fingerprint)?);
     let mut kept = Vec::new();
     for (name, mut written) in datasets {
         for file in &mut written {
@@ -319,6 +326,32 @@ async fn decode_and_map(
     let tallies = tallies.lock().map(|mut t| std::mem::take(&mut *t)).unwrap_or_default();
     let objects = entries(context, batch, (ready, tallies), &found, fingerprint, staging)?;
     Ok(Done { batch: StagedBatch { datasets: kept, objects, found }, left_out })
+}
+
+/// Writes what is told of the objects of a batch.
+fn write_told(
+    context: &Context,
+    batch: &Batch,
+    origins: &[Origin],
+    told: Told,
+    refused: Vec<PlacedReject>,
+    fingerprint: &Hash,
+) -> Result<[(String, Vec<Written>); 4], RunError> {
+    let Told { mut rejects, warnings, seen, windows, .. } = told;
+    rejects.extend(refused);
+    rejects.sort();
+    rejects.dedup_by(|a, b| a.subject() == b.subject());
+    let rejects = ledger::write_rejects(context, batch, origins, &rejects, fingerprint)?;
+    let warnings = ledger::write_warnings(context, batch, origins, &warnings, fingerprint)?;
+    let seen = ledger::write_seen(context, batch, origins, &seen, fingerprint)?;
+    let windows = retired::write_windows(context, batch, origins, windows, fingerprint)?;
+    let named = |name: &str, written| (name.to_owned(), written);
+    Ok([
+        named(ledger::REJECTS, rejects),
+        named(ledger::WARNINGS, warnings),
+        named(ledger::SEEN, seen),
+        named(ledger::WINDOWS, windows),
+    ])
 }
 
 /// What staging must know of the job and of one of its sources.
@@ -461,6 +494,11 @@ impl Decoder {
             let stage::Typed { tables, rejects: refused, warnings } =
                 self.typing.tables(i, Some(object.dt), &chunk)?;
             told.warn(i, warnings);
+            if let (Some(replace), Some(records)) = (&self.spec.replace, tables.first()) {
+                let added = told.windows.entry(i).or_default().add(replace, records);
+                added
+                    .map_err(|source| TableError::Order { table: self.spec.raw_table(), source })?;
+            }
             if let Ok(mut tallies) = self.tallies.lock()
                 && let Some(tally) = tallies.get_mut(i)
             {

@@ -15,9 +15,12 @@ use crate::state::ObjectEntry;
 use crate::storage::{StorageError, Store};
 use crate::table::dataset::{Dataset, FileRef};
 use crate::table::hash::Hash;
+use crate::table::seal;
 
 /// What names of scratch folders begin with.
 const SCRATCH: &str = "scratch-";
+/// Files hashed at the same time.
+const LOOKS: usize = 4;
 /// Objects deleted at the same time.
 const DELETES: usize = 16;
 
@@ -50,6 +53,8 @@ pub struct Work {
     pub scratch: PathBuf,
     /// Folders of `work/` that were written to, and final names that files were to get.
     written: Mutex<BTreeSet<String>>,
+    /// Files that this run wrote, or has compared with their hash.
+    whole: Mutex<BTreeSet<String>>,
 }
 
 impl Work {
@@ -58,14 +63,19 @@ impl Work {
     /// # Errors
     /// The folder cannot be made.
     pub fn new(store: &Store, scratch: Option<&Path>, run_id: &str) -> Result<Self, StorageError> {
-        let base = match (scratch, store.folder()) {
+        let base = match (scratch, store.file("work")) {
             (Some(scratch), _) => scratch.to_owned(),
-            (None, Some(folder)) => folder.join("work"),
+            (None, Some(folder)) => folder,
             (None, None) => std::env::temp_dir(),
         };
         let scratch = base.join(format!("{SCRATCH}{run_id}"));
         std::fs::create_dir_all(&scratch).map_err(|e| StorageError::io(&scratch, e))?;
-        Ok(Self { store: store.clone(), scratch, written: Mutex::default() })
+        Ok(Self {
+            store: store.clone(),
+            scratch,
+            written: Mutex::default(),
+            whole: Mutex::default(),
+        })
     }
 
     /// Notes that something will lie under a name, or in a folder of `work/`.
@@ -98,6 +108,7 @@ impl Work {
         for Written { file, partition, ordinal } in written {
             let path = format!("work/{fingerprint}/{name}-{}.parquet", file.file_hash);
             self.store.put_file(&file.scratch, &path).await?;
+            self.is_whole(&path);
             files.push(FileRef {
                 path,
                 bytes: file.bytes,
@@ -109,6 +120,29 @@ impl Work {
             });
         }
         Ok(Dataset::new(name, fingerprint.clone(), files))
+    }
+
+    fn is_whole(&self, path: &str) {
+        self.whole.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned());
+    }
+
+    /// Compares files with their hashes before SQL reads parts of them; each once a run.
+    ///
+    /// # Errors
+    /// A file is missing or damaged, or the store failed.
+    pub async fn verify(&self, files: &[FileRef]) -> Result<(), StorageError> {
+        let fresh: Vec<&FileRef> = {
+            let whole = self.whole.lock().unwrap_or_else(PoisonError::into_inner);
+            files.iter().filter(|file| !whole.contains(&file.path)).collect()
+        };
+        let looks = fresh.into_iter().map(async |file: &FileRef| {
+            if self.store.hash(&file.path).await? != file.file_hash {
+                return Err(StorageError::Damaged { path: file.path.clone() });
+            }
+            self.is_whole(&file.path);
+            Ok(())
+        });
+        stream::iter(looks).buffer_unordered(LOOKS).try_collect().await
     }
 
     /// Says that the step with this fingerprint is done.
@@ -134,7 +168,8 @@ impl Work {
         let Found { records, links, .. } = found;
         let receipt = Receipt { made: datasets, objects, records, links };
         let Ok(bytes) = serde_json::to_vec(&receipt) else { return Ok(()) };
-        self.store.note(&receipt_path(fingerprint), Bytes::from(bytes)).await?;
+        let bytes = Bytes::from(seal::seal(&bytes));
+        self.store.note(&receipt_path(fingerprint), bytes).await?;
         Ok(())
     }
 
@@ -162,7 +197,8 @@ impl Work {
             Err(StorageError::NotFound { .. }) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        let Ok(receipt) = serde_json::from_slice::<Receipt>(&bytes) else {
+        let read = || serde_json::from_slice::<Receipt>(&bytes).ok();
+        let Some(receipt) = seal::is_sealed(&bytes).then(read).flatten() else {
             return Ok(None);
         };
         for file in receipt.made.iter().flat_map(|dataset| &dataset.files) {
@@ -176,6 +212,7 @@ impl Work {
             if !self.store.is_whole(&file.path, &file.file_hash).await? {
                 return Ok(None);
             }
+            self.is_whole(&file.path);
         }
         let found = Found { records: receipt.records, links: receipt.links, ..Found::default() };
         Ok(Some(StagedBatch { datasets: receipt.made, objects: receipt.objects, found }))
@@ -189,8 +226,7 @@ impl Work {
     /// # Errors
     /// The store failed; what is left goes next time.
     pub async fn clear(&self) -> Result<(), StorageError> {
-        if let Some(folder) = self.store.folder() {
-            let folder = folder.join("work");
+        if let Some(folder) = self.store.file("work") {
             let entries = std::fs::read_dir(&folder).map_err(|e| StorageError::io(&folder, e))?;
             let is_scratch = |path: &Path| {
                 path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(SCRATCH))

@@ -12,11 +12,18 @@ use arrow::array::{
 use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
 use chrono::{DateTime, Datelike, Days, NaiveDate};
 use chrono_tz::Tz;
+use rustc_hash::FxHashMap;
 
 use super::{Context, RECORD_BITS, StageError};
 use crate::catalog::{Canonical, Table};
 use crate::table::day::day_number;
 use crate::table::id;
+
+/// About how long an id is.
+const ID_LENGTH: usize = 36;
+
+/// Digits that a phone number with its country has at least.
+const PHONE_DIGITS_MIN: usize = 7;
 
 /// The object a batch's records come from, by its place in the batch.
 #[derive(Debug, Clone)]
@@ -71,16 +78,27 @@ pub fn finish(
             Some(origin) if source_id.is_null(i) => {
                 Cow::Owned(id::from_key("r", &[&origin.sha256, &number(i).to_string()]))
             }
+            _ if canonical.personal_keys && is_personal(source_id.value(i)) => {
+                Cow::Owned(id::from_key("h", &[source_id.value(i)]))
+            }
             _ => Cow::Borrowed(source_id.value(i)),
         })
         .collect();
-    let ids =
-        keys.iter().map(|key| id::from_key(&canonical.id_prefix, &[source, account, entity, key]));
-    columns.insert(canonical.id.clone(), Arc::new(StringArray::from_iter_values(ids)));
-    columns.insert("source_id".into(), Arc::new(StringArray::from_iter_values(&keys)));
+    let mut maker = id::Maker::default();
+    let mut ids = StringBuilder::with_capacity(count, count * ID_LENGTH);
+    for key in &keys {
+        ids.append_value(maker.make(&canonical.id_prefix, &[source, account, entity, key]));
+    }
+    columns.insert(canonical.id.clone(), Arc::new(ids.finish()));
+    let is_given = source_id.null_count() == 0;
+    let keys = if is_given && keys.iter().all(|key| matches!(key, Cow::Borrowed(_))) {
+        source_id.clone()
+    } else {
+        StringArray::from_iter_values(&keys)
+    };
+    columns.insert("source_id".into(), Arc::new(keys));
     for (column, value) in [("source", source), ("source_account", account), ("entity", entity)] {
-        let array = StringArray::from_iter_values(std::iter::repeat_n(value, count));
-        columns.insert(column.into(), Arc::new(array));
+        columns.insert(column.into(), Arc::new(StringArray::new_repeated(value, count)));
     }
     let urls: StringArray = (0..count).map(|i| origin(i).map(|o| o.url.as_str())).collect();
     let versions: Int64Array = (0..count).map(|i| origin(i).map(|o| o.version)).collect();
@@ -93,12 +111,7 @@ pub fn finish(
     );
     columns.insert("dt".into(), Arc::new(dts));
     for flag in ["is_deleted", "is_test"] {
-        let flags = given.column_by_name(flag).and_then(|a| a.as_boolean_opt());
-        let set = |i| flags.is_some_and(|f| f.is_valid(i) && f.value(i));
-        columns.insert(
-            flag.into(),
-            Arc::new(BooleanArray::from_iter((0..count).map(|i| Some(set(i))))),
-        );
+        columns.insert(flag.into(), Arc::new(set(&given, flag)));
     }
     columns.insert("identity_key".into(), identity_keys(canonical, (source, account), &given));
     for time in &canonical.times {
@@ -107,6 +120,22 @@ pub fn finish(
     let all = RecordBatch::try_from_iter(columns)
         .map_err(|source| StageError::Frame { spec: name.clone(), source: source.into() })?;
     Ok(table.contract.conform(&all, true)?)
+}
+
+/// An e-mail address or an international phone number is in the key, alone or as a part of it.
+fn is_personal(key: &str) -> bool {
+    let is_phone = |part: &str| {
+        let digits = part.strip_prefix('+').map(|rest| rest.matches(|c: char| c.is_ascii_digit()));
+        digits.is_some_and(|digits| digits.count() >= PHONE_DIGITS_MIN)
+    };
+    key.contains('@') || key.split(':').any(is_phone)
+}
+
+/// A truth that is false where nobody said it.
+fn set(rows: &RecordBatch, flag: &str) -> BooleanArray {
+    let flags = rows.column_by_name(flag).and_then(|column| column.as_boolean_opt());
+    let is_set = |i| flags.is_some_and(|flags| flags.is_valid(i) && flags.value(i));
+    BooleanArray::from_iter((0..rows.num_rows()).map(|i| Some(is_set(i))))
 }
 
 /// One text per set of identifiers; null for a row that has none.
@@ -119,9 +148,11 @@ fn identity_keys(canonical: &Canonical, scope: (&str, &str), rows: &RecordBatch)
             Some((identifier, column))
         })
         .collect();
-    let mut keys = StringBuilder::new();
+    let mut keys = StringBuilder::with_capacity(rows.num_rows(), rows.num_rows() * ID_LENGTH);
+    let mut maker = id::Maker::default();
+    let mut parts: Vec<&str> = Vec::new();
     for i in 0..rows.num_rows() {
-        let mut parts: Vec<&str> = Vec::new();
+        parts.clear();
         let mut scoped = false;
         for (identifier, column) in &columns {
             let value = if column.is_valid(i) { column.value(i).trim() } else { "" };
@@ -137,7 +168,7 @@ fn identity_keys(canonical: &Canonical, scope: (&str, &str), rows: &RecordBatch)
         if scoped {
             parts.extend([scope.0, scope.1]);
         }
-        keys.append_value(id::from_key("k", &parts));
+        keys.append_value(maker.make("k", &parts));
     }
     Arc::new(keys.finish())
 }
@@ -148,24 +179,47 @@ fn local_dates(time: &str, zone: Tz, rows: &RecordBatch, columns: &mut BTreeMap<
         rows.column_by_name(time).and_then(|a| a.as_primitive_opt::<TimestampMicrosecondType>());
     let Some(times) = times else {
         let empty = new_null_array(&arrow::datatypes::DataType::Date32, rows.num_rows());
-        for part in ["date", "week", "month", "quarter", "year"] {
+        for part in PERIODS {
             columns.insert(format!("{event}_{part}"), Arc::clone(&empty));
         }
         return;
     };
-    let days: Vec<Option<NaiveDate>> = times
-        .iter()
-        .map(|us| Some(DateTime::from_timestamp_micros(us?)?.with_timezone(&zone).date_naive()))
-        .collect();
-    let parts: [(&str, fn(NaiveDate) -> Option<NaiveDate>); 5] = [
-        ("date", Some),
-        ("week", |d| d.checked_sub_days(Days::new(u64::from(d.weekday().num_days_from_monday())))),
-        ("month", |d| d.with_day(1)),
-        ("quarter", |d| NaiveDate::from_ymd_opt(d.year(), (d.month0() / 3) * 3 + 1, 1)),
-        ("year", |d| NaiveDate::from_ymd_opt(d.year(), 1, 1)),
-    ];
-    for (part, of) in parts {
-        let dates = days.iter().map(|day| day.and_then(of).map(day_number));
-        columns.insert(format!("{event}_{part}"), Arc::new(dates.collect::<Date32Array>()));
+    let mut calendar = Calendar::default();
+    let mut days: [Vec<Option<i32>>; 5] = Default::default();
+    for us in times {
+        let local = us.and_then(DateTime::from_timestamp_micros).map(|at| at.with_timezone(&zone));
+        let starts = local.map(|local| calendar.starts(local.date_naive()));
+        for (at, days) in days.iter_mut().enumerate() {
+            days.push(starts.map(|starts| starts[at]));
+        }
+    }
+    for (part, days) in PERIODS.into_iter().zip(days) {
+        columns.insert(format!("{event}_{part}"), Arc::new(Date32Array::from(days)));
+    }
+}
+
+/// What a time has a local date of.
+const PERIODS: [&str; 5] = ["date", "week", "month", "quarter", "year"];
+
+/// The first days of the periods that days lie in; of many times few days differ.
+#[derive(Debug, Default)]
+struct Calendar {
+    known: FxHashMap<NaiveDate, [i32; 5]>,
+}
+
+impl Calendar {
+    fn starts(&mut self, day: NaiveDate) -> [i32; 5] {
+        *self.known.entry(day).or_insert_with(|| {
+            let since_monday = Days::new(u64::from(day.weekday().num_days_from_monday()));
+            let periods = [
+                Some(day),
+                day.checked_sub_days(since_monday),
+                day.with_day(1),
+                NaiveDate::from_ymd_opt(day.year(), (day.month0() / 3) * 3 + 1, 1),
+                NaiveDate::from_ymd_opt(day.year(), 1, 1),
+            ];
+            // Only the first week of the calendar has no Monday.
+            periods.map(|start| day_number(start.unwrap_or(day)))
+        })
     }
 }

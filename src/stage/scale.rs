@@ -51,6 +51,7 @@ struct Columns {
     min: Option<Decimal128Array>,
     max: Option<Decimal128Array>,
     effort: Option<BooleanArray>,
+    favourable: Option<BooleanArray>,
     days: Vec<Option<NaiveDate>>,
 }
 
@@ -71,13 +72,16 @@ impl Columns {
             let column = typed(name, &DataType::Utf8)?;
             texts.push((name, column.map(|column| column.as_string::<i32>().clone())));
         }
-        let effort = typed("is_effort", &DataType::Boolean)?;
+        let truth = |name: &str| -> Result<Option<BooleanArray>, arrow::error::ArrowError> {
+            Ok(typed(name, &DataType::Boolean)?.map(|column| column.as_boolean().clone()))
+        };
         Ok(Self {
             texts,
             score: decimal("score")?,
             min: decimal("scale_min")?,
             max: decimal("scale_max")?,
-            effort: effort.map(|column| column.as_boolean().clone()),
+            effort: truth("is_effort")?,
+            favourable: truth("is_favourable")?,
             days: days(rows, zone)?,
         })
     }
@@ -131,13 +135,16 @@ fn judge(columns: &Columns, scales: &[Scale], account: &str, row: usize) -> Verd
     };
     let text = |name: &str| columns.text(name, row).map(str::to_owned);
     let score = number(&columns.score);
-    let effort = columns.effort.as_ref().filter(|column| column.is_valid(row));
+    let truth = |column: &Option<BooleanArray>| {
+        let column = column.as_ref().filter(|column| column.is_valid(row))?;
+        Some(column.value(row))
+    };
     let mut verdict = Verdict {
         metric: text("metric"),
         min: number(&columns.min),
         max: number(&columns.max),
-        is_effort: effort.map(|column| column.value(row)),
-        is_favourable: None,
+        is_effort: truth(&columns.effort),
+        is_favourable: truth(&columns.favourable),
         rule: text(RULE),
         column: text(COLUMN),
         text: text(TEXT),

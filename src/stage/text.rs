@@ -74,6 +74,9 @@ pub fn unescaped(text: &StringArray) -> StringArray {
 /// Without the apostrophe that keeps a spreadsheet from reading a formula (`'+34…`).
 pub fn unguarded(text: StringArray) -> StringArray {
     let guarded = |value: &str| value.starts_with('\'') && guard(value).is_some();
+    if memchr::memchr(b'\'', text.value_data()).is_none() {
+        return text;
+    }
     if !text.iter().flatten().any(guarded) {
         return text;
     }

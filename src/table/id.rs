@@ -26,9 +26,29 @@ fn fold_in(digest: &mut impl FnMut(&[u8]), parts: &[&str]) {
 
 /// `<prefix>_` + base32 of the first 160 bits of SHA-256 over the length-prefixed parts.
 pub fn from_key(prefix: &str, parts: &[&str]) -> String {
-    let mut digest = Sha256::new();
-    fold_in(&mut |bytes| digest.update(bytes), parts);
-    format!("{prefix}_{}", BASE32.encode(&digest.finalize()[..ID_BYTES]))
+    Maker::default().make(prefix, parts).to_owned()
+}
+
+/// Makes many ids in the same room.
+#[derive(Debug, Default)]
+pub struct Maker {
+    hashed: Vec<u8>,
+    id: String,
+}
+
+impl Maker {
+    /// As [`from_key`].
+    pub fn make(&mut self, prefix: &str, parts: &[&str]) -> &str {
+        self.hashed.clear();
+        // One piece: the digest would copy each small one into its own buffer first.
+        fold_in(&mut |bytes| self.hashed.extend_from_slice(bytes), parts);
+        let digest = Sha256::digest(&self.hashed);
+        self.id.clear();
+        self.id.push_str(prefix);
+        self.id.push('_');
+        BASE32.encode_append(&digest[..ID_BYTES], &mut self.id);
+        &self.id
+    }
 }
 
 /// As [`from_key`], but under a secret: values cannot be guessed back from the id.

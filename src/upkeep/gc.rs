@@ -34,8 +34,12 @@ pub fn needed(release: &Release) -> impl Iterator<Item = String> {
     let datasets = release.tables.values().chain(release.state.values());
     let files = datasets.flat_map(|dataset| &dataset.files).map(|file| file.path.clone());
     let ledger = release.pointers().map(|pointer| pointer.path.clone());
-    let own = [release.path(), format!("catalog/views-{}.sql", release.number)];
-    files.chain(ledger).chain(own).collect::<Vec<_>>().into_iter()
+    files.chain(ledger).collect::<Vec<_>>().into_iter()
+}
+
+/// Paths of a release itself: each environment has its own under the same names.
+fn itself(release: &Release) -> [String; 2] {
+    [release.path(), format!("catalog/views-{}.sql", release.number)]
 }
 
 /// Whether a path is of a kind that can become garbage.
@@ -44,6 +48,20 @@ pub fn is_kind(path: &str) -> bool {
     let is_file = ["tables/", "state/v1/", "work/", "releases/", "quarantine/"];
     let is_kept = path.contains("/_delta_log/") || path == "state/v1/salt";
     (is_view || is_file.iter().any(|kind| path.starts_with(kind))) && !is_kept
+}
+
+/// What time it is by the store's own clock, which the times of a listing are of: a clock of this
+/// machine that jumped ahead must not make everything old.
+///
+/// # Errors
+/// The store failed.
+pub async fn store_now_us(store: &Store, run_id: &str) -> Result<i64, UpkeepError> {
+    let path = format!("work/clock-{run_id}");
+    store.replace(&path, bytes::Bytes::new()).await?;
+    let found = store.head(&path).await?;
+    store.delete(&path).await?;
+    let gone = || crate::storage::StorageError::NotFound { path: path.clone() };
+    Ok(found.ok_or_else(gone)?.modified_us)
 }
 
 /// Finds what no release of the newest `retain` names and what is older than a day at `now_us`.
@@ -55,13 +73,19 @@ pub async fn find(store: &Store, retain: usize, now_us: i64) -> Result<Garbage, 
     for kind in ["tables", "state", "work", "catalog", "releases"] {
         listed.extend(store.list(kind).await?);
     }
-    let reader = StateReader::new(store.clone());
-    let numbers = reader.numbers().await?;
-    let (old, kept) = numbers.split_at(numbers.len().saturating_sub(retain.max(1)));
     let mut named = BTreeSet::new();
-    for number in kept {
-        named.extend(needed(&reader.release(*number).await?));
+    for other in with_environments(store).await? {
+        let is_own = other.environment() == store.environment();
+        let reader = StateReader::new(other);
+        let numbers = reader.numbers().await?;
+        for number in numbers.iter().rev().take(retain.max(1)) {
+            let release = reader.release(*number).await?;
+            named.extend(needed(&release));
+            named.extend(is_own.then(|| itself(&release)).into_iter().flatten());
+        }
     }
+    let numbers = StateReader::new(store.clone()).numbers().await?;
+    let old = numbers.get(..numbers.len().saturating_sub(retain.max(1))).unwrap_or_default();
     let is_old = |object: &Listed| object.modified_us < now_us - AGE_US;
     let objects: Vec<_> = listed
         .into_iter()
@@ -73,22 +97,42 @@ pub async fn find(store: &Store, retain: usize, now_us: i64) -> Result<Garbage, 
     Ok(Garbage { releases, objects })
 }
 
+/// The warehouse and all its environments: they share the files of tables and state.
+///
+/// # Errors
+/// The store failed.
+pub async fn with_environments(store: &Store) -> Result<Vec<Store>, UpkeepError> {
+    let mut all = vec![store.of_environment(None)];
+    for name in store.environments().await? {
+        all.push(store.of_environment(Some(&name)));
+    }
+    Ok(all)
+}
+
 /// Deletes it; gives the number of objects that went.
 ///
 /// # Errors
 /// The store failed; what is left goes next time.
 pub async fn sweep(store: &Store, garbage: Garbage) -> Result<u64, UpkeepError> {
-    let reader = StateReader::new(store.clone());
-    let mut known: BTreeSet<u64> = reader.numbers().await?.into_iter().collect();
+    let mut known: BTreeSet<(Option<String>, u64)> = BTreeSet::new();
+    for other in with_environments(store).await? {
+        let of = other.environment().map(str::to_owned);
+        let numbers = StateReader::new(other).numbers().await?;
+        known.extend(numbers.into_iter().map(|number| (of.clone(), number)));
+    }
     let mut spared = BTreeSet::new();
     // The releases go first: one whose files are gone must not be there to be read.
     let (first, rest): (Vec<Listed>, Vec<Listed>) =
         garbage.objects.into_iter().partition(|object| object.path.starts_with("releases/"));
     let mut deleted = 0;
     for batch in first.chunks(BATCH).chain(rest.chunks(BATCH)) {
-        for number in reader.numbers().await? {
-            if known.insert(number) {
-                spared.extend(needed(&reader.release(number).await?));
+        for other in with_environments(store).await? {
+            let of = other.environment().map(str::to_owned);
+            let reader = StateReader::new(other);
+            for number in reader.numbers().await? {
+                if known.insert((of.clone(), number)) {
+                    spared.extend(needed(&reader.release(number).await?));
+                }
             }
         }
         for object in batch.iter().filter(|object| !spared.contains(&object.path)) {

@@ -10,8 +10,16 @@ use crate::storage::{StorageError, Store, parquet};
 
 /// The published table that holds them.
 const TABLE: &str = "rejected_records";
-const COLUMNS: [&str; 7] =
-    ["object_url", "record_number", "reject_rule", "reject_column", "source", "entity", "raw_text"];
+const COLUMNS: [&str; 8] = [
+    "object_url",
+    "record_number",
+    "reject_rule",
+    "reject_column",
+    "source",
+    "entity",
+    "raw_text",
+    "is_superseded",
+];
 
 /// A record, or a value of one, that could not be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +61,8 @@ pub struct Rejects {
     pub rules: Vec<Rule>,
 }
 
-/// The first `limit` rejects, of one source or of all, and all of them by rule.
+/// The first `limit` rejects, of one source or of all, and all of them by rule; without those of
+/// objects of which a newer version was read.
 ///
 /// # Errors
 /// The store failed, or a file is damaged.
@@ -104,7 +113,9 @@ fn of_batch(batch: &RecordBatch) -> impl Iterator<Item = Rejected> {
         let values = column.and_then(|a| a.as_primitive_opt::<Int64Type>());
         values.map_or(0, |values| values.value(i))
     };
-    (0..batch.num_rows()).map(move |i| Rejected {
+    let flags = batch.column_by_name("is_superseded").and_then(|a| a.as_boolean_opt());
+    let stands = move |i: &usize| !flags.is_some_and(|f| f.is_valid(*i) && f.value(*i));
+    (0..batch.num_rows()).filter(stands).map(move |i| Rejected {
         object_url: text("object_url", i),
         record_number: number(i),
         source: text("source", i),

@@ -206,9 +206,12 @@ fn golden(path: &str, text: &str) {
 /// Editors read these files; `UPDATE_GOLDENS=1` writes them.
 #[test]
 fn the_schemas_in_docs_are_those_of_the_types() {
-    for (name, schema) in
-        [("job", schema::schema_of::<Job>()), ("source-spec", schema::schema_of::<SourceSpec>())]
-    {
+    let plan = cxmart::plan::document::schema();
+    for (name, schema) in [
+        ("job", schema::schema_of::<Job>()),
+        ("source-spec", schema::schema_of::<SourceSpec>()),
+        ("plan", plan),
+    ] {
         golden(&format!("docs/schemas/{name}.schema.json"), &format!("{schema:#}\n"));
     }
 }

@@ -243,6 +243,33 @@ fn a_plan_says_what_a_run_does_and_a_second_run_publishes_nothing() {
     assert_eq!(project.cxmart(&["rejects", "night"]).1, "no rejects\n");
 }
 
+/// Goal: after a fix `rejects --redrive` runs the job and tells what became of the rejects; without
+/// one it says that nothing was read again.
+#[test]
+fn rejects_are_driven_again_after_a_fix() {
+    let project = Project::new();
+    let till = "\n[limits]\nrejects_max = 1.0\n[[source]]\nsource = \"till\"\n\
+                entity = \"sales\"\nurl = \"till/dt={dt}/*\"\n";
+    project.write("jobs/night.toml", &format!("{JOB}{till}"));
+    let spec = "description = \"Sales.\"\nkey = [\"id\"]\n[[column]]\nname = \"id\"\n\
+                [[column]]\nname = \"amount\"\ntype = \"money\"\n";
+    project.write("sql/stage/till/sales.toml", spec);
+    let sql = "-- One row per sale.\n-- grain: source_id\n-- canonical: orders\n\
+               select record_id, id as source_id, amount as total from raw_till__sales\n";
+    project.write("sql/stage/till/stg_till__sales.sql", sql);
+    project.write("till/dt=2024-05-28/a.csv", "id,amount\n1,\"1,50\"\n2,2\n,3\n");
+    assert_eq!(project.cxmart(&["run", "night"]).0, 0);
+    project.check("redrive-nothing", &["rejects", "night", "--redrive"]);
+    project.write("sql/stage/till/sales.toml", &format!("{spec}decimal_mark = \",\"\n"));
+    project.check("redrive", &["rejects", "night", "--redrive"]);
+    let (code, stdout, _) = project.cxmart(&["rejects", "night", "--redrive", "--format", "json"]);
+    let told: serde_json::Value = serde_json::from_str(&stdout).expect("JSON");
+    assert_eq!(
+        (code, &told["count"], &told["redriven"]["objects_read"]),
+        (0, &1.into(), &0.into())
+    );
+}
+
 fn last_line(stdout: &str) -> serde_json::Value {
     serde_json::from_str(stdout.lines().last().expect("a last line")).expect("a JSON summary")
 }

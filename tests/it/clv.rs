@@ -264,6 +264,8 @@ pub(super) fn terms() -> Terms {
         segment_min: 200,
         confidence: 0.95,
         min_cell: 0,
+        drift_max: 0.01,
+        fit: 1,
     }
 }
 

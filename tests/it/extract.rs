@@ -1,6 +1,6 @@
 //! Bytes to records: one function runs them all, and shows what came out as text.
 
-mod containers;
+pub(crate) mod containers;
 mod fuzz;
 mod json;
 mod laws;
@@ -9,7 +9,7 @@ mod parquet;
 mod parts;
 mod shapes;
 mod survey;
-mod workbook;
+pub(crate) mod workbook;
 
 use std::fmt::Write as _;
 use std::io::Write as _;

@@ -5,6 +5,7 @@ mod cohorts;
 mod contracts;
 mod feedback;
 mod journey;
+mod paths;
 mod purchases;
 mod rules;
 mod survival;
@@ -28,6 +29,7 @@ pub struct Row {
     pub kind: &'static str,
     pub name: Option<&'static str>,
     pub channel: Option<&'static str>,
+    pub touchpoint: Option<&'static str>,
     pub amount: Option<i128>,
     pub currency: Option<&'static str>,
     /// In euros, for money in other currencies that has a rate.
@@ -111,6 +113,7 @@ fn batch(rows: &[Row]) -> RecordBatch {
         ("name", text(|row| row.name)),
         ("source", text(|_| Some("shop"))),
         ("channel", text(|row| row.channel)),
+        ("touchpoint", text(|row| row.touchpoint)),
         ("amount", decimal(|row| row.amount)),
         ("currency", text(|row| row.currency)),
         ("score", decimal(|row| row.score)),

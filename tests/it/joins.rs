@@ -10,8 +10,8 @@ use cxmart::engine::{Engine, Limits, Session};
 use cxmart::storage::Store;
 
 /// The hash table of either side takes more than this.
-const MEMORY: usize = 64 << 20;
-const ROWS: i64 = 1_000_000;
+const MEMORY: usize = 96 << 20;
+const ROWS: i64 = 1_200_000;
 
 fn table(session: &Session, name: &str, keys: impl Iterator<Item = i64>) {
     let keys: Vec<i64> = keys.collect();

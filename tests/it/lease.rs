@@ -43,6 +43,17 @@ async fn a_lease_of_another_machine_holds_until_it_ends() {
     assert!(Lease::take(&over, "me").await.is_ok());
 }
 
+/// A clock that was a year ahead when a lease was taken keeps nobody out for a year.
+#[tokio::test]
+async fn a_lease_of_a_clock_that_jumped_holds_for_nobody() {
+    let year = 365 * 86_400_000_000;
+    for expires_us in [machine::now_us() + year, i64::MAX, i64::MIN, machine::now_us() - year] {
+        let store = store();
+        claim(&store, "elsewhere", 1, expires_us).await;
+        assert!(Lease::take(&store, "me").await.is_ok(), "until {expires_us}");
+    }
+}
+
 #[tokio::test]
 async fn a_killed_run_of_this_machine_locks_nobody_out() {
     let far = machine::now_us() + 3_600_000_000;

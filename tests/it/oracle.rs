@@ -3,9 +3,12 @@
 
 mod churn;
 mod edges;
+mod hidden;
 mod participation;
+mod rates;
 mod scores;
 mod service;
+mod slow;
 pub mod world;
 
 use world::{JOB, World, company};

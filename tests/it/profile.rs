@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use cxmart::profile::golden::{self, Golden, Rule};
-use cxmart::profile::history::{self, Version};
-use cxmart::profile::{Field, Origin, Policy, Record};
+use cxmart::profile::history::{self, TRACKED, Tracked, Version};
+use cxmart::profile::{Criterion, Field, Origin, Policy, Record};
 use cxmart::settings::{self, Settings};
 use cxmart::state::{Release, StateReader};
 use cxmart::storage::{Store, parquet};
@@ -29,6 +29,10 @@ fn record(source: &str, id: &str, updated_at: Option<i64>, values: &[(Field, &st
 fn policy() -> Policy {
     let special = BTreeMap::from([("phone".to_owned(), vec!["shop".to_owned()])]);
     Policy::new(&["crm".into(), "shop".into()], &special)
+}
+
+fn all() -> Tracked {
+    Tracked::new(&cxmart::job::TRACKABLE.map(String::from))
 }
 
 #[test]
@@ -154,7 +158,7 @@ fn history_has_one_period_for_each_day_on_which_something_changed() {
         version(9, "shop", true, &[]),
         version(12, "crm", false, &lead),
     ];
-    let periods = history::periods(&policy(), &versions);
+    let periods = history::periods(&policy(), &all(), &versions);
     let found: Vec<_> =
         periods.iter().map(|period| (period.from, period.to, period.reason.as_str())).collect();
     assert_eq!(
@@ -167,6 +171,103 @@ fn history_has_one_period_for_each_day_on_which_something_changed() {
             (12, None, "seen_again"),
         ]
     );
+}
+
+#[test]
+fn a_job_says_what_makes_a_value_better() {
+    use Criterion::{Longest, MostFrequent, Newest, SourcePriority, Verified};
+    let crm = |at, id, values: &[(Field, &str)]| record("crm", id, Some(at), values);
+    let shop = |at, id, values: &[(Field, &str)]| record("shop", id, Some(at), values);
+    let city = [
+        crm(1, "1", &[(Field::City, "Aarhus C")]),
+        shop(2, "2", &[(Field::City, "Odense")]),
+        shop(3, "3", &[(Field::City, "Odense")]),
+        shop(4, "4", &[(Field::City, "Ribe")]),
+    ];
+    let email = [
+        crm(9, "1", &[(Field::Email, "old@example.com"), (Field::EmailVerified, "false")]),
+        shop(1, "2", &[(Field::Email, "ana@example.com"), (Field::EmailVerified, "true")]),
+        shop(2, "3", &[(Field::Email, "ana@example.com")]),
+    ];
+    for (records, field, name, criteria, value, rule) in [
+        (&city[..], Field::City, "city", vec![], "Aarhus C", Rule::SourcePriority),
+        (&city, Field::City, "city", vec![SourcePriority], "Aarhus C", Rule::SourcePriority),
+        (&city, Field::City, "city", vec![Newest], "Ribe", Rule::Newest),
+        (&city, Field::City, "city", vec![MostFrequent], "Odense", Rule::MostFrequent),
+        (&city, Field::City, "city", vec![Longest], "Aarhus C", Rule::Longest),
+        (&city[1..], Field::City, "city", vec![MostFrequent, Newest], "Odense", Rule::MostFrequent),
+        // What the first rule leaves open, the next ones decide.
+        (&city[2..], Field::City, "city", vec![MostFrequent], "Ribe", Rule::Newest),
+        (&email, Field::Email, "email", vec![], "old@example.com", Rule::SourcePriority),
+        (&email, Field::Email, "email", vec![Verified], "ana@example.com", Rule::Verified),
+    ] {
+        let policy = policy().with_rules([(name, criteria.clone())].into_iter());
+        let forward: Vec<&Record> = records.iter().collect();
+        let backward: Vec<&Record> = records.iter().rev().collect();
+        for records in [forward, backward] {
+            let golden = Golden::new(&policy, &records);
+            let pick = golden.0[field as usize].expect("a value");
+            assert_eq!((pick.value, pick.rule), (value, rule), "{criteria:?}");
+        }
+    }
+    // Verified is said of the chosen address.
+    let records: Vec<&Record> = email.iter().collect();
+    let verified = |policy: &Policy| {
+        let golden = Golden::new(policy, &records);
+        golden.value(Field::EmailVerified).map(str::to_owned)
+    };
+    assert_eq!(verified(&policy()).as_deref(), Some("false"));
+    let by_answer = policy().with_rules([("email", vec![Verified])].into_iter());
+    assert_eq!(verified(&by_answer).as_deref(), Some("true"));
+}
+
+#[test]
+fn the_job_knows_the_fields_and_rules_of_the_room() {
+    let names = Field::ALL.iter().map(|field| field.name());
+    let names: Vec<_> = names.filter(|name| *name != "is_email_verified").collect();
+    assert_eq!(names, cxmart::job::FIELDS);
+    let columns = TRACKED.iter().map(|field| field.column());
+    let columns: Vec<_> = ["display_name"].into_iter().chain(columns).collect();
+    assert_eq!(columns, cxmart::job::TRACKABLE);
+    for (name, criterion) in Criterion::ALL {
+        let rule: cxmart::job::FieldRule =
+            serde_json::from_value(name.into()).expect("a rule of the job");
+        assert_eq!((rule.name(), Criterion::of(name)), (name, Some(criterion)));
+    }
+}
+
+#[test]
+fn history_follows_what_the_job_tracks() {
+    let version = |day: i32, values: &[(Field, &str)]| Version {
+        day,
+        is_deleted: false,
+        record: record("crm", "1", Some(i64::from(day)), values),
+    };
+    let versions = [
+        version(1, &[(Field::City, "Ribe"), (Field::Plan, "free"), (Field::FirstName, "Ana")]),
+        version(2, &[(Field::City, "Vejle"), (Field::Plan, "free"), (Field::FirstName, "Ana")]),
+        version(3, &[(Field::City, "Vejle"), (Field::Plan, "pro"), (Field::FirstName, "Anna")]),
+    ];
+    let found = |columns: &[&str]| {
+        let columns: Vec<String> = columns.iter().map(|&name| name.to_owned()).collect();
+        let periods = history::periods(&policy(), &Tracked::new(&columns), &versions);
+        let told = |period: &history::Period| {
+            let at = TRACKED.iter().position(|field| *field == Field::City).expect("a place");
+            (period.from, period.reason.clone(), period.values[at].clone())
+        };
+        periods.iter().map(told).collect::<Vec<_>>()
+    };
+    let first = (1, "first_seen".to_owned());
+    let row = |(day, reason): &(i32, String), city: Option<&str>| {
+        (*day, reason.clone(), city.map(str::to_owned))
+    };
+    assert_eq!(found(&[]), [row(&first, None)]);
+    let plan = (3, "plan".to_owned());
+    assert_eq!(found(&["plan"]), [row(&first, None), row(&plan, None)]);
+    let city = (2, "city".to_owned());
+    assert_eq!(found(&["city"]), [row(&first, Some("Ribe")), row(&city, Some("Vejle"))]);
+    let name = (3, "display_name".to_owned());
+    assert_eq!(found(&["display_name"]), [row(&first, None), row(&name, None)]);
 }
 
 const JOB: &str = r#"
@@ -205,7 +306,7 @@ source_priority = ["crm"]
 "#;
 
 /// A source of the test's own: its columns with types, the key, and the mapping.
-fn source(project: &Path, name: &str, columns: &str, canonical: &str, select: &str) {
+pub fn source(project: &Path, name: &str, columns: &str, canonical: &str, select: &str) {
     let (source, entity) = name.split_once('/').expect("source/entity");
     let mut spec = String::from(
         "description = \"Of a test.\"\nkey = [\"id\"]\n[format]\nkind = \"json\"\nlist = \"data\"\n",
@@ -222,7 +323,7 @@ fn source(project: &Path, name: &str, columns: &str, canonical: &str, select: &s
     write(project, &format!("sql/stage/{source}/stg_{source}__{canonical}.sql"), &sql);
 }
 
-fn write(project: &Path, path: &str, text: &str) {
+pub fn write(project: &Path, path: &str, text: &str) {
     let path = project.join(path);
     std::fs::create_dir_all(path.parent().expect("a parent")).expect("folders");
     std::fs::write(path, text).expect("a file");
@@ -333,7 +434,7 @@ async fn run(project: &Path) -> (Store, Release) {
 }
 
 /// Rows of a table as column name to text; nulls are left out.
-async fn rows(store: &Store, release: &Release, table: &str) -> Vec<BTreeMap<String, String>> {
+pub async fn rows(store: &Store, release: &Release, table: &str) -> Vec<BTreeMap<String, String>> {
     let dataset = release.tables.get(table).or_else(|| release.state.get(table));
     let mut rows = Vec::new();
     for file in &dataset.expect("the table is there").files {
@@ -355,7 +456,7 @@ async fn rows(store: &Store, release: &Release, table: &str) -> Vec<BTreeMap<Str
     rows
 }
 
-fn get<'a>(row: &'a BTreeMap<String, String>, column: &str) -> &'a str {
+pub fn get<'a>(row: &'a BTreeMap<String, String>, column: &str) -> &'a str {
     row.get(column).map_or("", String::as_str)
 }
 

@@ -3,10 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use arrow::array::{Array, RecordBatch};
+use arrow::util::display::{ArrayFormatter, FormatOptions};
 use chrono::NaiveDate;
 use cxmart::run::{Context, Outcome, RunError};
 use cxmart::settings::{self, Settings};
 use cxmart::state::{Release, StateReader};
+use cxmart::storage::parquet::decode;
 use tempfile::TempDir;
 
 const JOB: &str = r#"
@@ -86,4 +89,32 @@ impl Project {
     pub async fn release(&self) -> Option<Release> {
         StateReader::new(self.open().store).latest().await.expect("readable state")
     }
+
+    /// Rows of a table of the newest release, as `a|b` of the columns, sorted.
+    pub async fn rows(&self, table: &str, columns: &[&str]) -> Vec<String> {
+        let release = self.release().await.expect("a release");
+        let store = self.open().store;
+        let dataset = release.tables.get(table).or_else(|| release.state.get(table));
+        let mut rows = Vec::new();
+        for file in &dataset.expect("the table").files {
+            let bytes = store.read(&file.path).await.expect("a file");
+            for batch in decode(&file.path, bytes, None).expect("parquet") {
+                rows.extend(cells(&batch, columns));
+            }
+        }
+        rows.sort();
+        rows
+    }
+}
+
+fn cells(batch: &RecordBatch, columns: &[&str]) -> Vec<String> {
+    let format = FormatOptions::default();
+    let of_row = |row: usize| {
+        let cell = |name: &&str| {
+            let column: &dyn Array = batch.column_by_name(name).expect("the column");
+            ArrayFormatter::try_new(column, &format).expect("a formatter").value(row).to_string()
+        };
+        columns.iter().map(cell).collect::<Vec<_>>().join("|")
+    };
+    (0..batch.num_rows()).map(of_row).collect()
 }

@@ -10,6 +10,7 @@ use arrow::datatypes::{Float64Type, Int64Type};
 use cxmart::catalog::{Catalog, Files};
 use cxmart::measure::fold::calendar::Grain;
 use cxmart::measure::scores::{self, Answer, DEFINITIONS, Scale, Score, Terms};
+use cxmart::measure::suppression::{Cell, Rule, hidden};
 
 const NPS: Scale = Scale::points(0, 10);
 /// 2024-05-01 and 2024-06-01, as days since 1970-01-01.
@@ -23,7 +24,8 @@ fn near(got: Option<f64>, wanted: f64, tolerance: f64) {
 }
 
 fn terms() -> Terms {
-    Terms { confidence: 0.95, min_cell: 10, periods: vec![Grain::Month], shares: None }
+    let periods = vec![Grain::Month];
+    Terms { confidence: 0.95, min_cell: 10, periods, shares: None, horizon_day: JUNE + 200 }
 }
 
 /// `count` answers of `score` points in May, without a dimension.
@@ -356,4 +358,95 @@ fn a_favourable_set_of_the_job_counts_where_the_field_agrees_on_none() {
     let strict = Answer { favourable: Some(false), ..answer("csat", five, 4, 10) };
     let scores = scores::scores(&[strict, answer("csat", five, 4, 10)], &terms());
     assert_eq!(find(&scores, "csat", MAY, "all").favourable, Some(10));
+}
+
+fn cell<'a>(of: (Grain, i32), dimension: &'a str, value: &'a str, n: u64) -> Cell<'a> {
+    Cell { grain: of.0, start: of.1, dimension, value, n }
+}
+
+fn hidden_values(cells: &[Cell<'_>], horizon_day: i32) -> Vec<(i32, String)> {
+    let flags = hidden(cells, Rule { min_cell: 10, horizon_day });
+    let only = cells.iter().zip(flags).filter(|(_, is_hidden)| *is_hidden);
+    only.map(|(cell, _)| (cell.start, cell.value.to_owned())).collect()
+}
+
+/// 2024-04-01, the quarter's first month.
+const APRIL: i32 = MAY - 30;
+
+#[test]
+fn a_month_is_not_the_difference_of_its_quarter() {
+    let months = |april: u64, may: u64, june: u64| {
+        vec![
+            cell((Grain::Month, APRIL), "channel", "web", april),
+            cell((Grain::Month, MAY), "channel", "web", may),
+            cell((Grain::Month, JUNE), "channel", "web", june),
+            cell((Grain::Quarter, APRIL), "channel", "web", april + may + june),
+        ]
+    };
+    let web = |start| (start, "web".to_owned());
+    let later = JUNE + 100;
+    assert_eq!(hidden_values(&months(4, 30, 20), later), [web(APRIL), web(JUNE)]);
+    // Equals: the earlier goes with it. Two hidden ones hide each other.
+    assert_eq!(hidden_values(&months(20, 20, 4), later), [web(APRIL), web(JUNE)]);
+    assert_eq!(hidden_values(&months(4, 30, 5), later), [web(APRIL), web(JUNE)]);
+    assert!(hidden_values(&months(10, 30, 20), later).is_empty());
+    // June has just begun: what was told of May stays told, and the quarter waits.
+    assert_eq!(hidden_values(&months(30, 30, 4), JUNE + 2), [web(JUNE), web(APRIL)]);
+    // On its last day June is over.
+    assert_eq!(hidden_values(&months(30, 31, 4), JUNE + 29), [web(APRIL), web(JUNE)]);
+    // A quarter of one month is that month.
+    let alone = [
+        cell((Grain::Month, MAY), "channel", "web", 30),
+        cell((Grain::Month, MAY), "channel", "sms", 4),
+        cell((Grain::Quarter, APRIL), "channel", "web", 30),
+        cell((Grain::Quarter, APRIL), "channel", "sms", 4),
+        cell((Grain::Quarter, APRIL), "channel", "fax", 90),
+    ];
+    let quarter = hidden(&alone, Rule { min_cell: 10, horizon_day: later });
+    assert_eq!(quarter, [true, true, true, true, false]);
+}
+
+#[test]
+fn a_pair_is_not_the_difference_of_its_sides() {
+    let may = (Grain::Month, MAY);
+    let cells = [
+        cell(may, "channel", "web", 44),
+        cell(may, "channel", "sms", 46),
+        cell(may, "channel*country", "web\u{1f}DK", 4),
+        cell(may, "channel*country", "web\u{1f}DE", 40),
+        cell(may, "channel*country", "sms\u{1f}DK", 6),
+        cell(may, "channel*country", "sms\u{1f}DE", 40),
+    ];
+    // Two are small, in different channels: each channel would give its own away.
+    let rule = Rule { min_cell: 10, horizon_day: JUNE + 100 };
+    assert_eq!(hidden(&cells, rule), [false, false, true, true, true, true]);
+    // Nobody sees the channels alone: the two small ones hide each other.
+    assert_eq!(hidden(&cells[2..], rule), [true, false, true, false]);
+}
+
+#[test]
+fn a_hidden_month_has_no_former_score_in_the_next() {
+    let mut answers = of(nps(5, 2, 2), MAY - 30, "channel", "web");
+    answers.extend(of(nps(20, 5, 5), MAY, "channel", "web"));
+    answers.extend(of(nps(30, 5, 5), JUNE, "channel", "web"));
+    let periods = vec![Grain::Month, Grain::Quarter];
+    let scores = scores::scores(&answers, &Terms { periods, ..terms() });
+    let month = |start| {
+        let found = |s: &&Score| s.definition == "nps" && s.grain == "month" && s.start == start;
+        scores.iter().find(found).expect("a month")
+    };
+    assert!(month(MAY).is_suppressed && !month(JUNE).is_suppressed);
+    assert_eq!((month(MAY).n, month(MAY).score, month(JUNE).change), (30, None, None));
+}
+
+#[test]
+fn an_empty_month_is_no_row_and_the_next_has_nothing_to_compare_with() {
+    let mut answers = of(nps(20, 5, 5), MAY, "channel", "web");
+    answers.extend(of(nps(30, 5, 5), JUNE + 30, "channel", "web"));
+    let scores = scores::scores(&answers, &terms());
+    let starts: Vec<i32> =
+        scores.iter().filter(|s| s.definition == "nps").map(|score| score.start).collect();
+    assert_eq!(starts, [MAY, JUNE + 30]);
+    let july = find(&scores, "nps", JUNE + 30, "web");
+    assert_eq!((july.previous_score, july.change, july.p_value_holm), (None, None, None));
 }

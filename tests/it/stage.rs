@@ -6,4 +6,6 @@ mod scale;
 mod sources;
 mod thin;
 mod typing;
+mod variants;
 mod warnings;
+mod windows;

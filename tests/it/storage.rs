@@ -1,7 +1,8 @@
 //! One suite for every kind of store: what [`cxmart::storage`] promises on all of them.
 //!
-//! A server joins by its url in `CXMART_TEST_STORES` (several by commas), with the store's own
-//! variables (`AWS_ENDPOINT`, …); each case takes a fresh prefix there and leaves it as it is.
+//! Real servers are started on loopback; each case takes a fresh prefix there and leaves it as it
+//! is. Any other server joins by its url in `CXMART_TEST_STORES` (several by commas), with the
+//! store's own variables (`AWS_ENDPOINT`, …).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -16,6 +17,7 @@ use cxmart::table::hash::Hash;
 use url::Url;
 
 use crate::faulty::{Fault, Faulty};
+use crate::servers;
 
 /// Runs a case on each kind of store; `name` keeps cases apart.
 pub async fn everywhere<F: Future<Output = ()>>(name: &str, case: impl Fn(Store) -> F) {
@@ -24,9 +26,13 @@ pub async fn everywhere<F: Future<Output = ()>>(name: &str, case: impl Fn(Store)
     let open = |url: &str| Store::open(url, folder.path(), &options).expect("a store");
     case(open("deep ware/house")).await;
     case(open(&format!("memory://{name}/deep/warehouse"))).await;
-    let servers = std::env::var("CXMART_TEST_STORES").unwrap_or_default();
-    for server in servers.split(',').filter(|url| !url.is_empty()) {
-        let fresh = folder.path().file_name().expect("a name").to_string_lossy();
+    let fresh = folder.path().file_name().expect("a name").to_string_lossy();
+    for server in servers::all() {
+        let url = format!("{}/{fresh}/{name}", server.url);
+        case(Store::open(&url, folder.path(), &server.options).expect(server.name)).await;
+    }
+    let more = std::env::var("CXMART_TEST_STORES").unwrap_or_default();
+    for server in more.split(',').filter(|url| !url.is_empty()) {
         case(open(&format!("{}/{fresh}/{name}", server.trim_end_matches('/')))).await;
     }
 }

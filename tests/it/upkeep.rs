@@ -276,4 +276,25 @@ async fn rejects_are_told_by_rule_and_taken_up_again_after_a_fix() {
     let release = project.release().await.expect("a release");
     let found = rejects::list(&store, &release, None, 10).await.expect("rejects");
     assert_eq!((found.count, found.rules[0].rule.as_str()), (1, "missing_required"));
+    // Each record counts once, in the ledger and among the orders.
+    let counts = ["object_version", "n_read", "n_used", "n_rejected"];
+    let till = project.rows("load_reconciliation", &counts).await;
+    assert_eq!(till, ["1|1|1|0", "1|2|2|0", "1|3|2|1"], "answers, second and first day");
+    let orders = ["1|1.5000", "2|2.5000", "3|3.5000", "4|4.0000"];
+    assert_eq!(project.rows("current_orders", &["source_id", "total"]).await, orders);
+
+    // The object itself is mended at its place: its rejects stand no more, its records count once.
+    project.write("till/dt=2024-05-27/a.csv", "id,amount\n1,\"1,50\"\n2,\"2,50\"\n7,3\n");
+    project.run().await.expect("a release");
+    let release = project.release().await.expect("a release");
+    assert_eq!(
+        rejects::list(&store, &release, None, 10).await.expect("rejects"),
+        rejects::Rejects::default()
+    );
+    let told = project.rows("rejected_records", &["object_version", "is_superseded"]).await;
+    assert_eq!(told, ["1|true"]);
+    let till = project.rows("load_reconciliation", &counts).await;
+    assert_eq!(till, ["1|1|1|0", "1|2|2|0", "1|3|2|1", "2|3|3|0"]);
+    let orders = ["1|1.5000", "2|2.5000", "3|3.5000", "4|4.0000", "7|3.0000"];
+    assert_eq!(project.rows("current_orders", &["source_id", "total"]).await, orders);
 }

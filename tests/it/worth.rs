@@ -296,6 +296,7 @@ fn customers_cost_what_their_channel_did_that_month() {
         purchases: vec![purchases(&shop())],
         contracts: vec![contracts(&agreed())],
         spending: vec![spending],
+        ..Inputs::default()
     };
     let tables = lifetime_value(&inputs, &terms()).expect("good rows");
     let values = &tables.values;

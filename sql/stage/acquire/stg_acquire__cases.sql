@@ -13,6 +13,7 @@ gathered as (
 
     select
         min(record_id) as record_id,
+        min(attributes) as attributes,
         case_id,
         max(title) as title,
         max(channel) as channel,
@@ -40,6 +41,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         case_id as source_id,
         updated_at as source_updated_at,
         contact_id as customer_source_id,

@@ -13,6 +13,7 @@ gathered as (
 
     select
         min(record_id) as record_id,
+        min(attributes) as attributes,
         contact_id,
         max(company_id) as company_id,
         max(company_name) as company_name,
@@ -33,6 +34,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         contact_id as source_id,
         updated_at as source_updated_at,
         archived_count = 1 as is_deleted,

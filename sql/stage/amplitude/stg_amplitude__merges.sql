@@ -13,6 +13,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         amplitude_id || ':' || merged_amplitude_id as source_id,
         'crm_id' as left_type,
         'amplitude:' || account as left_namespace,

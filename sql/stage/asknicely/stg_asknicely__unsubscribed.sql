@@ -13,6 +13,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         contact_id || ':survey' as source_id,
         contact_id as customer_source_id,
         email,

@@ -13,6 +13,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         person_id || ':' || bounced_at_text as source_id,
         extracted_at,
         person_id as customer_source_id,

@@ -13,6 +13,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         person_id as source_id,
         person_id as customer_source_id,
         coalesce(last_responded_at, last_sent_at, created_at) as source_updated_at,

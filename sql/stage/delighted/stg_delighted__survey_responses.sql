@@ -41,6 +41,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         response_id as source_id,
         response_id as response_group_id,
         coalesce(updated_at, created_at) as source_updated_at,

@@ -13,6 +13,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         person_id as source_id,
         unsubscribed_at as source_updated_at,
         extracted_at,

@@ -13,6 +13,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         ad_id || ':' || cast(cost_date as string) as source_id,
         extracted_at,
         is_deleted,

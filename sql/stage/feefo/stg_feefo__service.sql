@@ -24,6 +24,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         service_id as source_id,
         coalesce(service_id, first_product_id) as response_group_id,
         updated_at as source_updated_at,

@@ -13,6 +13,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         source_id,
         updated_at as source_updated_at,
         coalesce(is_deleted, false) or coalesce(status, 'open') = 'deleted' as is_deleted,

@@ -13,6 +13,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         cast(rate_date as string) || ':' || upper(from_currency) || ':' || upper(to_currency) as source_id,
         is_deleted,
         rate_date,

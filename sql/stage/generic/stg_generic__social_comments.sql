@@ -28,6 +28,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         source_id,
         updated_at as source_updated_at,
         is_deleted,

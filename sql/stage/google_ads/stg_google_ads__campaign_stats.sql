@@ -13,6 +13,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         coalesce(ad_account, '') || ':' || campaign_id || ':' || cast(cost_date as string)
         || ':' || coalesce(device, '') || ':' || coalesce(network, '') as source_id,
         extracted_at,

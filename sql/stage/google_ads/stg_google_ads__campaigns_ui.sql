@@ -13,6 +13,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         coalesce(replace(ad_account, '-', ''), '') || ':' || coalesce(campaign_id, campaign_name)
         || ':' || cast(cost_date as string)
         || ':' || coalesce(device, '') || ':' || coalesce(network, '') as source_id,

@@ -13,6 +13,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         conversation_id as source_id,
         -- A visitor of the web site is a browser session, whoever it turns out to be.
         case when lower(channel) <> 'web' then customer_id end as customer_source_id,

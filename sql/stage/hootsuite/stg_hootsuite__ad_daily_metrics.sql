@@ -13,6 +13,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         ad_account || ':' || campaign_id || ':' || cast(cost_date as string) as source_id,
         cost_date,
         'paid_social' as channel,

@@ -39,6 +39,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         message_id as source_id,
         contact_id as customer_source_id,
         case when network is not null then network || ':' || lower(replace(handle, '@', '')) end as social_handle,

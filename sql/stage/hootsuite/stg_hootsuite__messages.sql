@@ -27,6 +27,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         message_id as source_id,
         case when author_kind = 'customer' then contact_id end as customer_source_id,
         conversation_id as conversation_source_id,

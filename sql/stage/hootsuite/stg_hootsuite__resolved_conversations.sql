@@ -39,6 +39,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         conversation_id as source_id,
         contact_id as customer_source_id,
         phone,

@@ -16,7 +16,11 @@ mapped as (
         attributes,
         company_id as source_id,
         updated_at as source_updated_at,
-        extracted_at,
+        -- What lost fields on its way is no newer than what did not.
+        case
+            when lost_changes like '%NULLED%' or lost_changes like '%TRUNCATED%' then null
+            else extracted_at
+        end as extracted_at,
         coalesce(is_archived, false) or deleted_at is not null as is_deleted,
         name,
         lower(domain) as domain,

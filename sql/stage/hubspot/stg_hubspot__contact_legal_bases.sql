@@ -15,7 +15,11 @@ mapped as (
         record_id,
         contact_id || ':data_processing' as source_id,
         updated_at as source_updated_at,
-        extracted_at,
+        -- What lost fields on its way is no newer than what did not.
+        case
+            when lost_changes like '%NULLED%' or lost_changes like '%TRUNCATED%' then null
+            else extracted_at
+        end as extracted_at,
         coalesce(is_archived, false) or deleted_at is not null as is_deleted,
         contact_id as customer_source_id,
         email,

@@ -13,6 +13,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         into_id || ':merge:' || merged_id as source_id,
         'crm_id' as left_type,
         'hubspot:' || account as left_namespace,

@@ -41,7 +41,11 @@ mapped as (
         record_id,
         attributes,
         event_id as source_id,
-        extracted_at,
+        -- What lost fields on its way is no newer than what did not.
+        case
+            when lost_changes like '%NULLED%' or lost_changes like '%TRUNCATED%' then null
+            else extracted_at
+        end as extracted_at,
         is_filtered as is_test,
         recipient as email,
         'email' as channel,

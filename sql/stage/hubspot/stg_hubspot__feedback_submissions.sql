@@ -48,7 +48,11 @@ mapped as (
         attributes,
         submission_id as source_id,
         updated_at as source_updated_at,
-        extracted_at,
+        -- What lost fields on its way is no newer than what did not.
+        case
+            when lost_changes like '%NULLED%' or lost_changes like '%TRUNCATED%' then null
+            else extracted_at
+        end as extracted_at,
         coalesce(is_archived, false) or deleted_at is not null as is_deleted,
         submission_id as response_group_id,
         contact_id as customer_source_id,
@@ -59,6 +63,8 @@ mapped as (
         scale_min,
         scale_max,
         value as score,
+        -- HubSpot counts the happy ones of its 0 to 2.
+        case when metric = 'csat' then value = 2 end as is_favourable,
         response_group as score_label,
         comment as comment_text,
         case

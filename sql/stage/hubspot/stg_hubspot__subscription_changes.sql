@@ -13,6 +13,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         recipient || ':' || coalesce(subscription_id, 'all') || ':'
         || cast(coalesce(changed_at, recorded_at) as string) as source_id,
         recipient as email,

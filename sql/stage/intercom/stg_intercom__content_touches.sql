@@ -45,6 +45,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         receipt_id || ':' || action as source_id,
         contact_id as customer_source_id,
         external_id,

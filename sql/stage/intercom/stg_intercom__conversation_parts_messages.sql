@@ -13,6 +13,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         part_id as source_id,
         changed_at as source_updated_at,
         extracted_at,

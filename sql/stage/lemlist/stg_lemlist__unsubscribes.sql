@@ -13,6 +13,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         unsubscribe_id as source_id,
         value as email,
         'email_marketing' as purpose,

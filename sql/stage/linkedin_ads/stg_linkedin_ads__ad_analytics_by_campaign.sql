@@ -28,6 +28,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         campaign_id || ':' || cast(cost_date as string) as source_id,
         extracted_at,
         is_deleted,

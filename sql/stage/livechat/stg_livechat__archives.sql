@@ -30,6 +30,7 @@ gathered as (
 
     select
         min(record_id) as record_id,
+        min(attributes) as attributes,
         thread_id,
         max(customer_id) as customer_id,
         max(email) as email,
@@ -51,6 +52,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         thread_id as source_id,
         last_event_at as source_updated_at,
         customer_id as customer_source_id,

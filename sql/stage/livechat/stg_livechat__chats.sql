@@ -13,6 +13,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         chat_id as source_id,
         coalesce(ended_at, started_at) as source_updated_at,
         visitor_id as customer_source_id,

@@ -13,6 +13,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         distribution_id || ':' || contact_id as source_id,
         coalesce(completed_at, started_at, opened_at, sent_at) as source_updated_at,
         extracted_at,

@@ -13,6 +13,7 @@ told as (
 
     select
         record_id,
+        attributes,
         response_id,
         survey_id,
         survey_name,
@@ -61,6 +62,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         response_id || ':' || question_id || coalesce(':' || sub_id, '') as source_id,
         updated_at as source_updated_at,
         extracted_at,

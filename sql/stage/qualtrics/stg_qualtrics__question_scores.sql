@@ -13,6 +13,7 @@ told as (
 
     select
         record_id,
+        attributes,
         response_id,
         survey_id,
         survey_name,
@@ -81,6 +82,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         response_id || ':' || question_id as source_id,
         response_id as response_group_id,
         updated_at as source_updated_at,

@@ -14,6 +14,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         response_id as source_id,
         coalesce(modified_at, recorded_at) as source_updated_at,
         extracted_at,

@@ -25,6 +25,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         account_id as source_id,
         updated_at as source_updated_at,
         extracted_at,

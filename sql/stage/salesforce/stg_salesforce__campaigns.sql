@@ -14,6 +14,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         campaign_id as source_id,
         updated_at as source_updated_at,
         extracted_at,

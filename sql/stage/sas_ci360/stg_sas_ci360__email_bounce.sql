@@ -13,6 +13,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         event_id as source_id,
         load_dttm as source_updated_at,
         test_flg as is_test,

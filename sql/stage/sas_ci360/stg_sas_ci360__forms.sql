@@ -13,6 +13,7 @@ mapped as (
 
     select
         min(record_id) as record_id,
+        min(attributes) as attributes,
         detail_id || ':' || coalesce(form_nm, '') || ':' || coalesce(attempt_index_cnt, '') as source_id,
         max(load_dttm) as source_updated_at,
         max(identity_id) as customer_source_id,

@@ -27,6 +27,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         identity_id || ':' || identifier_type_id as source_id,
         identity_id as customer_source_id,
         coalesce(processed_dttm, entrytime) as source_updated_at,

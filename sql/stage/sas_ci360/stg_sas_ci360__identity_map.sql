@@ -13,6 +13,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         source_identity_id || ':' || target_identity_id as source_id,
         processed_dttm as source_updated_at,
         'crm_id' as left_type,

@@ -13,6 +13,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         interaction_id as source_id,
         cast(interaction_dttm as date) as cost_date,
         'other' as channel,

@@ -13,6 +13,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         session_id as source_id,
         load_dttm as source_updated_at,
         identity_id as customer_source_id,

@@ -51,7 +51,7 @@ mapped as (
 
     select
         record_id,
-        coalesce(customer_id, lower(email), phone) || ':' || purpose as source_id,
+        coalesce(customer_id, lower(email), case when phone like '+%' then phone end) || ':' || purpose as source_id,
         customer_id as customer_source_id,
         email,
         phone,

@@ -16,6 +16,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         own_id as source_id,
         own_id as customer_source_id,
         updated_at as source_updated_at,

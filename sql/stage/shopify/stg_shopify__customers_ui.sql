@@ -14,6 +14,7 @@ guarded as (
 
     select
         record_id,
+        attributes,
         case when customer_id like '''%' then substr(customer_id, 2) else customer_id end as customer_id,
         email,
         case when phone like '''%' then substr(phone, 2) else phone end as phone,
@@ -34,7 +35,8 @@ mapped as (
 
     select
         record_id,
-        coalesce(customer_id, lower(email), phone) as source_id,
+        attributes,
+        coalesce(customer_id, lower(email), case when phone like '+%' then phone end) as source_id,
         customer_id as customer_source_id,
         email,
         phone,

@@ -14,6 +14,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         split_part(gid, '/', 5) as source_id,
         updated_at as source_updated_at,
         extracted_at,

@@ -19,6 +19,7 @@ gathered as (
         object_id,
         name,
         min(record_id) as record_id,
+        min(attributes) as attributes,
         max(order_id) as order_id,
         max(email) as email,
         max(phone) as phone,
@@ -42,6 +43,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         coalesce(order_id, name) as source_id,
         email,
         -- Spreadsheets get an apostrophe before a phone.

@@ -14,6 +14,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         transaction_id as source_id,
         extracted_at,
         is_test,

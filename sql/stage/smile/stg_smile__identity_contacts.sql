@@ -13,6 +13,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         identity_id as source_id,
         customer_id as customer_source_id,
         email,

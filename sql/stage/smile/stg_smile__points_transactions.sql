@@ -13,6 +13,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         transaction_id as source_id,
         customer_id as customer_source_id,
         updated_at as source_updated_at,

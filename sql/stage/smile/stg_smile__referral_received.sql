@@ -13,6 +13,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         referral_id || ':receiver' as source_id,
         updated_at as source_updated_at,
         receiver_id as customer_source_id,

@@ -13,6 +13,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         referral_id || ':sender' as source_id,
         updated_at as source_updated_at,
         sender_id as customer_source_id,

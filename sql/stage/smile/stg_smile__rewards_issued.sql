@@ -13,6 +13,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         fulfillment_id || ':issued' as source_id,
         updated_at as source_updated_at,
         fulfillment_status in ('cancelled', 'failed') as is_deleted,

@@ -13,6 +13,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         invoice_id as source_id,
         updated_at as source_updated_at,
         extracted_at,

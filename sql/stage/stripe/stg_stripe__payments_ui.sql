@@ -27,6 +27,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         charge_id as source_id,
         coalesce(lower(mode) = 'test', false) as is_test,
         customer_id as customer_source_id,

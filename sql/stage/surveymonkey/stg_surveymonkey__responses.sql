@@ -13,6 +13,7 @@ told as (
 
     select
         record_id,
+        attributes,
         response_id,
         survey_id,
         survey_name,
@@ -129,6 +130,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         case kind when 'score' then response_id || ':' || question_id else response_id end as source_id,
         response_id as response_group_id,
         updated_at as source_updated_at,

@@ -13,6 +13,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         review_id as source_id,
         review_id as response_group_id,
         coalesce(updated_at, created_at) as source_updated_at,

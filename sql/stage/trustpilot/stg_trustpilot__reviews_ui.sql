@@ -13,6 +13,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         review_id as source_id,
         review_id as response_group_id,
         consumer_id as customer_source_id,

@@ -13,6 +13,7 @@ told as (
 
     select
         record_id,
+        attributes,
         token as response_id,
         form_id as survey_id,
         survey_name,
@@ -141,6 +142,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         case kind when 'score' then response_id || ':' || question_id else response_id end as source_id,
         response_id as response_group_id,
         updated_at as source_updated_at,

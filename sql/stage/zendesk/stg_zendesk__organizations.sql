@@ -23,6 +23,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         organization_id as source_id,
         updated_at as source_updated_at,
         extracted_at,

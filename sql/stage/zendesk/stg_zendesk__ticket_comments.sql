@@ -28,6 +28,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         comment_id as source_id,
         extracted_at,
         case when author_kind = 'customer' then author_id end as customer_source_id,

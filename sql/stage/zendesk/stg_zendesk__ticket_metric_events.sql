@@ -29,6 +29,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         event_id as source_id,
         extracted_at,
         is_deleted,

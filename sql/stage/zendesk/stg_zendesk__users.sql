@@ -13,6 +13,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         user_id as source_id,
         user_id as customer_source_id,
         updated_at as source_updated_at,

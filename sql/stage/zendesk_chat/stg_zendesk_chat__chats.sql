@@ -13,6 +13,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         chat_id as source_id,
         coalesce(updated_at, ended_at, started_at) as source_updated_at,
         extracted_at,

@@ -13,6 +13,7 @@ mapped as (
 
     select
         record_id,
+        attributes,
         chat_id || ':0' as source_id,
         visitor_id as anonymous_id,
         email,

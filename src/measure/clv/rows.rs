@@ -12,6 +12,7 @@ use super::acquisition::{Acquisition, Group};
 use super::backtest::{Backtest, Row};
 use super::models::{Fits, Fitted};
 use super::people::{Bought, Person};
+use super::reference::{ALL, RENEWING, SPENDING};
 use super::{ClvError, DEFINITION, Terms, Worth, new_contract};
 use crate::measure::kernel::bgnbd::History;
 use crate::table::DECIMAL;
@@ -147,13 +148,16 @@ struct Parameter {
     iterations: Option<i64>,
     starts: i64,
     agreeing: i64,
+    reference: Option<f64>,
+    reference_loss: Option<f64>,
+    has_drifted: Option<bool>,
 }
 
 fn of_model<const N: usize>(
     segment: &str,
     model: &'static str,
     names: [&'static str; N],
-    currency: Option<&str>,
+    (currency, drift_max): (Option<&str>, f64),
     fitted: &Fitted<N>,
 ) -> Vec<Parameter> {
     let fit = fitted.fit.as_ref();
@@ -177,6 +181,9 @@ fn of_model<const N: usize>(
         iterations: fit.map(|fit| i64::from(fit.iterations)),
         starts: fit.map_or(0, |fit| whole(fit.starts)),
         agreeing: fit.map_or(0, |fit| whole(fit.agreeing)),
+        reference: fitted.reference.and_then(|values| values.get(i).copied()),
+        reference_loss: fitted.reference_loss,
+        has_drifted: fitted.has_drifted(drift_max),
     };
     names.into_iter().enumerate().map(parameter).collect()
 }
@@ -187,19 +194,22 @@ fn of_model<const N: usize>(
 /// The columns do not fit each other.
 pub fn parameters(fits: &Fits, terms: &Terms) -> Result<RecordBatch, ClvError> {
     let mut rows = Vec::new();
-    let currency = Some(terms.currency.as_str());
+    let currency = (Some(terms.currency.as_str()), terms.drift_max);
+    let none = (None, terms.drift_max);
     let segments = fits.segments.iter().map(|(name, models)| (name.as_str(), models));
-    for (segment, models) in std::iter::once(("all", &fits.all)).chain(segments) {
+    for (segment, models) in std::iter::once((ALL, &fits.all)).chain(segments) {
         let kind = models.kind;
-        rows.extend(of_model(segment, kind.name(), kind.parameters(), None, &models.bought));
-        let names = ["p", "q", "gamma"];
-        rows.extend(of_model(segment, "gamma_gamma", names, currency, &models.spent));
+        rows.extend(of_model(segment, kind.name(), kind.parameters(), none, &models.bought));
+        let (model, names) = SPENDING;
+        rows.extend(of_model(segment, model, names, currency, &models.spent));
     }
-    rows.extend(of_model("all", "sbg", ["alpha", "beta"], None, &fits.renewing));
+    let (model, names) = RENEWING;
+    rows.extend(of_model(ALL, model, names, none, &fits.renewing));
     let n = rows.len();
     let text = |of: fn(&Parameter) -> &str| texts(rows.iter().map(|row| Some(of(row))));
     let float = |of: fn(&Parameter) -> Option<f64>| floats(rows.iter().map(of));
     let count = |of: fn(&Parameter) -> i64| counts(rows.iter().map(|row| Some(of(row))));
+    let drifted: BooleanArray = rows.iter().map(|row| row.has_drifted).collect();
     let mut columns = vec![
         ("as_of", days(std::iter::repeat_n(terms.as_of, n))),
         ("model", text(|row| row.model)),
@@ -222,6 +232,9 @@ pub fn parameters(fits: &Fits, terms: &Terms) -> Result<RecordBatch, ClvError> {
         ("n_starts_agreeing", count(|row| row.agreeing)),
         ("unit_days", counts(std::iter::repeat_n(Some(i64::from(terms.unit_days)), n))),
         ("segment", text(|row| &row.segment)),
+        ("reference_estimate", float(|row| row.reference)),
+        ("reference_loss", float(|row| row.reference_loss)),
+        ("has_drifted", Arc::new(drifted) as ArrayRef),
     ]);
     batch("clv_model_parameters", columns)
 }

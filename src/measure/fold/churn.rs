@@ -13,7 +13,8 @@ use super::columns::{batch, counts, days, flags, money, money_share, share, shar
 use super::dimensions::{Split, Who};
 use super::membership::Lived;
 use super::{FoldError, Terms};
-use crate::measure::kernel::interval::wilson;
+use crate::measure::kernel::change::of_difference;
+use crate::measure::kernel::interval::{Interval, poisson_rate, wilson};
 
 const TABLE: &str = "churn_ledger";
 
@@ -202,6 +203,23 @@ pub(super) fn carry(
     rows
 }
 
+fn gross_interval(balance: &Balance, confidence: f64) -> Option<Interval> {
+    let part = u64::try_from(balance.moves.churned_of_start).ok()?;
+    let whole = u64::try_from(balance.n_start).ok().filter(|n| *n > 0)?;
+    Some(wilson(part, whole, confidence))
+}
+
+/// Net churn is the share of those at the start who left, less those who came and stayed per one
+/// at the start: a binomial and a Poisson count that know nothing of each other.
+fn net_interval(balance: &Balance, confidence: f64) -> Option<Interval> {
+    let moves = &balance.moves;
+    let left = share(moves.churned_of_start, balance.n_start)?;
+    let stayed = moves.customers() + moves.churned_of_start;
+    let came = share(stayed, balance.n_start)?;
+    let arrivals = poisson_rate(u64::try_from(stayed).ok()?, balance.n_start as f64, confidence);
+    Some(of_difference((left, gross_interval(balance, confidence)?), (came, arrivals)))
+}
+
 struct Row<'a> {
     grain: &'static str,
     dimension: &'static str,
@@ -218,11 +236,8 @@ fn columns(rows: &[Row<'_>], terms: &Terms) -> Result<RecordBatch, FoldError> {
     let rate = |of: &dyn Fn(&Balance) -> Option<f64>| {
         shares(rows.iter().map(|row| if few(row) { None } else { of(&row.balance) }))
     };
-    let gross = |balance: &Balance| {
-        let part = u64::try_from(balance.moves.churned_of_start).ok()?;
-        let whole = u64::try_from(balance.n_start).ok().filter(|n| *n > 0)?;
-        Some(wilson(part, whole, terms.confidence))
-    };
+    let gross = |balance: &Balance| gross_interval(balance, terms.confidence);
+    let net = |balance: &Balance| net_interval(balance, terms.confidence);
     let at_risk = |row: &Row<'_>| row.balance.is_last.then_some(row.balance.moves.at_risk);
     let lost = |balance: &Balance| balance.moves.mrr_contraction + balance.moves.mrr_churned;
     let currency = rows.iter().map(|row| row.balance.has_contract.then_some(&terms.currency));
@@ -262,6 +277,8 @@ fn columns(rows: &[Row<'_>], terms: &Terms) -> Result<RecordBatch, FoldError> {
             ),
             ("quick_ratio", rate(&|b| money_share(b.moves.mrr() + lost(b), lost(b)))),
             ("n_at_risk", counts(rows.iter().map(at_risk))),
+            ("churn_net_low", rate(&|b| Some(net(b)?.low))),
+            ("churn_net_high", rate(&|b| Some(net(b)?.high))),
         ],
     )
 }

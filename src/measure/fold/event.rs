@@ -59,6 +59,7 @@ pub struct Event<'a> {
     pub name: Option<&'a str>,
     pub source: Option<&'a str>,
     pub channel: Option<&'a str>,
+    pub touchpoint: Option<&'a str>,
     /// Ten-thousandths of a major unit of `currency`.
     pub amount: Option<i128>,
     pub currency: Option<&'a str>,
@@ -73,13 +74,14 @@ pub struct Event<'a> {
 }
 
 /// The columns of the timeline that events are made of.
-pub const COLUMNS: [&str; 13] = [
+pub const COLUMNS: [&str; 14] = [
     "customer_id",
     "occurred_at",
     "kind",
     "name",
     "source",
     "channel",
+    "touchpoint",
     "amount",
     "currency",
     "score",
@@ -98,6 +100,7 @@ pub(super) struct Columns<'a> {
     name: &'a StringArray,
     source: &'a StringArray,
     channel: &'a StringArray,
+    touchpoint: &'a StringArray,
     currency: &'a StringArray,
     reference: &'a StringArray,
     amount: &'a Decimal128Array,
@@ -140,6 +143,7 @@ impl<'a> Columns<'a> {
             name: text(batch, "name")?,
             source: text(batch, "source")?,
             channel: text(batch, "channel")?,
+            touchpoint: text(batch, "touchpoint")?,
             currency: text(batch, "currency")?,
             reference: text(batch, "reference")?,
             amount: number::<Decimal128Type>(batch, "amount")?,
@@ -160,6 +164,7 @@ impl<'a> Columns<'a> {
             name: word(self.name, i),
             source: word(self.source, i),
             channel: word(self.channel, i),
+            touchpoint: word(self.touchpoint, i),
             amount: value(self.amount, i),
             currency: word(self.currency, i),
             home_amount: value(self.home_amount, i),

@@ -58,6 +58,22 @@ pub enum Buying {
 }
 
 impl Buying {
+    /// Of all histories with their counts; `unit_days` is the length of one time unit.
+    pub fn log_likelihood(&self, histories: &BTreeMap<History, u64>, unit_days: f64) -> f64 {
+        let of = |(history, count): (&History, &u64)| {
+            let time = |days: u32| f64::from(days) / unit_days;
+            let (x, recency, age) =
+                (history.frequency, time(history.recency_days), time(history.age_days));
+            let one = match self {
+                Self::BgNbd(model) => model.log_likelihood(x, recency, age),
+                Self::MbgNbd(model) => model.log_likelihood(x, recency, age),
+                Self::ParetoNbd(model) => model.log_likelihood(x, recency, age),
+            };
+            *count as f64 * one
+        };
+        histories.iter().map(of).sum()
+    }
+
     /// Probability that a customer with this history will still buy, with the slopes of its
     /// logarithm by the logarithms of the parameters.
     pub fn alive(&self, x: u32, recency: f64, age: f64) -> (f64, [f64; 4]) {

@@ -40,15 +40,22 @@ pub fn proportions(of: Share, from: Share, confidence: f64) -> Option<Difference
     let (n1, n0) = (of.n as f64, from.n as f64);
     let (p1, p0) = (of.k as f64 / n1, from.k as f64 / n0);
     let (w1, w0) = (wilson(of.k, of.n, confidence), wilson(from.k, from.n, confidence));
-    let difference = p1 - p0;
-    let below = (p1 - w1.low).hypot(w0.high - p0);
-    let above = (w1.high - p1).hypot(p0 - w0.low);
+    let (difference, interval) = (p1 - p0, of_difference((p1, w1), (p0, w0)));
     let pooled = (of.k + from.k) as f64 / (n1 + n0);
     let error = (pooled * (1.0 - pooled) * (1.0 / n1 + 1.0 / n0)).sqrt();
     // No error: all answers of both sides are alike, so the shares are equal.
     let p_value = if error > 0.0 { normal_p_value(difference / error) } else { 1.0 };
-    let interval = Interval::new(difference - below, difference + above);
     Some(Difference { difference, interval, p_value: Some(p_value) })
+}
+
+/// Interval of the difference of two independent numbers from theirs: each side's own distance to
+/// its limits, added as variances are (Zou & Donner 2008, "Construction of confidence limits about
+/// effect measures", Statistics in Medicine 27).
+pub fn of_difference(of: (f64, Interval), from: (f64, Interval)) -> Interval {
+    let ((value, own), (other, others)) = (of, from);
+    let below = (value - own.low).hypot(others.high - other);
+    let above = (own.high - value).hypot(other - others.low);
+    Interval::new(value - other - below, value - other + above)
 }
 
 /// Mean `of` minus mean `from`; none when one side has fewer than two answers.

@@ -51,6 +51,14 @@ impl GammaGamma {
             - (p * x + q) * (gamma + x * z).ln()
     }
 
+    /// The same of all spends with their counts.
+    pub fn of_all(&self, spends: &BTreeMap<Spend, u64>) -> f64 {
+        let of = |(spend, count): (&Spend, &u64)| {
+            *count as f64 * self.log_likelihood(spend.frequency, spend.mean())
+        };
+        spends.iter().map(of).sum()
+    }
+
     /// Value expected of a further purchase of a customer whose `x` purchases had the mean `z`
     /// (eq. 5); with `x = 0` the mean of all customers, which is infinite for `q ≤ 1`.
     pub fn expected(&self, x: u32, z: f64) -> f64 {

@@ -76,6 +76,11 @@ impl Sbg {
         sum
     }
 
+    /// Logarithm of the likelihood of contracts with counts.
+    pub fn of_all(&self, renewed: &BTreeMap<Renewed, u64>) -> f64 {
+        log_likelihood(renewed, &[self.alpha, self.beta]).value
+    }
+
     /// Fits to contracts with counts.
     pub fn fit(renewed: &BTreeMap<Renewed, u64>) -> Option<Fit<2>> {
         let n = renewed.values().sum();

@@ -10,7 +10,8 @@ use crate::measure::kernel::interval::{self, Interval, wilson};
 use crate::measure::kernel::kaplan_meier::{Observed, Quantile, kaplan_meier};
 use crate::measure::kernel::quantile::quantile;
 use crate::measure::kernel::sample::Sample;
-use crate::measure::scores::{ALL, NONE, PAIR, suppressed};
+use crate::measure::scores::{ALL, NONE, PAIR};
+use crate::measure::suppression::{Cell, Rule, hidden};
 use crate::table::day::date;
 
 /// What requests are grouped by; all but the first are columns of a request.
@@ -27,6 +28,8 @@ pub const DIMENSIONS: [&str; 10] = [
     "touchpoint",
 ];
 const COLUMNS: usize = DIMENSIONS.len() - 1;
+/// The one metric that is of a moment: longer periods of it are no sums of shorter ones.
+const BACKLOG: &str = "backlog";
 
 /// Where the columns of a dimension stand: none of `all`, one, or two of a pair.
 ///
@@ -49,7 +52,7 @@ pub fn columns(dimension: &str) -> Result<Vec<usize>, ServiceError> {
 pub struct Level {
     pub metric: &'static str,
     pub clock: &'static str,
-    pub grain: &'static str,
+    pub grain: Option<Grain>,
     pub start: i32,
     pub year: i64,
     pub dimension: String,
@@ -69,6 +72,24 @@ pub struct Level {
     pub n_vendor: Option<u64>,
     pub vendor_value: Option<f64>,
     pub cause: Option<&'static str>,
+}
+
+impl Level {
+    /// The cell without its numbers.
+    fn hide(&mut self) -> Self {
+        Self {
+            metric: self.metric,
+            clock: self.clock,
+            grain: self.grain,
+            start: self.start,
+            year: self.year,
+            dimension: std::mem::take(&mut self.dimension),
+            value: std::mem::take(&mut self.value),
+            n: self.n,
+            is_suppressed: true,
+            ..Self::default()
+        }
+    }
 }
 
 /// One request, small: what it counts as, and where.
@@ -141,11 +162,12 @@ impl Levels {
                 self.backlog(*grain, &columns, &calendar, terms, &mut levels);
                 for level in levels.iter_mut().skip(first) {
                     level.dimension.clone_from(dimension);
-                    level.grain = grain.name();
+                    level.grain = Some(*grain);
                     level.year = i64::from(chrono::Datelike::year(&date(level.start)));
                 }
             }
         }
+        suppress(&mut levels, terms);
         Ok(levels)
     }
 
@@ -165,13 +187,7 @@ impl Levels {
                 cells.into_iter().map(|(ids, rows)| (self.value(&ids), rows)).collect();
             for (m, measure) in MEASURES.iter().enumerate() {
                 let stats = cells.iter().map(|(value, rows)| (value, self.cell(m, rows, terms)));
-                let stats: Vec<_> = stats.filter(|(_, level)| level.n > 0).collect();
-                let sizes = stats.iter().map(|(value, level)| (value.as_str(), level.n));
-                let hidden = suppressed(sizes, terms.min_cell);
-                for (value, mut level) in stats {
-                    if hidden.contains(value) {
-                        level = Level { n: level.n, is_suppressed: true, ..Level::default() };
-                    }
+                for (value, mut level) in stats.filter(|(_, level)| level.n > 0) {
                     (level.metric, level.clock) = (measure.metric, measure.clock);
                     level.start = start;
                     level.value.clone_from(value);
@@ -324,23 +340,43 @@ impl Levels {
         }
         for (k, cells) in by_period {
             let (Some(period), Some(end)) = (all.get(k), ends.get(k)) else { continue };
-            let size = |n: i64| u64::try_from(n).unwrap_or(0);
-            let sizes = cells.iter().map(|(value, n, _)| (value.as_str(), size(*n)));
-            let hidden = suppressed(sizes, terms.min_cell);
             for (value, n, sum) in &cells {
                 let age = i128::from(*n) * i128::from(*end) - sum;
-                let is_suppressed = hidden.contains(value);
+                let n_open = u64::try_from(*n).unwrap_or(0);
                 levels.push(Level {
-                    metric: "backlog",
+                    metric: BACKLOG,
                     clock: "calendar",
                     start: periods.start(*period),
                     value: value.clone(),
-                    n: size(*n),
-                    is_suppressed,
-                    open: (!is_suppressed).then(|| size(*n)),
-                    mean: (!is_suppressed).then(|| age as f64 / 1e6 / *n as f64),
+                    n: n_open,
+                    open: Some(n_open),
+                    mean: Some(age as f64 / 1e6 / *n as f64),
                     ..Level::default()
                 });
+            }
+        }
+    }
+}
+
+/// Takes the numbers out of cells that are hidden, and leaves how many requests they are of.
+fn suppress(levels: &mut [Level], terms: &Terms) {
+    type Of = (&'static str, &'static str, Option<Grain>);
+    let mut metrics: BTreeMap<Of, Vec<usize>> = BTreeMap::new();
+    for (i, level) in levels.iter().enumerate() {
+        let alone = level.grain.filter(|_| level.metric == BACKLOG);
+        metrics.entry((level.metric, level.clock, alone)).or_default().push(i);
+    }
+    let rule = Rule { min_cell: terms.min_cell, horizon_day: terms.horizon_day };
+    for members in metrics.into_values() {
+        let cells = members.iter().filter_map(|i| {
+            let level = levels.get(*i)?;
+            let (dimension, value) = (level.dimension.as_str(), level.value.as_str());
+            Some(Cell { grain: level.grain?, start: level.start, dimension, value, n: level.n })
+        });
+        let flags = hidden(&cells.collect::<Vec<_>>(), rule);
+        for (i, _) in members.into_iter().zip(flags).filter(|(_, is_hidden)| *is_hidden) {
+            if let Some(level) = levels.get_mut(i) {
+                *level = level.hide();
             }
         }
     }

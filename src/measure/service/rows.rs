@@ -11,6 +11,7 @@ use arrow::datatypes::{ArrowPrimitiveType, Date32Type, Int64Type, TimestampMicro
 use super::ServiceError;
 use super::case::{Aim, Case, Change, Facts, Happening, Promise, Times, Vendor, over};
 use super::levels::{DIMENSIONS, Level};
+use crate::measure::fold::calendar::Grain;
 
 const CASES: &str = "service_cases";
 const CHANGES: &str = "service_changes";
@@ -321,7 +322,7 @@ pub fn level_batch(rows: &[Level]) -> Result<RecordBatch, ServiceError> {
         ("clock", texts(rows, |level| Some(level.clock))),
         ("definition_id", texts(rows, |level| Some(level.metric))),
         ("definition_version", whole(rows, |_| Some(1))),
-        ("period_grain", texts(rows, |level| Some(level.grain))),
+        ("period_grain", texts(rows, |level| level.grain.map(Grain::name))),
         ("period_start", days(rows, |level| Some(level.start))),
         ("dimension", texts(rows, |level| Some(&level.dimension))),
         ("dimension_value", texts(rows, |level| Some(&level.value))),

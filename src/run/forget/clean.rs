@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Forgotten;
 use crate::extract;
 use crate::forget::shape::Shape;
-use crate::run::{Context, RunError, listing};
+use crate::run::{Context, RunError, forget, listing};
 use crate::state::{ObjectEntry, StateError, StateReader};
 use crate::table::hash::Hash;
 use crate::upkeep::scan;
@@ -37,29 +37,37 @@ impl Verified {
 /// # Errors
 /// There is no release, or a store failed.
 pub async fn verify(context: &Arc<Context>) -> Result<Verified, RunError> {
-    let reader = StateReader::new(context.store.clone());
-    let release = reader.latest().await?.ok_or(StateError::NoRelease)?;
-    let known = Forgotten::of(context, Some(&release)).await?;
-    let Some(eraser) = known.eraser else { return Ok(Verified::default()) };
-    let mut verified = Verified { people: known.registry.subjects.len(), ..Verified::default() };
+    let mut verified = Verified::default();
     let shape = |(table, canonical)| Shape::new(&context.catalog, table, canonical);
     let shapes: Vec<Shape> = context.catalog.canonical().map(shape).collect();
-    for object in context.store.list("").await? {
+    let store = context.store.of_environment(None);
+    let everything = store.list("").await?;
+    let (mut held, mut raw_held) = (BTreeSet::new(), BTreeSet::new());
+    for context in forget::everywhere(context).await? {
+        let reader = StateReader::new(context.store.clone());
+        let release = reader.latest().await?.ok_or(StateError::NoRelease)?;
+        let known = Forgotten::of(&context, Some(&release)).await?;
+        let Some(eraser) = known.eraser else { continue };
+        verified.people = verified.people.max(known.registry.subjects.len());
         // Our own scratch holds nothing yet.
-        if object.path.starts_with("work/scratch-") {
-            continue;
+        let objects = everything.iter().filter(|object| !object.path.contains("work/scratch-"));
+        verified.objects = 0;
+        for object in objects {
+            verified.objects += 1;
+            if scan::holds(&store, &eraser, &shapes, &object.path).await? {
+                held.insert(object.path.clone());
+            }
         }
-        verified.objects += 1;
-        if scan::holds(&context.store, &eraser, &shapes, &object.path).await? {
-            verified.held.push(object.path);
-        }
+        let objects = reader.objects(&release).await?;
+        raw_held.extend(raw(&context, &objects).await?);
+        let read: BTreeSet<&str> = objects.iter().map(|entry| entry.url.as_str()).collect();
+        let listed = listing::list(&context.job, &context.settings).await?;
+        let unread = listed.into_iter().filter(|found| !read.contains(found.url.as_str()));
+        verified.unread.extend(unread.map(|found| found.url));
     }
-    let objects = reader.objects(&release).await?;
-    verified.raw = raw(context, &objects).await?;
-    let read: BTreeSet<&str> = objects.iter().map(|entry| entry.url.as_str()).collect();
-    let listed = listing::list(&context.job, &context.settings).await?;
-    let unread = listed.into_iter().filter(|found| !read.contains(found.url.as_str()));
-    verified.unread = unread.map(|found| found.url).collect();
+    verified.unread.sort();
+    verified.unread.dedup();
+    (verified.held, verified.raw) = (held.into_iter().collect(), raw_held.into_iter().collect());
     Ok(verified)
 }
 

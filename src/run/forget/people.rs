@@ -73,16 +73,17 @@ fn hashes(address: &str) -> [Named; 2] {
     ]
 }
 
-/// The people that names mean, each once.
+/// The people that names mean, each once, and the places of names, from 1, that mean nobody here.
 ///
 /// # Errors
-/// The release cannot be read, or a name is a customer id that nobody has.
+/// The release cannot be read.
 pub async fn named(
     context: &Arc<Context>,
     release: &Release,
     known: &Forgotten,
     names: &[String],
-) -> Result<Vec<Person>, RunError> {
+) -> Result<(Vec<Person>, BTreeSet<usize>), RunError> {
+    let mut nobodies = BTreeSet::new();
     let (mut people, owners) = why::people(context, names).await?;
     let normaliser = context.normaliser();
     let nameless = people.iter_mut().zip(1..).filter(|(person, _)| person.customer_id.is_none());
@@ -91,7 +92,7 @@ pub async fn named(
         if is_customer_id(&person.name) {
             person.is_forgotten = eraser.is_some_and(|e| e.customer(&person.name).is_some());
             if !person.is_forgotten {
-                return Err(RunError::NoPerson { place });
+                nobodies.insert(place);
             }
             continue;
         }
@@ -100,16 +101,18 @@ pub async fn named(
         let source = namespace.split(':').next().unwrap_or_default();
         let normal = normaliser.normalise(kind, source, raw);
         let Some(normal) = normal.filter(|normal| normal.blocked.is_none()) else {
-            return Err(RunError::NoPerson { place });
+            nobodies.insert(place);
+            continue;
         };
         person.is_forgotten = eraser.is_some_and(|e| e.identifier(kind, namespace, raw).is_some());
         let (kind, namespace) = (kind.to_owned(), namespace.to_owned());
         person.identifiers.insert(Named { kind, namespace, value: normal.value });
     }
     let mut seen = BTreeSet::new();
+    people.retain(|p| p.is_forgotten || !p.identifiers.is_empty());
     people.retain(|p| p.customer_id.as_ref().is_none_or(|id| seen.insert(id.clone())));
     complete(context, release, &owners, &mut people).await?;
-    Ok(people)
+    Ok((people, nobodies))
 }
 
 fn is_customer_id(name: &str) -> bool {

@@ -2,6 +2,7 @@
 //! the Delta logs that led to it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::Forgotten;
 use super::scrub::staged_files;
@@ -9,7 +10,7 @@ use crate::forget::Eraser;
 use crate::run::{Context, RunError};
 use crate::state::{Release, StateReader};
 use crate::storage::delta::DeltaLog;
-use crate::storage::{StorageError, parquet};
+use crate::storage::{StorageError, Store, parquet};
 use crate::table::dataset::FileRef;
 use crate::upkeep::{gc, scan};
 
@@ -24,45 +25,85 @@ pub struct Swept {
 }
 
 /// Deletes every release that names a file with somebody who is forgotten, then every object that
-/// held them or that no release names any more, then what Delta logs say of the time before.
+/// held them or that no release names any more, then what Delta logs say of the time before; in the
+/// warehouse and its environments, each with its context.
 ///
 /// # Errors
 /// The store failed; what is left goes when it is asked again.
-pub async fn sweep(context: &Context) -> Result<Swept, RunError> {
-    let reader = StateReader::new(context.store.clone());
-    let newest = reader.latest().await?;
-    let known = Forgotten::of(context, newest.as_ref()).await?;
-    let (Some(newest), Some(eraser)) = (newest, &known.eraser) else { return Ok(Swept::default()) };
-    let store = &context.store;
+pub async fn sweep(contexts: &[Arc<Context>]) -> Result<Swept, RunError> {
     let mut swept = Swept::default();
-    for number in holding(context, eraser, Some(&newest)).await? {
-        // First what makes the files be read.
-        store.delete(&crate::state::release_path(number)).await?;
-        store.delete(&format!("catalog/views-{number}.sql")).await?;
-        swept.releases += 1;
+    for context in contexts {
+        swept.releases += releases(context).await?;
     }
-    let mut named = BTreeSet::new();
-    for number in reader.numbers().await? {
-        named.extend(gc::needed(&reader.release(number).await?));
-    }
-    for kind in ["tables", "state", "work", "quarantine"] {
-        for object in store.list(kind).await? {
-            if gc::is_kind(&object.path) && !named.contains(&object.path) {
-                store.delete(&object.path).await?;
-                swept.objects += 1;
+    let Some(store) = contexts.first().map(|context| context.store.of_environment(None)) else {
+        return Ok(swept);
+    };
+    let named = named(&store).await?;
+    for other in gc::with_environments(&store).await? {
+        for kind in ["tables", "state", "work", "quarantine"] {
+            for object in other.list(kind).await? {
+                if gc::is_kind(&object.path) && !named.contains(&object.path) {
+                    other.delete(&object.path).await?;
+                    swept.objects += 1;
+                }
             }
         }
     }
+    for context in contexts {
+        swept.objects += reports(context).await?;
+    }
+    for table in store.folders("tables").await? {
+        DeltaLog::new(&store, &format!("tables/{table}")).forget_the_past().await?;
+    }
+    Ok(swept)
+}
+
+/// Deletes the releases of an environment that name a file with somebody.
+async fn releases(context: &Context) -> Result<usize, RunError> {
+    let store = &context.store;
+    let newest = StateReader::new(store.clone()).latest().await?;
+    let known = Forgotten::of(context, newest.as_ref()).await?;
+    let (Some(newest), Some(eraser)) = (newest, &known.eraser) else { return Ok(0) };
+    let held = holding(context, eraser, Some(&newest)).await?;
+    for number in &held {
+        // First what makes the files be read.
+        store.delete(&crate::state::release_path(*number)).await?;
+        store.delete(&format!("catalog/views-{number}.sql")).await?;
+    }
+    Ok(held.len())
+}
+
+/// Deletes the reports of an environment's runs that name somebody.
+async fn reports(context: &Context) -> Result<u64, RunError> {
+    let store = &context.store;
+    let newest = StateReader::new(store.clone()).latest().await?;
+    let known = Forgotten::of(context, newest.as_ref()).await?;
+    let Some(eraser) = &known.eraser else { return Ok(0) };
+    let mut deleted = 0;
     for object in store.list("runs").await? {
         if scan::holds(store, eraser, &[], &object.path).await? {
             store.delete(&object.path).await?;
-            swept.objects += 1;
+            deleted += 1;
         }
     }
-    for table in store.folders("tables").await? {
-        DeltaLog::new(store, &format!("tables/{table}")).forget_the_past().await?;
+    Ok(deleted)
+}
+
+/// Paths that any release of any environment names.
+async fn named(store: &Store) -> Result<BTreeSet<String>, RunError> {
+    let mut named = BTreeSet::new();
+    for other in gc::with_environments(store).await? {
+        let reader = StateReader::new(other);
+        for number in reader.numbers().await? {
+            match reader.release(number).await {
+                Ok(release) => named.extend(gc::needed(&release)),
+                // Whoever forgets somebody is deleting it.
+                Err(crate::state::StateError::Storage(StorageError::NotFound { .. })) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
-    Ok(swept)
+    Ok(named)
 }
 
 /// Numbers of the releases that name a file with somebody; `but` is known to name none.
@@ -189,16 +230,7 @@ pub async fn published(
 /// The store failed.
 pub async fn withdraw(context: &Context) -> Result<(), RunError> {
     let store = &context.store;
-    let reader = StateReader::new(store.clone());
-    let mut named = BTreeSet::new();
-    for number in reader.numbers().await? {
-        match reader.release(number).await {
-            Ok(release) => named.extend(gc::needed(&release)),
-            // Whoever forgot somebody is deleting it.
-            Err(crate::state::StateError::Storage(StorageError::NotFound { .. })) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
+    let named = named(store).await?;
     for name in context.work.written() {
         if !name.starts_with("work/") {
             if !named.contains(&name) {

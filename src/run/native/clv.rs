@@ -7,9 +7,13 @@ use super::Bench;
 use crate::job::{BuyingModel, ClvSegments};
 use crate::measure::clv::{Inputs, Segments, Terms, lifetime_value};
 use crate::measure::kernel::buying::Kind;
+use crate::plan;
 use crate::run::RunError;
+use crate::storage::parquet;
 use crate::table::dataset::Dataset;
 use crate::table::day::day_number;
+
+const REFERENCE: &str = "clv_reference";
 
 /// Makes the values, what they rest on, and whether they would have been right.
 ///
@@ -25,6 +29,8 @@ pub async fn clv(bench: &Bench<'_>) -> Result<Vec<Dataset>, RunError> {
         purchases: rows("customer_purchases").await?,
         contracts: rows("customer_contracts").await?,
         spending: rows("acquisition_spending").await?,
+        touches: rows("acquisition_touches").await?,
+        reference: reference(bench).await?,
     };
     let tables = tokio::task::spawn_blocking(move || lifetime_value(&inputs, &terms)).await;
     let tables = tables.map_err(RunError::Thread)??;
@@ -36,12 +42,24 @@ pub async fn clv(bench: &Bench<'_>) -> Result<Vec<Dataset>, RunError> {
         ("clv_backtest", &tables.backtest),
         ("clv_by_cohort", &tables.cohorts),
         ("customer_acquisition_cost", &tables.acquisition),
+        (REFERENCE, &tables.reference),
     ] {
         let mut sink = bench.sink(table)?;
         sink.push(rows)?;
         made.push(bench.keep(table, sink).await?);
     }
     Ok(made)
+}
+
+/// The fits that the parent release keeps.
+async fn reference(bench: &Bench<'_>) -> Result<Vec<RecordBatch>, RunError> {
+    let known = bench.parent.and_then(|release| plan::dataset(release, REFERENCE));
+    let mut rows = Vec::new();
+    for file in known.iter().flat_map(|known| &known.files) {
+        let store = &bench.context.store;
+        rows.extend(parquet::read(store, &file.path, &file.file_hash, None).await?);
+    }
+    Ok(rows)
 }
 
 fn terms(bench: &Bench<'_>) -> Terms {
@@ -68,5 +86,7 @@ fn terms(bench: &Bench<'_>) -> Terms {
         segment_min: u64::from(job.clv.segment_min),
         confidence: job.metrics.confidence,
         min_cell: u64::from(job.metrics.min_cell),
+        drift_max: job.clv.drift_max,
+        fit: job.clv.fit,
     }
 }

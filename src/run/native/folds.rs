@@ -14,6 +14,8 @@ use futures::{StreamExt, TryStreamExt};
 use super::{Bench, Sink};
 use crate::catalog::Model;
 use crate::job::{CohortStart, Period};
+use crate::measure::fold::path_tables;
+use crate::measure::fold::paths::{self, Level, Paths, Shape};
 use crate::measure::fold::purchases::Purchases;
 use crate::measure::fold::retention::{self, Retention};
 use crate::measure::fold::stage_metrics::StageMetrics;
@@ -79,7 +81,7 @@ fn calendar(context: &Context, terms: &Terms, periods: &[Period]) -> Arc<Calenda
 }
 
 /// All folds as one.
-type All = ((Purchases, Retention), Journey);
+type All = (((Purchases, Retention), Journey), (Paths, Paths));
 
 fn all(context: &Context, terms: &Terms) -> All {
     let metrics = &context.job.metrics;
@@ -93,7 +95,13 @@ fn all(context: &Context, terms: &Terms) -> All {
     };
     let purchases = Purchases { terms: terms.clone() };
     let months = calendar(context, terms, &[Period::Month]);
-    ((purchases, Retention { terms: terms.clone(), ledger, cohorts, months }), journey)
+    let retention = Retention { terms: terms.clone(), ledger, cohorts, months };
+    let paths = |level| {
+        let told = &context.job.paths;
+        let touches_max = usize::try_from(told.touches_max).unwrap_or(usize::MAX);
+        Paths::new(terms.clone(), Shape { level, touches_max, collapses: told.collapse_repeats })
+    };
+    (((purchases, retention), journey), (paths(Level::Touchpoint), paths(Level::Channel)))
 }
 
 /// Makes the tables of all folds.
@@ -104,6 +112,7 @@ pub async fn folds(bench: &Bench<'_>) -> Result<Vec<Dataset>, RunError> {
     let terms = terms(bench.context, bench.plan);
     let folds = Arc::new(all(bench.context, &terms));
     let (mut counted, mut staged) = (retention::Counted::default(), StageMetrics::default());
+    let mut walked = [paths::Counted::default(), paths::Counted::default()];
     let mut sinks = PER_CUSTOMER
         .map(|table| bench.sink(table))
         .into_iter()
@@ -120,12 +129,26 @@ pub async fn folds(bench: &Bench<'_>) -> Result<Vec<Dataset>, RunError> {
         }
         counted.merge(group.counted);
         staged.merge(group.staged);
+        for (all, more) in walked.iter_mut().zip(group.walked) {
+            all.merge(more);
+        }
     }
     let mut made = Vec::new();
     for (table, sink) in PER_CUSTOMER.into_iter().zip(sinks) {
         made.push(bench.keep(table, sink).await?);
     }
     for (table, rows) in few(bench, &folds, &counted, &staged, &terms)? {
+        made.push(keep(bench, table, &[rows]).await?);
+    }
+    let (touchpoints, channels) = &folds.1;
+    let [by_touchpoint, by_channel] = walked;
+    let by_touchpoint = path_tables::tables(touchpoints, by_touchpoint)?;
+    let by_channel = path_tables::tables(channels, by_channel)?;
+    for (table, rows) in [
+        ("journey_transitions", [by_touchpoint.transitions, by_channel.transitions]),
+        ("journey_paths", [by_touchpoint.paths, by_channel.paths]),
+        ("touchpoint_attribution", [by_touchpoint.attribution, by_channel.attribution]),
+    ] {
         made.push(keep(bench, table, &rows).await?);
     }
     Ok(made)
@@ -144,7 +167,7 @@ fn few(
     staged: &StageMetrics,
     terms: &Terms,
 ) -> Result<[(&'static str, RecordBatch); 7], RunError> {
-    let ((_, retention), journey) = folds;
+    let ((_, retention), journey) = &folds.0;
     let job = &bench.context.job;
     let grains: Vec<_> = job.metrics.periods.iter().copied().map(grain).collect();
     let monthly_rate = (1.0 + job.clv.discount_rate).powf(1.0 / 12.0) - 1.0;
@@ -162,9 +185,11 @@ fn few(
 }
 
 /// Writes a table whose rows are few.
-async fn keep(bench: &Bench<'_>, table: &str, rows: &RecordBatch) -> Result<Dataset, RunError> {
+async fn keep(bench: &Bench<'_>, table: &str, rows: &[RecordBatch]) -> Result<Dataset, RunError> {
     let mut sink = bench.sink(table)?;
-    sink.push(rows)?;
+    for rows in rows {
+        sink.push(rows)?;
+    }
     bench.keep(table, sink).await
 }
 
@@ -200,6 +225,8 @@ struct Folded {
     rows: [Vec<RecordBatch>; PER_CUSTOMER.len()],
     counted: retention::Counted,
     staged: StageMetrics,
+    /// By touchpoint and by channel.
+    walked: [paths::Counted; 2],
 }
 
 /// Reads a group of buckets and walks each.
@@ -242,11 +269,12 @@ fn walk(
     buckets: &[Vec<RecordBatch>],
     fired: &[RecordBatch],
 ) -> Result<Folded, RunError> {
-    let ((purchases, _), journey) = folds;
+    let ((purchases, _), journey) = &folds.0;
     let marks = Marks::new(fired, &journey.stages.names)?;
     let mut folded = Folded::default();
     for rows in buckets {
-        let ((bought, retained), staged) = pass(folds, rows, &marks, known)?;
+        let (((bought, retained), staged), (touchpoints, channels)) =
+            pass(folds, rows, &marks, known)?;
         let tables = [
             bought.batch(&purchases.terms)?,
             staged.history(journey, &marks.rules)?,
@@ -258,6 +286,9 @@ fn walk(
         }
         folded.counted.merge(retained.counted);
         folded.staged.merge(staged.metrics);
+        for (all, more) in folded.walked.iter_mut().zip([touchpoints, channels]) {
+            all.merge(more);
+        }
     }
     Ok(folded)
 }

@@ -14,9 +14,10 @@ use super::rows::{
     Filler, days, flag, flags, number, numbers, primitive, text, texts, times, value,
 };
 use crate::engine::Answer;
+use crate::job::{FieldRule, Profile};
 use crate::profile::golden::{self, Golden};
-use crate::profile::history::{self, Period, TRACKED, Version};
-use crate::profile::{FIELDS, Field, Origin, Policy, Record};
+use crate::profile::history::{self, Period, TRACKED, Tracked, Version};
+use crate::profile::{Criterion, FIELDS, Field, Origin, Policy, Record};
 use crate::resolve::normalise::{Blocked, Normaliser};
 use crate::run::RunError;
 use crate::run::sink::Sink;
@@ -58,7 +59,7 @@ fn golden_sql() -> String {
     for field in Field::ALL {
         let name = field.name();
         let null = format!(", cast(null as string) as {name}");
-        let _ = write!(contact, ", c.{name}");
+        let _ = write!(contact, ", cast(c.{name} as string) as {name}");
         identifier += &match field {
             Field::Email | Field::Phone => {
                 format!(", case when identifier_type = '{name}' then identifier end as {name}")
@@ -106,14 +107,17 @@ fn golden_sql() -> String {
 /// All versions of all contact records, one customer after the other, oldest first. A record's
 /// former versions belong to whom it belongs now, or to whom they belonged where that is nobody.
 fn versions_sql() -> String {
-    let fields: String = Field::ALL.iter().map(|field| format!(", v.{}", field.name())).collect();
+    let names = || Field::ALL.iter().map(|field| field.name());
+    let fields: String = names().map(|name| format!(", v.{name}")).collect();
+    let texts: String =
+        names().map(|name| format!(", cast(v.{name} as string) as {name}")).collect();
     format!(
         "select k.customer_id, v.source, v.source_account, v.entity, v.source_id, v.record_id, \
          v.updated_at, v.consent_at, v.dt, v.is_deleted{fields} from (\
          select coalesce(c.identity_key, v.identity_key) as identity_key, v.source, \
          v.source_account, v.entity, v.source_id, v.contact_id as record_id, \
          v.source_updated_at as updated_at, v.extracted_at, v.email_consent_at as consent_at, \
-         v.dt, v.object_url, v.object_version, v.record_number, v.is_deleted{fields} \
+         v.dt, v.object_url, v.object_version, v.record_number, v.is_deleted{texts} \
          from versions_contacts as v left join (\
          select source, source_account, entity, source_id, identity_key from current_contacts \
          where identity_key in (select identity_key from identity_keys)) as c \
@@ -152,6 +156,7 @@ fn gathered(rows: Vec<Row>) -> Vec<Row> {
 /// Turns rows into records.
 struct Reader {
     policy: Policy,
+    tracked: Tracked,
     normaliser: Normaliser,
     zone: Tz,
 }
@@ -166,12 +171,24 @@ struct Row {
     identifier: Option<(i64, i32, String)>,
 }
 
+/// How the job chooses among values.
+fn policy(profile: &Profile) -> Policy {
+    let of = |(field, rules): (&'_ String, &Vec<FieldRule>)| {
+        let criteria = rules.iter().filter_map(|rule| Criterion::of(rule.name())).collect();
+        (field.clone(), criteria)
+    };
+    let rules: Vec<(String, Vec<Criterion>)> = profile.field_rules.iter().map(of).collect();
+    Policy::new(&profile.source_priority, &profile.field_priority)
+        .with_rules(rules.iter().map(|(field, criteria)| (field.as_str(), criteria.clone())))
+}
+
 impl Reader {
     fn new(bench: &Bench<'_>) -> Self {
         let job = &bench.context.job;
         let identity = &job.identity;
         Self {
-            policy: Policy::new(&job.profile.source_priority, &job.profile.field_priority),
+            policy: policy(&job.profile),
+            tracked: Tracked::new(&job.profile.tracked),
             normaliser: Normaliser::new(
                 job.country.as_deref(),
                 identity.gmail_dots,
@@ -194,9 +211,10 @@ impl Reader {
                 usable.then_some(normal.value)
             }
             Field::Country => Some(raw.to_uppercase()),
-            Field::Language | Field::LifecycleStage | Field::EmailConsent => {
-                Some(raw.to_lowercase())
-            }
+            Field::Language
+            | Field::LifecycleStage
+            | Field::EmailConsent
+            | Field::EmailVerified => Some(raw.to_lowercase()),
             _ => Some(raw.to_owned()),
         }
     }
@@ -422,7 +440,7 @@ fn write_history(
     by_customer(versions, read, |customer, mut versions| {
         // Stable: of one day, versions stay in their order.
         versions.sort_by_key(|version| version.day);
-        for period in history::periods(&reader.policy, &versions) {
+        for period in history::periods(&reader.policy, &reader.tracked, &versions) {
             periods.push((customer.to_owned(), period))?;
         }
         Ok(())

@@ -45,7 +45,7 @@ const PEOPLE: [&str; 14] = [
 const STATEMENTS: &str = "identity_edges";
 const LEDGER: &str = "identity_ledger";
 
-/// Makes `identity_keys`, `customer_identifiers`, `identity_changes`, `identity_ledger`,
+/// Makes `identity_keys`, `identity_former`, `customer_identifiers`, `identity_changes`, `identity_ledger`,
 /// `identity_quarantine`, `identity_matches` and `identity_match_model`.
 ///
 /// # Errors
@@ -58,6 +58,7 @@ pub async fn resolve(bench: &Bench<'_>) -> Result<Vec<Dataset>, RunError> {
     tracing::debug!(customers = found.customers(), "resolved");
     Ok(vec![
         bench.keep("identity_keys", keys(bench, &found)?).await?,
+        bench.keep("identity_former", former(bench, &found)?).await?,
         bench.keep("customer_identifiers", identifiers(bench, &found)?).await?,
         bench.keep("identity_changes", changes(bench, &found).await?).await?,
         bench.keep("identity_quarantine", quarantine(bench, &found)?).await?,
@@ -309,6 +310,17 @@ fn fill<T>(
 fn keys(bench: &Bench<'_>, found: &Resolution) -> Result<Sink, RunError> {
     fill(bench, "identity_keys", found.keys(), |rows| {
         vec![texts(rows, |row| Some(row.0)), texts(rows, |row| Some(row.1))]
+    })
+}
+
+fn former(bench: &Bench<'_>, found: &Resolution) -> Result<Sink, RunError> {
+    fill(bench, "identity_former", found.former(), |rows| {
+        vec![
+            texts(rows, |row| Some(row.identity_key)),
+            days(rows, |row| Some(row.from)),
+            days(rows, |row| Some(row.until)),
+            texts(rows, |row| Some(row.customer_id.as_str())),
+        ]
     })
 }
 

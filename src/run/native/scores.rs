@@ -10,6 +10,7 @@ use crate::measure::scores::resubmitted::{self, Given};
 use crate::measure::scores::{self, Terms};
 use crate::run::RunError;
 use crate::table::dataset::Dataset;
+use crate::table::day::day_number;
 
 const SCORES: &str = "experience_scores";
 const SUPERSEDED: &str = "superseded_answers";
@@ -25,6 +26,7 @@ pub async fn scores(bench: &Bench<'_>) -> Result<Vec<Dataset>, RunError> {
         min_cell: u64::from(metrics.min_cell),
         periods: metrics.periods.iter().map(|period| grain(*period)).collect(),
         shares: metrics.weights.as_ref().map(|weights| weights.shares.clone()),
+        horizon_day: day_number(bench.plan.horizon),
     };
     let stratum = match &metrics.weights {
         Some(weights) => scores::columns(&weights.dimension)?.first().copied(),

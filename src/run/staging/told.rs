@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::extract::{ExtractError, Reject, Seen, Warning};
 use crate::forget::rows::Found;
 use crate::stage::Origin;
+use crate::stage::window::Windows;
 
 /// Told by the decoder, object by object.
 #[derive(Debug, Default)]
@@ -14,6 +15,8 @@ pub(super) struct Told {
     pub(super) warnings: Warnings,
     /// Headers and members of the objects.
     pub(super) seen: SeenColumns,
+    /// Days that objects tell, by object; only of specs that say what a day is.
+    pub(super) windows: BTreeMap<usize, Windows>,
     /// Objects of an optional source that lack a column.
     pub(super) left_out: u64,
 }
@@ -28,6 +31,25 @@ impl Told {
     pub(super) fn see(&mut self, object: usize, seen: &BTreeMap<String, Seen>) {
         for (name, seen) in seen {
             self.seen.entry((object, name.clone())).or_default().merge(*seen);
+        }
+    }
+
+    /// Empties what rejects and warnings show of objects that hold forgotten people: nobody knows
+    /// whose a record is that could not be read.
+    pub(super) fn hush(&mut self, refused: &mut [PlacedReject], origins: &[Origin], found: &Found) {
+        if found.is_empty() {
+            return;
+        }
+        let of = |origin: &Origin| !found.of_object(&origin.url, origin.version).is_empty();
+        let is_theirs: Vec<bool> = origins.iter().map(of).collect();
+        let is_theirs = |object: usize| is_theirs.get(object).copied().unwrap_or_default();
+        let rejects = self.rejects.iter_mut().chain(refused);
+        for reject in rejects.filter(|reject| is_theirs(reject.object)) {
+            reject.text.clear();
+        }
+        let warnings = self.warnings.iter_mut();
+        for (_, (_, sample)) in warnings.filter(|((object, ..), _)| is_theirs(*object)) {
+            sample.clear();
         }
     }
 
@@ -60,28 +82,6 @@ impl Told {
         });
         let about = (object, "left_out".to_owned(), column);
         self.warnings.insert(about, (0, String::new()));
-    }
-}
-
-/// Empties what rejects and warnings show of objects that hold forgotten people: nobody knows whose
-/// a record is that could not be read.
-pub(super) fn hush(
-    rejects: &mut [PlacedReject],
-    warnings: &mut Warnings,
-    origins: &[Origin],
-    found: &Found,
-) {
-    if found.is_empty() {
-        return;
-    }
-    let of = |origin: &Origin| !found.of_object(&origin.url, origin.version).is_empty();
-    let is_theirs: Vec<bool> = origins.iter().map(of).collect();
-    let is_theirs = |object: usize| is_theirs.get(object).copied().unwrap_or_default();
-    for reject in rejects.iter_mut().filter(|reject| is_theirs(reject.object)) {
-        reject.text.clear();
-    }
-    for (_, (_, sample)) in warnings.iter_mut().filter(|((object, ..), _)| is_theirs(*object)) {
-        sample.clear();
     }
 }
 

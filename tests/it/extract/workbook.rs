@@ -31,7 +31,26 @@ fn book(first: &str, second: &str) -> Vec<u8> {
 }
 
 fn text(at: &str, text: &str) -> String {
-    format!("<c r=\"{at}\" t=\"inlineStr\"><is><t>{text}</t></is></c>")
+    format!("<c r=\"{at}\" t=\"inlineStr\"><is><t xml:space=\"preserve\">{text}</t></is></c>")
+}
+
+/// A workbook whose first sheet has these cells, all of them text.
+pub(crate) fn workbook(lines: &[Vec<String>]) -> Vec<u8> {
+    let column = |at: usize| {
+        let letter = |n: usize| char::from(b'A' + u8::try_from(n % 26).expect("a letter"));
+        let last = letter(at).to_string();
+        if at < 26 { last } else { format!("{}{last}", letter(at / 26 - 1)) }
+    };
+    let cell = |row: usize, (at, cell): (usize, &String)| {
+        let cell = cell.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+        text(&format!("{}{row}", column(at)), &cell)
+    };
+    let row = |(row, cells): (usize, &Vec<String>)| {
+        let filled = cells.iter().enumerate().filter(|(_, cell)| !cell.is_empty());
+        let cells: String = filled.map(|filled| cell(row, filled)).collect();
+        format!("<row r=\"{row}\">{cells}</row>")
+    };
+    book(&(1..).zip(lines).map(row).collect::<String>(), "")
 }
 
 /// Goal: dates are dates, ids exact, lost digits told, and cells that are not there null.

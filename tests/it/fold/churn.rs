@@ -81,6 +81,14 @@ fn new_customers_hide_churn_in_the_simple_form_only() {
     let got = of(&ledger(&terms(day("2024-06-30")), &[Grain::Quarter], &rows), "all");
     assert_eq!(shares(&got, "churn_gross")[1], Some(0.2));
     assert_eq!(shares(&got, "churn_net")[1], Some(-0.1));
+    // Wilson's limits of 200 in 1,000 and Garwood's of 300, as far apart as both together.
+    let limits = ["churn_net_low", "churn_net_high"].map(|column| shares(&got, column)[1]);
+    let [low, high] = limits.map(|limit| limit.expect("a limit"));
+    assert!(
+        (low + 0.143_009_375).abs() < 1e-6 && (high + 0.058_045_493).abs() < 1e-6,
+        "{low} {high}"
+    );
+    assert_eq!(shares(&got, "churn_net_low")[0], None);
 }
 
 #[test]

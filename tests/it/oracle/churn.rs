@@ -16,15 +16,17 @@ use cxmart::settings::{self, Settings};
 use cxmart::state::StateReader;
 use cxmart::table::day::{date, day_number};
 
+use super::rates;
+
 const DAY: i64 = 86_400_000_000;
-const INACTIVE: i32 = 90;
-const MIN_CELL: usize = 10;
+pub(super) const INACTIVE: i32 = 90;
+pub(super) const MIN_CELL: usize = 10;
 const FIRST: i32 = 18_000;
 
 /// One row of the timeline.
-struct Event {
+pub(super) struct Event {
     at: i64,
-    day: i32,
+    pub(super) day: i32,
     kind: String,
     name: String,
     source: String,
@@ -36,12 +38,12 @@ struct Event {
 }
 
 /// One customer, day by day from [`FIRST`] on.
-struct Life {
-    values: BTreeMap<&'static str, String>,
-    is_contractual: bool,
+pub(super) struct Life {
+    pub(super) values: BTreeMap<&'static str, String>,
+    pub(super) is_contractual: bool,
     active: Vec<bool>,
     mrr: Vec<i128>,
-    events: Vec<Event>,
+    pub(super) events: Vec<Event>,
 }
 
 async fn open(dir: &Path) -> (Context, Session) {
@@ -74,32 +76,32 @@ async fn open(dir: &Path) -> (Context, Session) {
     (context, session)
 }
 
-fn text(batch: &RecordBatch, column: &str, i: usize) -> Option<String> {
+pub(super) fn text(batch: &RecordBatch, column: &str, i: usize) -> Option<String> {
     let texts = batch[column].as_string::<i32>();
     texts.is_valid(i).then(|| texts.value(i).to_owned())
 }
 
-fn decimal(batch: &RecordBatch, column: &str, i: usize) -> Option<i128> {
+pub(super) fn decimal(batch: &RecordBatch, column: &str, i: usize) -> Option<i128> {
     let values = batch[column].as_primitive::<Decimal128Type>();
     values.is_valid(i).then(|| values.value(i))
 }
 
-fn count(batch: &RecordBatch, column: &str, i: usize) -> Option<i64> {
+pub(super) fn count(batch: &RecordBatch, column: &str, i: usize) -> Option<i64> {
     let values = batch[column].as_primitive::<Int64Type>();
     values.is_valid(i).then(|| values.value(i))
 }
 
-fn share(batch: &RecordBatch, column: &str, i: usize) -> Option<f64> {
+pub(super) fn share(batch: &RecordBatch, column: &str, i: usize) -> Option<f64> {
     let values = batch[column].as_primitive::<Float64Type>();
     values.is_valid(i).then(|| values.value(i))
 }
 
-fn a_day(batch: &RecordBatch, column: &str, i: usize) -> i32 {
+pub(super) fn a_day(batch: &RecordBatch, column: &str, i: usize) -> i32 {
     batch[column].as_primitive::<Date32Type>().value(i)
 }
 
 #[track_caller]
-fn same(got: Option<f64>, wanted: Option<f64>, what: &str) {
+pub(super) fn same(got: Option<f64>, wanted: Option<f64>, what: &str) {
     let near = match (got, wanted) {
         (Some(got), Some(wanted)) => (got - wanted).abs() <= 1e-9 * wanted.abs().max(1.0),
         (None, None) => true,
@@ -108,7 +110,7 @@ fn same(got: Option<f64>, wanted: Option<f64>, what: &str) {
     assert!(near, "{what}: got {got:?}, wanted {wanted:?}");
 }
 
-fn is_sign_of_life(event: &Event) -> bool {
+pub(super) fn is_sign_of_life(event: &Event) -> bool {
     match event.kind.as_str() {
         "order"
         | "subscription_started"
@@ -174,11 +176,11 @@ fn life(events: Vec<Event>, country: Option<String>, horizon: i32) -> Life {
 }
 
 impl Life {
-    fn at(&self, day: i32) -> bool {
+    pub(super) fn at(&self, day: i32) -> bool {
         usize::try_from(day - FIRST).ok().and_then(|i| self.active.get(i)).copied().unwrap_or(false)
     }
 
-    fn mrr_at(&self, day: i32) -> i128 {
+    pub(super) fn mrr_at(&self, day: i32) -> i128 {
         usize::try_from(day - FIRST).ok().and_then(|i| self.mrr.get(i)).copied().unwrap_or(0)
     }
 
@@ -231,7 +233,7 @@ async fn lives(session: &Session, horizon: i32) -> Vec<Life> {
     events.into_iter().map(of).collect()
 }
 
-fn start(grain: &str, day: i32) -> i32 {
+pub(super) fn start(grain: &str, day: i32) -> i32 {
     let day = date(day);
     let month = match grain {
         "month" => day.month(),
@@ -241,7 +243,7 @@ fn start(grain: &str, day: i32) -> i32 {
     day_number(NaiveDate::from_ymd_opt(day.year(), month, 1).expect("a date"))
 }
 
-fn next(grain: &str, from: i32) -> i32 {
+pub(super) fn next(grain: &str, from: i32) -> i32 {
     let length = match grain {
         "month" => 31,
         "quarter" => 93,
@@ -527,8 +529,17 @@ async fn churn_and_retention_are_what_the_timeline_says() {
         let sql = format!("select * from {name} order by {order}");
         session.collect("test", &sql).await.expect("a table")
     };
-    check_ledger(&table("churn_ledger", "1, 2, 3, 4").await, &lives, horizon);
-    check_cohorts(&table("retention_cohorts", "1, 2, 3, 4").await, &lives, horizon);
-    check_survival(&table("survival_curves", "1, 2, 3, 4").await, &lives, horizon);
-    check_feedback(&table("churn_by_feedback", "1, 2, 3").await, &lives, horizon);
+    let ledger = table("churn_ledger", "1, 2, 3, 4").await;
+    check_ledger(&ledger, &lives, horizon);
+    rates::check_ledger(&ledger, &lives, horizon);
+    let cohorts = table("retention_cohorts", "1, 2, 3, 4").await;
+    check_cohorts(&cohorts, &lives, horizon);
+    rates::check_cohorts(&cohorts);
+    let curves = table("survival_curves", "1, 2, 3, 4").await;
+    check_survival(&curves, &lives, horizon);
+    rates::check_survival(&curves, &table("survival_summary", "1, 2, 3").await);
+    let feedback = table("churn_by_feedback", "1, 2, 3").await;
+    check_feedback(&feedback, &lives, horizon);
+    rates::check_feedback(&feedback);
+    rates::check_projection(&table("retention_projection", "1, 2, 3, 4").await);
 }

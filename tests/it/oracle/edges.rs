@@ -63,7 +63,7 @@ fn first_night() -> String {
     csv(&rows)
 }
 
-fn desk() -> [(&'static str, String); 4] {
+fn desk() -> [(&'static str, String); 6] {
     let ticket = |id: &str, more: &[(&'static str, &str)]| {
         let row = vec![
             ("source_id", id.to_owned()),
@@ -87,6 +87,11 @@ fn desk() -> [(&'static str, String); 4] {
         ),
         ticket("silent", &[("status", "open"), ("vendor_first_response_seconds", "600")]),
         ticket("outbound", &[("resolved_at", "2024-03-04T12:00:00Z")]),
+        // What the chat about the same thing became.
+        ticket(
+            "after talk",
+            &[("created_at", "2024-03-04T09:06:00Z"), ("resolved_at", "2024-03-04T11:00:00Z")],
+        ),
     ]);
     let message = |id: &str, of: &str, who: &str, public: &str, at: &str| {
         vec![
@@ -109,6 +114,24 @@ fn desk() -> [(&'static str, String); 4] {
         message("m8", "outbound", "agent", "true", "09:00:00"),
         message("m9", "outbound", "customer", "true", "10:00:00"),
         message("m10", "outbound", "agent", "true", "10:15:00"),
+        message("m11", "after talk", "agent", "true", "09:30:00"),
+        message("m12", "after talk", "agent", "true", "11:00:00"),
+    ]);
+    // A chat tool of its own: a bot answers, nobody else, and the chat ends as a ticket of the desk.
+    let talks = csv(&[ticket(
+        "talk",
+        &[
+            ("created_at", "2024-03-04T09:00:00Z"),
+            ("resolved_at", "2024-03-04T09:05:00Z"),
+            ("linked_source", "desk"),
+            ("linked_source_id", "after talk"),
+            ("vendor_first_response_seconds", "1800"),
+        ],
+    )]);
+    let said = csv(&[
+        message("m1", "talk", "customer", "true", "09:00:00"),
+        message("m2", "talk", "bot", "true", "09:00:20"),
+        message("m3", "talk", "customer", "true", "09:01:00"),
     ]);
     let change = |id: &str, kind: &str, who: &str, at: &str| {
         vec![
@@ -134,11 +157,27 @@ fn desk() -> [(&'static str, String); 4] {
         ("raw/messages/dt=2024-11-01/messages.csv", messages),
         ("raw/changes/dt=2024-11-01/changes.csv", changes),
         ("raw/invitations/dt=2024-11-01/invitations.csv", invitations),
+        ("raw/talks/dt=2024-11-01/talks.csv", talks),
+        ("raw/said/dt=2024-11-01/said.csv", said),
     ]
 }
 
+/// Of the chat tool.
+const TALK: &str = r#"
+[[source]]
+source = "talk"
+entity = "tickets"
+url = "raw/talks/dt={dt}/*.csv"
+
+[[source]]
+source = "talk"
+entity = "messages"
+url = "raw/said/dt={dt}/*.csv"
+"#;
+
 async fn edges() -> World {
     let job = JOB.replace("[metrics]", "[limits]\nrejects_max = 0.5\n\n[metrics]\nmin_cell = 1");
+    let job = job + TALK;
     let correction = csv(&[with(
         answer("e1", "enps", "10", "2024-02-28T10:00:00Z"),
         &[("customer_source_id", "p2"), ("updated_at", "2024-03-13T10:00:00Z")],
@@ -236,7 +275,63 @@ async fn desk_is_right(world: &World) {
             ("dimension", "all"),
         ],
     );
-    // bot, winner, chat, silent, outbound; two of them answered.
-    assert_eq!((&*all[0]["n"], &*all[0]["answered"], &*all[0]["open"]), ("5", "2", "3"));
-    assert_eq!(all[0]["mean"], "3150.0");
+    // bot, winner, chat, silent, outbound, and the talk with its ticket; three of them answered.
+    assert_eq!((&*all[0]["n"], &*all[0]["answered"], &*all[0]["open"]), ("6", "3", "3"));
+    assert_eq!(all[0]["mean"], "2700.0");
+    // The chat and the ticket it became are one request, which the earlier of the two began.
+    assert!(ticket("after talk").is_none(), "its talk counts");
+    let talk = ticket("talk").expect("a request");
+    assert_eq!((&*talk["source"], &*talk["created_at"]), ("talk", "2024-03-04T09:00:00Z"));
+    assert_eq!(
+        (&*talk["first_response_seconds"], &*talk["first_bot_response_seconds"]),
+        ("1800", "20")
+    );
+    assert_eq!((&*talk["full_resolution_seconds"], &*talk["n_reopens"]), ("7200", "0"));
+    assert_eq!(
+        (&*talk["n_replies"], &*talk["n_bot_messages"], &*talk["n_customer_messages"]),
+        ("2", "1", "2")
+    );
+    assert_eq!(talk["vendor_first_response_cause"], "equal");
+    let (one, other) = (&*talk["is_contained"], &*talk["is_first_contact"]);
+    assert_eq!((one, other), ("false", "false"));
+}
+
+/// Goal: a day before anything happened has tables and no rows, and is no error. Method: the same
+/// files, asked of the day on which they came, with all events after it.
+#[tokio::test(flavor = "multi_thread")]
+async fn before_the_first_event_all_tables_are_empty() {
+    let later = |(path, text): (&'static str, String)| (path, text.replace("2024-", "2025-"));
+    let mut files: Vec<(&str, String)> =
+        vec![("raw/responses/dt=2024-11-01/answers.csv", first_night())];
+    files.push((
+        "raw/contacts/dt=2024-11-01/people.csv",
+        "source_id,email\np1,p1@example.com\n".into(),
+    ));
+    files.push((
+        "raw/events/dt=2024-11-01/events.ndjson",
+        r#"{"source_id":"e1","name":"page_view","customer_source_id":"p1","occurred_at":"2024-12-01T10:00:00Z"}"#
+            .into(),
+    ));
+    files.extend(desk());
+    let files: Vec<_> = files.into_iter().map(later).collect();
+    let job = JOB.replace("[metrics]", "[limits]\nrejects_max = 0.5\n\n[metrics]\nmin_cell = 1");
+    let world = World::run(&(job + TALK), &files).await;
+    for table in [
+        "experience_scores",
+        "survey_participation",
+        "service_levels",
+        "conversation_service",
+        "churn_ledger",
+        "churn_ledger_customers",
+        "retention_cohorts",
+        "survival_curves",
+        "survival_summary",
+        "retention_projection",
+        "churn_by_feedback",
+        "customer_lifetime_value",
+    ] {
+        let rows = world.rows(table).await;
+        assert!(rows.is_empty(), "{table}: {:?}", rows[0]);
+    }
+    assert!(!world.rows("metric_definitions").await.is_empty());
 }

@@ -218,9 +218,11 @@ fn open(folder: &Path) -> Context {
     cxmart::run::open("jobs/oracle.toml", settings).expect("the job opens")
 }
 
-/// The desk's exports are the canonical tables' own columns.
+/// The exports of the desk, and of a chat tool beside it, are the canonical tables' own columns.
 fn specs(write: &dyn Fn(&str, &str)) {
-    for (entity, canonical, columns) in DESK {
+    let sources = DESK.into_iter().map(|entity| ("desk", entity));
+    let talks = DESK.into_iter().filter(|(entity, ..)| ["tickets", "messages"].contains(entity));
+    for (source, (entity, canonical, columns)) in sources.chain(talks.map(|one| ("talk", one))) {
         let mut spec = format!("description = \"{entity}\"\nkey = [\"source_id\"]\n");
         spec.push_str("[[column]]\nname = \"source_id\"\nrequired = true\n");
         let mut names = vec!["record_id", "source_id"];
@@ -232,13 +234,13 @@ fn specs(write: &dyn Fn(&str, &str)) {
                 spec.push_str("zone = \"UTC\"\n");
             }
         }
-        write(&format!("sql/stage/desk/{entity}.toml"), &spec);
+        write(&format!("sql/stage/{source}/{entity}.toml"), &spec);
         let sql = format!(
             "-- One row per row.\n-- grain: source_id\n-- canonical: {canonical}\n\
-             with\n\nraw as (\n\n    select * from raw_desk__{entity}\n\n)\n\nselect\n    {}\nfrom raw\n",
+             with\n\nraw as (\n\n    select * from raw_{source}__{entity}\n\n)\n\nselect\n    {}\nfrom raw\n",
             names.join(",\n    ")
         );
-        write(&format!("sql/stage/desk/stg_desk__{entity}.sql"), &sql);
+        write(&format!("sql/stage/{source}/stg_{source}__{entity}.sql"), &sql);
     }
 }
 
@@ -470,6 +472,10 @@ fn desk() -> [String; 3] {
             ticket.push(("vendor_first_response_seconds", (dice.below(90) * 60).to_string()));
             ticket.push(("vendor_replies", dice.below(4).to_string()));
             ticket.push(("vendor_reopens", dice.below(2).to_string()));
+        }
+        if dice.below(3) > 0 {
+            let seconds = (at - created).num_seconds() + [0, 30, 7_200][dice.below(3) as usize];
+            ticket.push(("vendor_resolution_seconds", seconds.to_string()));
         }
         tickets.push(ticket);
     }

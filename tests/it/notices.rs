@@ -1,0 +1,191 @@
+//! Lineage, metrics and a watchdog: told of each run, and never a reason for it to fail.
+
+use std::path::Path;
+use std::process::{Command, Output};
+use std::sync::{Arc, Mutex};
+
+use cxmart::settings::notices::{Lineage, Notices, Parent};
+use serde_json::Value;
+
+use crate::http::{Message, Reply, serve};
+use crate::project::Project;
+
+const SCHEMA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/OpenLineage.json");
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/check_lineage.py");
+const PARENT: &str = "airflow/nightly.run/01941f29-7c00-7087-8940-40e512bd267c";
+
+fn cxmart(project: &Project, variables: &[(&str, &str)]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cxmart"));
+    command.args(["run", "project", "--log-format", "json"]);
+    command.current_dir(project.path()).env_clear().envs(variables.iter().copied());
+    command.output().expect("it starts")
+}
+
+fn events(path: &Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    text.lines().map(|line| serde_json::from_str(line).expect("an event")).collect()
+}
+
+/// A server that keeps what it is sent.
+fn listener(status: &'static str) -> (String, Arc<Mutex<Vec<Message>>>) {
+    let kept: Arc<Mutex<Vec<Message>>> = Arc::default();
+    let shared = Arc::clone(&kept);
+    let address = serve(move |request| {
+        shared.lock().expect("requests").push(request);
+        async move { Reply::Answer(Message::answer(status)) }
+    });
+    (format!("http://{address}"), kept)
+}
+
+/// Goal: events are what the specification says, with what people look for in them. Method: a night
+/// that publishes, and one that fails, to a file; held against the schema and the official client.
+#[tokio::test(flavor = "multi_thread")]
+async fn events_are_valid_and_say_what_was_made_from_what() {
+    let project = Project::new("");
+    project.night("2024-05-28", 1, &[9, 3, 10]);
+    let path = project.path().join("events.ndjson");
+    let variables = [("CXMART__LINEAGE", "events.ndjson"), ("OPENLINEAGE_PARENT_ID", PARENT)];
+    assert_eq!(cxmart(&project, &variables).status.code(), Some(0));
+    project.write("raw/dt=2024-05-29/responses.json", "{\"data\":[{\"response_id\":\"\"}]}");
+    assert_eq!(cxmart(&project, &variables).status.code(), Some(65));
+    let told = events(&path);
+    let kinds: Vec<_> = told.iter().filter_map(|event| event["eventType"].as_str()).collect();
+    assert_eq!(kinds, ["START", "COMPLETE", "START", "FAIL"]);
+    let ids: Vec<_> = told.iter().map(|event| &event["run"]["runId"]).collect();
+    assert!(ids[0] == ids[1] && ids[2] == ids[3] && ids[1] != ids[2]);
+    let done = &told[1];
+    assert_eq!(done["run"]["facets"]["parent"]["job"]["name"], "nightly.run");
+    assert_eq!(done["inputs"][0]["name"], "raw/dt={dt}/*.json");
+    assert_eq!(done["inputs"][0]["inputFacets"]["inputStatistics"]["fileCount"], 1);
+    let outputs = done["outputs"].as_array().expect("outputs");
+    let named = |name: &str| {
+        let ends = |output: &&Value| output["name"].as_str().is_some_and(|n| n.ends_with(name));
+        outputs.iter().find(ends).unwrap_or_else(|| panic!("no `{name}`"))
+    };
+    let feedback = named("/tables/feedback");
+    assert_eq!(feedback["outputFacets"]["outputStatistics"]["rowCount"], 3);
+    let from = &feedback["facets"]["columnLineage"]["fields"]["comment"]["inputFields"];
+    let from = from.as_array().expect("a comment comes from somewhere");
+    assert!(from.iter().any(|field| {
+        field["field"] == "comment"
+            && field["name"].as_str().is_some_and(|n| n.contains("current_"))
+    }));
+    let with_columns =
+        outputs.iter().filter(|output| output["facets"]["columnLineage"].is_object()).count();
+    assert!(with_columns > 10, "{with_columns} tables tell of their columns");
+    let message = told[3]["run"]["facets"]["errorMessage"]["message"].as_str();
+    assert!(message.is_some_and(|text| text.contains("were rejected")), "{message:?}");
+    validate(&path);
+}
+
+/// By the clients that CI installs; they are left out where those of docs/bi.md are.
+fn validate(events: &Path) {
+    if std::env::var("CXMART_WITHOUT_CLIENTS").is_ok_and(|value| value == "1") {
+        return;
+    }
+    let output = Command::new("python3").args([SCRIPT, SCHEMA]).arg(events).output();
+    let output = output.expect("python3 starts");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    let needed = "`pip install jsonschema[format-nongpl] openlineage-python`, or set \
+        CXMART_WITHOUT_CLIENTS=1";
+    assert!(output.status.success(), "{errors}\n{needed}");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "START\nCOMPLETE\nSTART\nFAIL\n");
+}
+
+#[test]
+fn events_and_pings_arrive_and_nothing_of_them_is_logged() {
+    let project = Project::new("");
+    project.night("2024-05-28", 1, &[9, 3, 10]);
+    let (url, kept) = listener("201 Created");
+    let ping = format!("{url}/ping/very-secret-uuid");
+    let variables = [
+        ("OPENLINEAGE_URL", url.as_str()),
+        ("OPENLINEAGE_API_KEY", "very-secret-key"),
+        ("CXMART__PING_URL", ping.as_str()),
+        ("CXMART__METRICS_FILE", "cxmart.prom"),
+    ];
+    let output = cxmart(&project, &variables);
+    assert_eq!(output.status.code(), Some(0));
+    let told = [output.stdout, output.stderr].concat();
+    let told = String::from_utf8_lossy(&told);
+    assert!(!told.contains("very-secret"), "{told}");
+    let kept = kept.lock().expect("requests");
+    let targets: Vec<_> = kept.iter().map(|request| request.target().0).collect();
+    let ping = "/ping/very-secret-uuid";
+    let wanted =
+        [&format!("{ping}/start"), "/api/v1/lineage", "/api/v1/lineage", ping].map(str::to_owned);
+    assert_eq!(targets, wanted);
+    assert_eq!(kept[1].header("authorization"), Some("Bearer very-secret-key"));
+    let metrics = std::fs::read_to_string(project.path().join("cxmart.prom")).expect("metrics");
+    for line in [
+        "cxmart_run_success{job=\"project\"} 1",
+        "cxmart_release{job=\"project\"} 1",
+        "cxmart_run_records{job=\"project\",of=\"used\"} 3",
+        "cxmart_table_rows{job=\"project\",table=\"feedback\"} 3",
+        "cxmart_as_of_timestamp_seconds{job=\"project\"} 1716854400",
+    ] {
+        assert!(metrics.lines().any(|found| found == line), "no `{line}` in {metrics}");
+    }
+    // What a collector refuses: a metric without its help and type, or a line that is none.
+    let mut known = "";
+    for line in metrics.lines() {
+        match line.strip_prefix("# TYPE ") {
+            Some(named) => known = named.split(' ').next().unwrap_or_default(),
+            None if line.starts_with("# HELP ") => {}
+            None => {
+                let value = line.rsplit(' ').next().and_then(|value| value.parse::<f64>().ok());
+                assert!(line.starts_with(known) && value.is_some(), "`{line}`");
+            }
+        }
+    }
+}
+
+/// Goal: whatever becomes of notices, a run ends as without them. Method: a server that refuses, one
+/// that is not there, a file in no folder, variables that make no sense.
+#[test]
+fn no_notice_fails_a_run() {
+    let project = Project::new("");
+    project.night("2024-05-28", 1, &[9, 3, 10]);
+    let (refusing, _) = listener("500 Internal Server Error");
+    let variables = [
+        ("OPENLINEAGE_URL", refusing.as_str()),
+        ("OPENLINEAGE_PARENT_ID", "no parent at all"),
+        ("CXMART__PING_URL", "http://127.0.0.1:1/x"),
+        ("CXMART__METRICS_FILE", "no/such/folder/cxmart.prom"),
+    ];
+    let output = cxmart(&project, &variables);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{told}");
+    for line in ["a lineage event was not taken", "the watchdog was not told", "was not written"] {
+        assert!(told.contains(line), "{told}");
+    }
+    let failing = [("CXMART__PING_URL", refusing.as_str()), ("CXMART__LINEAGE", "/dev/full")];
+    assert_eq!(cxmart(&project, &failing).status.code(), Some(0));
+}
+
+#[test]
+fn notices_come_from_variables_and_a_wrong_one_is_as_good_as_none() {
+    let of = |pairs: &[(&str, &str)]| {
+        let pairs = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Notices::from(&pairs.collect())
+    };
+    assert_eq!(of(&[]), Notices::default());
+    let url = ("OPENLINEAGE_URL", "http://lineage:5000/");
+    let http = |url: &str| Lineage::Http(url.to_owned());
+    assert_eq!(of(&[url]).lineage, http("http://lineage:5000/api/v1/lineage"));
+    let endpoint = ("OPENLINEAGE_ENDPOINT", "events");
+    assert_eq!(of(&[url, endpoint]).lineage, http("http://lineage:5000/events"));
+    assert_eq!(of(&[url, ("OPENLINEAGE_DISABLED", "true")]).lineage, Lineage::None);
+    assert_eq!(of(&[url, ("CXMART__LINEAGE", "none")]).lineage, Lineage::None);
+    assert_eq!(of(&[url, ("CXMART__LINEAGE", "a/b")]).lineage, Lineage::File("a/b".into()));
+    let parent = of(&[("OPENLINEAGE_PARENT_ID", PARENT)]).parent;
+    let wanted = Parent {
+        namespace: "airflow".into(),
+        job: "nightly.run".into(),
+        run_id: "01941f29-7c00-7087-8940-40e512bd267c".into(),
+    };
+    assert_eq!(parent, Some(wanted));
+    for wrong in ["", "a/b", "a/b/not-a-uuid", "a/01941f29-7c00-7087-8940-40e512bd267c"] {
+        assert_eq!(of(&[("OPENLINEAGE_PARENT_ID", wrong)]).parent, None, "`{wrong}`");
+    }
+}
