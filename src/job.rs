@@ -6,6 +6,7 @@
 pub mod check;
 pub mod identity;
 pub mod measure;
+pub mod privacy;
 pub mod schema;
 pub mod value;
 
@@ -16,6 +17,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::identity::{Accounts, Identity, Matching};
+pub use self::privacy::{Erasure, Privacy};
 pub use self::value::{Origin, Override};
 
 /// One thing wrong with a job, a spec or a model.
@@ -78,6 +80,8 @@ pub struct Job {
     pub calendars: Vec<measure::WorkCalendar>,
     #[serde(default)]
     pub clv: Clv,
+    #[serde(default)]
+    pub privacy: Privacy,
     #[serde(default)]
     pub checks: Checks,
     #[serde(default)]

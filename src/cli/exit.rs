@@ -217,6 +217,12 @@ impl Failure {
             RunError::Resolve(ResolveError::Match(MatchError::TooManyPairs { .. })) => {
                 "add a part to the rule, or raise `identity.matching.candidates_max`"
             }
+            RunError::NoPerson { .. } => "say a customer id, an e-mail address, or `type:value`",
+            RunError::NoKey | RunError::OtherKey { .. } => {
+                "`CXMART__PRIVACY__KEY` is 32 bytes in hex; another key needs another \
+                 `privacy.key_id`"
+            }
+            RunError::Forgotten { .. } => "`cxmart forget JOB --apply` deletes such releases",
             RunError::Ahead { .. } => "`cxmart run JOB` brings a release to new days",
             RunError::Behind { .. } => "`cxmart run JOB --env ENV` first",
             RunError::CommitLost => "run it again; two schedules should not share a warehouse",
@@ -310,7 +316,9 @@ fn of_run(error: &RunError) -> Exit {
             UpkeepError::NotEmpty { .. } => Exit::Usage,
             UpkeepError::Manifest { .. } => Exit::Bug,
         },
-        RunError::Ahead { .. } => Exit::Usage,
+        RunError::Ahead { .. } | RunError::NoPerson { .. } => Exit::Usage,
+        RunError::Forgotten { .. } => Exit::Data,
+        RunError::NoKey | RunError::OtherKey { .. } => Exit::Config,
         RunError::CommitLost | RunError::Leased { .. } | RunError::Behind { .. } => Exit::TryAgain,
         RunError::Balance { .. }
         | RunError::Thread(_)

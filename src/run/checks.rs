@@ -254,5 +254,6 @@ pub(super) fn standing(context: &Context, release: &Release) -> Plan {
         batches: Vec::new(),
         steps: Vec::new(),
         left_out: Vec::new(),
+        is_remasked: false,
     }
 }

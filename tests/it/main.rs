@@ -38,6 +38,7 @@ mod extract;
 mod faults;
 mod faulty;
 mod fold;
+mod forget;
 mod gcs;
 mod http;
 mod identity;
