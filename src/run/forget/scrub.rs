@@ -148,7 +148,7 @@ fn without(
 enum Rewriting {
     /// Rows as they came: such files have no other hash than that of their bytes.
     Arrivals(Box<Arrivals>),
-    Sink(Sink),
+    Sink(Box<Sink>),
 }
 
 impl Rewriting {
@@ -157,7 +157,7 @@ impl Rewriting {
         if file.content_hash == file.file_hash {
             Self::Arrivals(Box::new(Arrivals::new(contract, &scratch)))
         } else {
-            Self::Sink(Sink::new(contract, Spread::Contract, &scratch))
+            Self::Sink(Box::new(Sink::new(contract, Spread::Contract, &scratch)))
         }
     }
 
