@@ -265,6 +265,12 @@ fn shown(catalog: &Catalog, release: Release) -> Shown {
 /// There is no such release, a file of it is gone, another run holds the lease or published first.
 pub async fn roll_back(context: &Context, number: u64) -> Result<Release, RunError> {
     let lease = Lease::of(context).await?;
+    let done = rolled_back(context, number).await;
+    give_back(lease).await;
+    done
+}
+
+async fn rolled_back(context: &Context, number: u64) -> Result<Release, RunError> {
     let reader = StateReader::new(context.store.clone());
     let newest = reader.latest().await?.ok_or(StateError::NoRelease)?;
     let target = reader.release(number).await?;
@@ -294,7 +300,6 @@ pub async fn roll_back(context: &Context, number: u64) -> Result<Release, RunErr
         return Err(RunError::CommitLost);
     }
     project(context).await?;
-    give_back(lease).await;
     Ok(release)
 }
 

@@ -121,7 +121,7 @@ fn addresses_and_numbers_are_taken_out_of_texts_and_nothing_else() {
         ("<ana@example.com>", "<[erased]>"),
         ("ana@example.com.", "[erased]."),
         ("+45 20 30 40 51 / 20304051", "[erased] / [erased]"),
-        ("(+45) 2030 4051 today", "([erased] today"),
+        ("(+45) 2030 4051 today", "[erased] today"),
         ("tel:20304051", "tel:[erased]"),
         ("20304051 12 apples", "[erased] 12 apples"),
         ("ana@example.comana@example.com", "ana@example.comana@example.com"),
