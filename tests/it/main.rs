@@ -72,6 +72,7 @@ mod stage;
 mod storage;
 mod stores;
 mod table;
+mod tools;
 mod upkeep;
 mod whole;
 mod worth;
