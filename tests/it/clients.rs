@@ -71,7 +71,7 @@ async fn readers_see_one_release_at_a_time_while_twenty_are_published() {
     std::fs::write(&expected, format!("{rows:?}")).expect("written");
     let mut reader = None;
     for number in 1..=RELEASES {
-        let day = chrono::NaiveDate::from_ymd_opt(2024, 5, number).expect("a day");
+        let day = chrono::NaiveDate::from_ymd_opt(2024, 6, number).expect("a day");
         project.night(&day.to_string(), number, &[number % 11]);
         let outcome = project.run().await.expect("a night");
         assert_eq!(outcome.release, Some(u64::from(number)));
