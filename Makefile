@@ -1,5 +1,5 @@
 # One word each; CI runs `check`. T names tests: `make quick T=cli::`.
-.PHONY: check quick fmt lint doc test goldens demo
+.PHONY: check quick fmt lint doc test goldens demo sbom
 
 T ?=
 
@@ -27,3 +27,8 @@ goldens:
 
 demo:
 	cargo run --release -- demo
+
+# A CycloneDX bill of materials beside Cargo.toml.
+sbom:
+	command -v cargo-cyclonedx >/dev/null || cargo install --locked cargo-cyclonedx
+	cargo cyclonedx --format json --override-filename cxmart.cdx

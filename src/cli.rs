@@ -9,6 +9,7 @@ mod diff;
 mod exit;
 mod explain;
 mod export;
+mod forget;
 mod gc;
 mod init;
 mod output;
@@ -72,6 +73,7 @@ enum Verb {
     Promote(promote::Arguments),
     Verify(verify::Arguments),
     Gc(gc::Arguments),
+    Forget(forget::Arguments),
     Export(export::Arguments),
     Explain(explain::Arguments),
     Resolve(resolve::Arguments),
@@ -194,6 +196,7 @@ fn act(Arguments { verb, shared }: Arguments) -> Result<Exit, Failure> {
             Verb::Promote(arguments) => promote::run(arguments, desk).await,
             Verb::Verify(arguments) => Box::pin(verify::run(arguments, desk)).await,
             Verb::Gc(arguments) => gc::run(arguments, desk).await,
+            Verb::Forget(arguments) => Box::pin(forget::run(arguments, desk)).await,
             Verb::Export(arguments) => export::run(arguments, desk).await,
             Verb::Explain(arguments) => explain::run(arguments, desk).await,
             Verb::Resolve(arguments) => resolve::run(arguments, desk).await,

@@ -6,6 +6,7 @@
 pub mod check;
 pub mod identity;
 pub mod measure;
+pub mod privacy;
 pub mod schema;
 pub mod value;
 
@@ -16,6 +17,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::identity::{Accounts, Identity, Matching};
+pub use self::privacy::{Erasure, Privacy};
 pub use self::value::{Origin, Override};
 
 /// One thing wrong with a job, a spec or a model.
@@ -79,6 +81,8 @@ pub struct Job {
     #[serde(default)]
     pub clv: Clv,
     #[serde(default)]
+    pub privacy: Privacy,
+    #[serde(default)]
     pub checks: Checks,
     #[serde(default)]
     pub limits: Limits,
@@ -113,6 +117,9 @@ pub struct Source {
     /// No object at all is then no error.
     #[serde(default)]
     pub optional: bool,
+    /// Days without an object after which the source counts as late; `checks.freshness_days`.
+    #[serde(default)]
+    pub freshness_days: Option<u32>,
     /// What a changed object at a known url does to its former rows.
     #[serde(default)]
     pub on_change: OnChange,
@@ -454,6 +461,10 @@ impl Default for Clv {
 pub struct Checks {
     /// Checks that warn and do not block, by name.
     pub warn: Vec<String>,
+    /// Checks that block and do not only warn, by name.
+    pub block: Vec<String>,
+    /// Days without an object after which a source counts as late; without it none ever does.
+    pub freshness_days: Option<u32>,
 }
 
 /// Every limit names itself in the error that it causes.

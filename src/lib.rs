@@ -11,6 +11,7 @@ pub mod current;
 pub mod demo;
 pub mod engine;
 pub mod extract;
+pub mod forget;
 pub mod job;
 pub mod measure;
 pub mod plan;

@@ -121,11 +121,15 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// Objects left out, with the reason.
     pub left_out: Vec<(String, String)>,
+    /// What readers see of the tables changes, whatever is in them.
+    pub is_remasked: bool,
 }
 
 impl Plan {
     pub fn has_changes(&self) -> bool {
-        !self.batches.is_empty() || self.steps.iter().any(|step| step.reason != Reason::Unchanged)
+        !self.batches.is_empty()
+            || self.is_remasked
+            || self.steps.iter().any(|step| step.reason != Reason::Unchanged)
     }
 }
 
@@ -178,7 +182,51 @@ pub fn plan(
     let horizon_end_us = end_of(as_of, job.zone());
     let values = RunValues { run: run_hash(job, as_of), horizon_end_us };
     let steps = steps(&graph, snapshot, &batches, catalog, &values);
-    Ok(Plan { as_of, horizon: as_of, is_past: false, horizon_end_us, batches, steps, left_out })
+    let is_remasked = is_remasked(job, snapshot.release);
+    let horizon = as_of;
+    let is_past = false;
+    Ok(Plan { as_of, horizon, is_past, horizon_end_us, batches, steps, left_out, is_remasked })
+}
+
+/// Decides what has to be done when nothing is new but what was forgotten: the newest release once
+/// more, from its own objects.
+///
+/// # Errors
+/// Tables that nobody makes.
+pub fn again(
+    job: &Job,
+    catalog: &Catalog,
+    release: &Release,
+    objects: &[ObjectEntry],
+) -> Result<Plan, PlanError> {
+    let graph = Graph::new(job, catalog).map_err(PlanError::Problems)?;
+    let as_of = release.horizon;
+    let horizon_end_us = end_of(as_of, job.zone());
+    let values = RunValues { run: run_hash(job, as_of), horizon_end_us };
+    let snapshot = Snapshot { release: Some(release), objects };
+    Ok(Plan {
+        as_of,
+        horizon: as_of,
+        is_past: false,
+        horizon_end_us,
+        batches: Vec::new(),
+        steps: steps(&graph, snapshot, &[], catalog, &values),
+        left_out: Vec::new(),
+        is_remasked: true,
+    })
+}
+
+/// Of the options that decide what published tables keep from their readers; `None`: nothing.
+pub fn masking(job: &Job) -> Option<Hash> {
+    let privacy = &job.privacy;
+    let options = (privacy.pseudonyms, &privacy.key_id, &privacy.retention);
+    let hash = || Hasher::new("masking").part(format!("{options:?}")).finish();
+    privacy.masks().then(hash)
+}
+
+fn is_remasked(job: &Job, release: Option<&Release>) -> bool {
+    let before = |release: &Release| release.masking.as_ref().map(|m| m.options.clone());
+    release.is_some_and(|release| before(release) != masking(job))
 }
 
 /// Decides what has to be done to restate the daily tables of a day before the horizon: all of
@@ -223,6 +271,7 @@ pub fn past(
         batches: Vec::new(),
         steps,
         left_out: Vec::new(),
+        is_remasked: false,
     })
 }
 
@@ -242,6 +291,7 @@ pub fn fit(path: &str, job: &Job, catalog: &Catalog) -> Vec<Problem> {
             problems.push(Problem::new(format!("{path}: source[{i}]"), message).hint(hint));
         }
     }
+    problems.extend(retained(path, job, catalog));
     let contacts = catalog.canonical_tables.get("contacts").map(|table| &table.contract.columns);
     let columns: Vec<&str> = contacts.into_iter().flatten().map(|c| c.name.as_str()).collect();
     for (i, field) in job.identity.matching.fields.iter().enumerate() {
@@ -257,6 +307,24 @@ pub fn fit(path: &str, job: &Job, catalog: &Catalog) -> Vec<Problem> {
         }
     }
     problems
+}
+
+/// Tables whose retention cannot be held: a partition goes as a whole, and says how old it is.
+fn retained(path: &str, job: &Job, catalog: &Catalog) -> Vec<Problem> {
+    let dated = |name: &&String| {
+        let table = catalog.tables.get(*name).filter(|table| table.published);
+        let by = |column: &String| days::DATED.contains(&column.as_str());
+        table.is_some_and(|table| table.contract.partition.iter().any(by))
+    };
+    let wrong = job.privacy.retention.keys().filter(|name| !dated(name));
+    let problem = |name: &String| {
+        let known: Vec<&str> =
+            catalog.tables.keys().filter(|k| dated(k)).map(|k| k.as_str()).collect();
+        let message = format!("`{name}` is no published table with partitions in time");
+        let hint = format!("these are: {}", known.join(", "));
+        Problem::new(format!("{path}: privacy.retention.{name}"), message).hint(hint)
+    };
+    wrong.map(problem).collect()
 }
 
 fn resolve_specs<'a>(job: &Job, catalog: &'a Catalog) -> Result<Vec<&'a SourceSpec>, PlanError> {
@@ -474,7 +542,8 @@ pub const AS_OF: &str = "as_of";
 /// A dataset of a release, published or not, as its run made it: a daily table without the days
 /// that were carried over, because no step reads a former day.
 pub fn dataset<'a>(release: &'a Release, name: &str) -> Option<Cow<'a, Dataset>> {
-    let whole = release.tables.get(name).or_else(|| release.state.get(name))?;
+    // Of a table that readers see in part, the whole is in the state.
+    let whole = release.state.get(name).or_else(|| release.tables.get(name))?;
     let today = release.as_of.to_string();
     let is_former = |file: &FileRef| file.partition.get(AS_OF).is_some_and(|day| *day != today);
     if !whole.files.iter().any(is_former) {

@@ -30,6 +30,8 @@ use crate::table::id;
 
 /// Marks an identifier or a key without a customer.
 const NOBODY: u32 = u32::MAX;
+/// What keys of forgotten people begin with; each is the person, and has no identifiers.
+const FORGOTTEN: &str = "x_";
 /// From this strength on, an identifier says who a person is; below it, which device they use.
 const PERSON_STRENGTH: i8 = 2;
 
@@ -81,9 +83,25 @@ pub struct ChangeRow {
     pub day: i32,
     pub kind: &'static str,
     pub from: Option<String>,
+    /// Empty: nobody.
     pub to: String,
     pub cause: String,
     pub evidence: String,
+}
+
+impl ChangeRow {
+    /// What is left of a person who is forgotten; `id` stands for them.
+    pub fn erased(id: &str, day: i32) -> Self {
+        Self {
+            change_id: id::from_key("ic", &["erased", id]),
+            day,
+            kind: "erased",
+            from: Some(id.to_owned()),
+            to: String::new(),
+            cause: "forget".to_owned(),
+            evidence: String::new(),
+        }
+    }
 }
 
 /// One row of `identity_quarantine`.

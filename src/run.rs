@@ -9,11 +9,13 @@ pub mod backfill;
 pub mod checks;
 pub mod current;
 pub mod detect;
+pub mod forget;
 pub mod headline;
 pub mod lease;
 pub mod ledger;
 pub mod lineage;
 pub mod listing;
+pub mod mask;
 pub mod model;
 pub mod native;
 pub mod notify;
@@ -35,6 +37,7 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 
+use self::forget::Forgotten;
 pub use self::open::open;
 use self::record::Record;
 use self::stop::{Signal, Stop};
@@ -47,9 +50,10 @@ use crate::plan::renew::RESOLVE;
 use crate::plan::{self, Node, NodeKind, Plan, PlanError, RUN_TABLE, Reason, Snapshot};
 use crate::publish::PublishError;
 use crate::resolve::ResolveError;
+use crate::resolve::normalise::Normaliser;
 use crate::settings::{Refit, Settings};
 use crate::stage::StageError;
-use crate::state::{Counts, ObjectEntry, Release, StateError, StateReader};
+use crate::state::{Counts, ObjectEntry, Release, StateError, StateReader, StateWriter};
 use crate::storage::{StorageError, Store};
 use crate::table::dataset::Dataset;
 use crate::table::hash::{Hash, Hasher};
@@ -116,6 +120,14 @@ pub enum RunError {
     Leased { writer: String, for_s: i64 },
     #[error("a worker of `{0}` panicked")]
     Panicked(&'static str),
+    #[error("name {place} of the list is nobody's, and no identifier that could be registered")]
+    NoPerson { place: usize },
+    #[error("release {number} holds people who are forgotten since")]
+    Forgotten { number: u64 },
+    #[error("the job wants pseudonyms, and there is no key")]
+    NoKey,
+    #[error("the key is not the one that was used under the name `{name}`")]
+    OtherKey { name: String },
     #[error("`{0}` is not made by any step")]
     NoTable(String),
     #[error("there is no job `{path}`")]
@@ -155,7 +167,25 @@ impl Context {
             ledger::SEEN => Some(&ledger::SEEN_CONTRACT),
             ledger::WINDOWS => Some(&retired::WINDOWS_CONTRACT),
             ledger::OBJECTS => Some(&ledger::OBJECTS_CONTRACT),
+            ledger::FORGOTTEN => Some(&ledger::FORGOTTEN_CONTRACT),
             _ => canonical.or_else(|| self.catalog.tables.get(name)).map(|table| &table.contract),
+        }
+    }
+
+    /// How the job spells identifiers.
+    pub fn normaliser(&self) -> Normaliser {
+        let (job, identity) = (&self.job, &self.job.identity);
+        Normaliser::new(job.country.as_deref(), identity.gmail_dots, &identity.block)
+    }
+
+    /// The secret that ids are made under: the one given, else the warehouse's own.
+    ///
+    /// # Errors
+    /// The store failed, or what is given is no salt.
+    pub async fn salt(&self) -> Result<Vec<u8>, RunError> {
+        match &self.settings.identity_salt {
+            Some(given) => Ok(crate::state::salt_from_hex(given)?),
+            None => Ok(StateWriter::new(self.store.clone()).salt().await?),
         }
     }
 }
@@ -264,12 +294,17 @@ async fn plan_and_do(context: &Arc<Context>, asked: &Asked) -> Result<Outcome, R
             });
         }
         context.record.planned(&plan);
-        let attempt = Box::pin(attempt(context, &plan, parent.as_ref(), objects));
-        match attempt.await {
-            Ok(Some(outcome)) => return Ok(outcome),
-            // Another run's commit came first.
-            Ok(None) => {}
-            Err(error) => Box::pin(repair::of(context, parent.as_ref(), error)).await?,
+        let forgotten = Forgotten::of(context, parent.as_ref()).await?;
+        let start = Start { parent: parent.as_ref(), objects, forgotten };
+        let done = Box::pin(attempt(context, &plan, start)).await;
+        if let Ok(Some(outcome)) = done {
+            return Ok(outcome);
+        }
+        // Whoever forgets somebody takes files away under a run that does not know of it.
+        if release::is_forgotten_otherwise(context, parent.as_ref()).await? {
+            forget::sweep::withdraw(context).await?;
+        } else if let Err(error) = done {
+            Box::pin(repair::of(context, parent.as_ref(), error)).await?;
         }
     }
     Err(RunError::CommitLost)
@@ -278,18 +313,26 @@ async fn plan_and_do(context: &Arc<Context>, asked: &Asked) -> Result<Outcome, R
 /// Tables made so far in this run, by name.
 type Tables = BTreeMap<String, Dataset>;
 
+/// What an attempt rests on.
+struct Start<'a> {
+    parent: Option<&'a Release>,
+    objects: Vec<ObjectEntry>,
+    forgotten: Forgotten,
+}
+
 /// Does a plan; `None` when another run's commit came first.
 async fn attempt(
     context: &Arc<Context>,
     plan: &Plan,
-    parent: Option<&Release>,
-    objects: Vec<ObjectEntry>,
+    Start { parent, objects, mut forgotten }: Start<'_>,
 ) -> Result<Option<Outcome>, RunError> {
     let mut tables = Tables::new();
     let mut staged = match parent.filter(|_| plan.is_past) {
         Some(release) => staging::known_by(context, plan.as_of, release, objects).await?,
-        None => staging::stage(context, plan, parent, objects).await?,
+        None => staging::stage(context, plan, parent, objects, &mut forgotten).await?,
     };
+    let registered = ledger::write_forgotten(context, &forgotten.registry).await?;
+    tables.insert(registered.name.clone(), registered);
     tables.append(&mut staged.tables);
     context.record.staged(staged.new_objects, staged.counts, plan.steps.len());
     let (mut steps_run, mut steps_reused) = (0, 0);
@@ -339,7 +382,8 @@ async fn attempt(
     }
     context.stop.check()?;
     let counts = staged.counts;
-    let release = release::publish(context, plan, parent, tables, &staged.objects, counts).await?;
+    let made = release::Made { tables, objects: &staged.objects, counts, forgotten };
+    let release = release::publish(context, plan, parent, made).await?;
     Ok(release.map(|release| Outcome {
         as_of: plan.as_of,
         release: Some(release.number),

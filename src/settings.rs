@@ -31,6 +31,8 @@ pub struct Settings {
     pub store_options: BTreeMap<String, String>,
     /// Secret that customer ids are made under, in hex.
     pub identity_salt: Option<String>,
+    /// Secret that pseudonyms are made under, in hex.
+    pub privacy_key: Option<String>,
     /// Runs without asking whether another run is at work; the commit still keeps both right.
     pub without_lease: bool,
     /// Models fitted anew, instead of the ones that the newest release keeps.
@@ -120,6 +122,7 @@ pub fn resolve(
     let scratch = taken.pick("scratch", None, "SCRATCH", |text| Ok(PathBuf::from(text)));
     let notices = Notices::from(variables);
     let salt = taken.pick("identity.salt", None, "IDENTITY__SALT", parse_salt);
+    let key = taken.pick("privacy.key", None, "PRIVACY__KEY", parse_salt);
     let Taken { origins, problems, .. } = taken;
     if !problems.is_empty() {
         return Err(problems);
@@ -145,6 +148,7 @@ pub fn resolve(
         scratch,
         store_options,
         identity_salt: salt,
+        privacy_key: key,
         without_lease: false,
         refits: Vec::new(),
         run_id: run_id(),
@@ -157,7 +161,7 @@ pub fn resolve(
 }
 
 /// Variables that are settings of the process, and so no value of a job.
-const OWN: [&str; 11] = [
+const OWN: [&str; 12] = [
     "PROJECT",
     "WAREHOUSE",
     "ENV",
@@ -166,6 +170,7 @@ const OWN: [&str; 11] = [
     "LOG_FORMAT",
     "SCRATCH",
     "IDENTITY__SALT",
+    "PRIVACY__KEY",
     "LINEAGE",
     "METRICS_FILE",
     "PING_URL",

@@ -4,6 +4,7 @@
 //! intermediate files they were made from. Creating `releases/N.json` is the only commit there is:
 //! before it nothing is visible, after it everything is.
 
+pub mod registry;
 pub mod reports;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use bytes::Bytes;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
+pub use self::registry::{Registry, Subject};
 use crate::storage::{Created, StorageError, Store};
 use crate::table::dataset::Dataset;
 use crate::table::hash::Hash;
@@ -75,6 +77,12 @@ pub struct Release {
     pub state: BTreeMap<String, Dataset>,
     /// The object ledger.
     pub objects: Option<Pointer>,
+    /// Who is forgotten; none: nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registry: Option<Pointer>,
+    /// What is kept from readers of the published tables; the whole of such tables is in `state`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub masking: Option<Masking>,
     /// What each day of the daily tables was made from.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub days: BTreeMap<NaiveDate, Hash>,
@@ -88,6 +96,21 @@ impl Release {
     pub fn path(&self) -> String {
         release_path(self.number)
     }
+
+    /// State that is no dataset.
+    pub fn pointers(&self) -> impl Iterator<Item = &Pointer> {
+        self.objects.iter().chain(&self.registry)
+    }
+}
+
+/// What published tables keep from their readers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Masking {
+    /// Of the job's options that decide it.
+    pub options: Hash,
+    /// Tells another key under the same name apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_check: Option<String>,
 }
 
 /// An immutable file named by a release.
@@ -142,6 +165,9 @@ pub struct ObjectEntry {
     /// Its rows retired when a newer version came (`on_change = "replace"`).
     pub replaces: bool,
     pub counts: Counts,
+    /// Forgotten people with records in it, and whether these were deleted.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub forgotten: BTreeMap<String, bool>,
 }
 
 /// Where a release lies.
@@ -220,6 +246,19 @@ impl StateReader {
         let malformed = |source| StateError::Malformed { path: pointer.path.clone(), source };
         serde_json::from_slice(&bytes).map_err(malformed)
     }
+
+    /// Who is forgotten, as a release knows it.
+    ///
+    /// # Errors
+    /// It is missing, damaged or malformed.
+    pub async fn registry(&self, release: &Release) -> Result<Registry, StateError> {
+        let Some(pointer) = &release.registry else {
+            return Ok(Registry::default());
+        };
+        let bytes = self.store.read_verified(&pointer.path, &pointer.file_hash).await?;
+        let malformed = |source| StateError::Malformed { path: pointer.path.clone(), source };
+        serde_json::from_slice(&bytes).map_err(malformed)
+    }
 }
 
 /// What became of a commit.
@@ -246,8 +285,27 @@ impl StateWriter {
     /// # Errors
     /// The store failed.
     pub async fn objects(&self, entries: &[ObjectEntry]) -> Result<Pointer, StateError> {
-        let path = String::from("state/v1/objects");
-        let bytes = serde_json::to_vec(entries)
+        self.keep("objects", entries).await
+    }
+
+    /// Stores who is forgotten and says where; nobody is nowhere.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn registry(&self, registry: &Registry) -> Result<Option<Pointer>, StateError> {
+        if registry.is_empty() {
+            return Ok(None);
+        }
+        self.keep("registry", registry).await.map(Some)
+    }
+
+    async fn keep<T: Serialize + ?Sized>(
+        &self,
+        kind: &str,
+        value: &T,
+    ) -> Result<Pointer, StateError> {
+        let path = format!("state/v1/{kind}");
+        let bytes = serde_json::to_vec(value)
             .map_err(|source| StateError::Malformed { path: path.clone(), source })?;
         let file_hash = Hash::of(&bytes);
         let path = format!("{path}/{file_hash}.json");

@@ -104,7 +104,9 @@ impl StorageError {
         while let Some(error) = next {
             if let Some(io) = error.downcast_ref::<std::io::Error>() {
                 match io.kind() {
-                    std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+                    std::io::ErrorKind::StorageFull
+                    | std::io::ErrorKind::QuotaExceeded
+                    | std::io::ErrorKind::FileTooLarge => {
                         return Self::Full { path, source };
                     }
                     std::io::ErrorKind::PermissionDenied

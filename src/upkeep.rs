@@ -5,6 +5,7 @@ pub mod diff;
 pub mod export;
 pub mod gc;
 pub mod rejects;
+pub mod scan;
 pub mod verify;
 
 use crate::engine::EngineError;

@@ -9,6 +9,28 @@ responses as (
 
 ),
 
+-- What the export of answers leaves out, the survey's own definition may say.
+named as (
+
+    select
+        responses.*,
+        coalesce(responses.survey_name, surveys.survey_name) as name_of_survey,
+        coalesce(responses.question_text, questions.question_text) as words_of_question
+    from responses
+    left join defined_surveys as surveys
+        on
+            responses.source = surveys.source
+            and responses.source_account = surveys.source_account
+            and responses.survey_id = surveys.survey_id
+    left join defined_questions as questions
+        on
+            responses.source = questions.source
+            and responses.source_account = questions.source_account
+            and responses.survey_id = questions.survey_id
+            and responses.question_id = questions.question_id
+
+),
+
 turned as (
 
     select
@@ -21,7 +43,7 @@ turned as (
             as least,
         coalesce(cast(scale_max as bigint), case when metric in ('nps', 'enps') then 10 end)
             as greatest
-    from responses
+    from named
 
 ),
 

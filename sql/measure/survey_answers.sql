@@ -39,9 +39,14 @@ staged as (
         counted.language,
         counted.product,
         counted.source,
-        coalesce(counted.survey_name, counted.survey_id) as survey
+        coalesce(counted.survey_name, defined_surveys.survey_name, counted.survey_id) as survey
     from counted
     left join response_stages on counted.feedback_id = response_stages.feedback_id
+    left join defined_surveys
+        on
+            counted.source = defined_surveys.source
+            and counted.source_account = defined_surveys.source_account
+            and counted.survey_id = defined_surveys.survey_id
 
 )
 

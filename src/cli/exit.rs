@@ -217,6 +217,12 @@ impl Failure {
             RunError::Resolve(ResolveError::Match(MatchError::TooManyPairs { .. })) => {
                 "add a part to the rule, or raise `identity.matching.candidates_max`"
             }
+            RunError::NoPerson { .. } => "say a customer id, an e-mail address, or `type:value`",
+            RunError::NoKey | RunError::OtherKey { .. } => {
+                "`CXMART__PRIVACY__KEY` is 32 bytes in hex; another key needs another \
+                 `privacy.key_id`"
+            }
+            RunError::Forgotten { .. } => "`cxmart forget JOB --apply` deletes such releases",
             RunError::Ahead { .. } => "`cxmart run JOB` brings a release to new days",
             RunError::Behind { .. } => "`cxmart run JOB --env ENV` first",
             RunError::CommitLost => "run it again; two schedules should not share a warehouse",
@@ -310,7 +316,9 @@ fn of_run(error: &RunError) -> Exit {
             UpkeepError::NotEmpty { .. } => Exit::Usage,
             UpkeepError::Manifest { .. } => Exit::Bug,
         },
-        RunError::Ahead { .. } => Exit::Usage,
+        RunError::Ahead { .. } | RunError::NoPerson { .. } => Exit::Usage,
+        RunError::Forgotten { .. } => Exit::Data,
+        RunError::NoKey | RunError::OtherKey { .. } => Exit::Config,
         RunError::CommitLost | RunError::Leased { .. } | RunError::Behind { .. } => Exit::TryAgain,
         RunError::Balance { .. }
         | RunError::Thread(_)
@@ -333,6 +341,8 @@ fn of_engine(error: &EngineError) -> Exit {
 fn of_storage(error: &StorageError) -> Exit {
     match error {
         StorageError::Url { .. } | StorageError::TooMany { .. } => Exit::Config,
+        // The holder of the lease clears the work of runs that go without one.
+        StorageError::NotFound { path } if path.contains("work/") => Exit::TryAgain,
         StorageError::NotFound { .. } => Exit::NoInput,
         StorageError::Permission { .. } => Exit::Permission,
         StorageError::Full { .. } => Exit::Unavailable,
@@ -383,9 +393,9 @@ fn of_io(error: &std::io::Error) -> Option<Exit> {
         std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
             Some(Exit::Permission)
         }
-        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
-            Some(Exit::Unavailable)
-        }
+        std::io::ErrorKind::StorageFull
+        | std::io::ErrorKind::QuotaExceeded
+        | std::io::ErrorKind::FileTooLarge => Some(Exit::Unavailable),
         _ => None,
     }
 }

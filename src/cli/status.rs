@@ -6,10 +6,16 @@ use serde_json::json;
 
 use super::output::{bytes, columns, count, plural, print, print_json};
 use super::{Desk, Exit, Failure, Format};
-use crate::plan::Plan;
-use crate::run::is_due;
+use crate::check;
+use crate::plan::{Plan, expect};
 use crate::run::open::{self, Planned};
-use crate::state::{Counts, ObjectEntry, Release};
+use crate::run::{checks, is_due};
+use crate::state::reports::Report;
+use crate::state::{Counts, ObjectEntry, Release, StateReader};
+
+/// Reports that are read to tell how long things take, and those that are shown.
+const RUNS: usize = 20;
+const SHOWN: usize = 5;
 
 /// Show the newest release, what was read for it, and what waits
 #[derive(Debug, clap::Args)]
@@ -34,20 +40,76 @@ pub(super) async fn run(arguments: Arguments, desk: Desk) -> Result<Exit, Failur
     let Planned { plan, parent, objects } = desk.plan(None).await?;
     let sources = by_source(&objects);
     let stale = desk.stale().await?;
+    let reader = StateReader::new(desk.store.clone());
+    let reports = reader.reports(&desk.job.name, RUNS).await?;
+    let releases = reader.numbers().await?;
+    let as_of = parent.as_ref().map(|release| release.as_of);
+    let watched = as_of.map(|as_of| {
+        let sources = checks::sources(&desk.job, &objects);
+        check::sources::check(&sources, as_of).into_iter().filter_map(|found| found.sample)
+    });
+    let watched: Vec<String> = watched.into_iter().flatten().collect();
+    let seconds = expect::seconds(&plan, &reports);
     let warehouse = crate::telemetry::mask(&desk.store.address(""));
     match arguments.format {
         Format::Text => {
             print(&format!("job {}, warehouse {warehouse}\n", desk.job.name))?;
             print(&text(parent.as_ref(), &sources, &plan))?;
             print(&out_of_date(&arguments.job, &stale))?;
+            print(&runs(&reports, &releases, seconds))?;
+            for line in &watched {
+                print(&format!("look at: {line}\n"))?;
+            }
         }
         Format::Json => {
             let mut document = document(parent.as_ref(), &sources, &plan);
             document["stale_days"] = json!(stale);
+            document["releases"] = json!(releases);
+            document["runs"] = json!(reports.iter().map(run_document).collect::<Vec<_>>());
+            document["sources_to_look_at"] = json!(watched);
+            document["waiting"]["seconds"] = json!(seconds);
             print_json(&document)?;
         }
     }
     Ok(Exit::Done)
+}
+
+/// The last runs, oldest last, and how many releases there are.
+fn runs(reports: &[Report], releases: &[u64], seconds: Option<f64>) -> String {
+    let row = |report: &Report| {
+        let made = report.release.map(|number| format!("release {number}")).unwrap_or_default();
+        let as_of = report.as_of.map(|day| day.to_string()).unwrap_or_default();
+        let error = report.error.first().cloned().unwrap_or_default();
+        let time = format!("{:.0} s", report.seconds);
+        vec![format!("  {}", report.run_id), report.outcome.clone(), as_of, made, time, error]
+    };
+    let mut text = String::new();
+    if let (Some(first), Some(last)) = (releases.first(), releases.last()) {
+        text.push_str(&format!("releases {first} to {last}\n"));
+    }
+    if !reports.is_empty() {
+        text.push_str("last runs\n");
+        text.push_str(&columns(&reports.iter().take(SHOWN).map(row).collect::<Vec<_>>()));
+    }
+    match seconds {
+        Some(seconds) if seconds >= 1.0 => {
+            text.push_str(&format!("the next run takes about {seconds:.0} s\n"));
+        }
+        _ => {}
+    }
+    text
+}
+
+fn run_document(report: &Report) -> serde_json::Value {
+    json!({
+        "run_id": report.run_id,
+        "outcome": report.outcome,
+        "as_of": report.as_of,
+        "release": report.release,
+        "seconds": report.seconds,
+        "error": report.error,
+        "warnings": report.warnings,
+    })
 }
 
 fn by_source(objects: &[ObjectEntry]) -> BTreeMap<(String, String), Read> {

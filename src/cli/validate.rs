@@ -61,6 +61,7 @@ fn process(settings: &Settings) -> Vec<Vec<String>> {
         ("threads", settings.threads.to_string()),
         ("memory_limit", bytes(settings.memory_bytes as u64)),
         ("scratch", scratch.unwrap_or_else(|| "inside the warehouse".into())),
+        ("privacy.key", settings.privacy_key.as_ref().map_or("none", |_| REDACTED).into()),
         ("identity.salt", salt.map_or("made at the first run", |_| REDACTED).into()),
     ];
     rows.map(|(name, value)| {

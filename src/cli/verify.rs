@@ -39,7 +39,7 @@ pub(super) async fn run(arguments: Arguments, desk: Desk) -> Result<Exit, Failur
         return Err(StateError::NoRelease.into());
     }
     if arguments.repair {
-        return repair(desk, &releases).await;
+        return Box::pin(repair(desk, &releases)).await;
     }
     let found = verify::verify(&desk.store, &releases, arguments.deep).await?;
     let how = if arguments.deep { "whole" } else { "there, of the right size" };

@@ -44,6 +44,7 @@ pub fn check(path: &str, job: &Job) -> Vec<Problem> {
     found.metrics(job);
     measure::check(&mut found, job);
     found.clv(job);
+    found.privacy(job);
     found.limits(job);
     found.publish(job);
     found.problems
@@ -123,6 +124,20 @@ impl Found<'_> {
         } else if let Err(error) = GlobBuilder::new(&rest).literal_separator(true).build() {
             let hint = "`[` and `{` have a meaning in patterns; write `[[]` for a plain `[`";
             self.say(&at, format!("is not a pattern: {}", error.kind()), Some(hint));
+        }
+    }
+
+    fn privacy(&mut self, job: &Job) {
+        let privacy = &job.privacy;
+        if privacy.pseudonyms && privacy.key_id.as_deref().is_none_or(|name| !is_name(name)) {
+            let hint = "a name for the key in `CXMART__PRIVACY__KEY`, such as `2026-01`";
+            self.say("privacy.key_id", "is missing or no name", Some(hint));
+        }
+        for (table, days) in &privacy.retention {
+            if *days == 0 {
+                let at = format!("privacy.retention.{table}");
+                self.say(&at, "is 0: nothing would be kept", None);
+            }
         }
     }
 

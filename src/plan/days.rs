@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{Datelike, Days, NaiveDate};
+use chrono::{Datelike, Days, Months, NaiveDate};
 
 use super::{AS_OF, Graph, Node, run_hash};
 use crate::catalog::Catalog;
@@ -15,6 +15,24 @@ use crate::table::hash::{Hash, Hasher};
 
 /// Days before the horizon that a daily table keeps, beside the last days of months.
 const KEPT_DAYS: u64 = 35;
+
+/// Partition columns that say how old a partition is.
+pub const DATED: [&str; 3] = [AS_OF, "month", "year"];
+
+/// Last day of a partition, by its values as they stand in paths; `None` when it has none, or is
+/// of rows without a time.
+pub fn last_of(partition: &BTreeMap<String, String>) -> Option<NaiveDate> {
+    let value = |column: &str| partition.get(column).map(String::as_str);
+    if let Some(day) = value(AS_OF) {
+        return day.parse().ok();
+    }
+    if let Some(month) = value("month") {
+        let first: NaiveDate = month.parse().ok()?;
+        let next = first.checked_add_months(Months::new(1))?;
+        return next.pred_opt().filter(|_| first != NaiveDate::default());
+    }
+    NaiveDate::from_ymd_opt(value("year")?.parse().ok()?, 12, 31)
+}
 
 /// Whether a daily table keeps the day: the last weeks, and the last days of months.
 pub fn is_kept(day: NaiveDate, horizon: NaiveDate) -> bool {
@@ -65,6 +83,9 @@ pub fn key(
     for entry in known {
         hasher.part(&entry.url).part(entry.version.to_le_bytes());
         hasher.part(entry.sha256.as_str()).part(entry.staging.as_str());
+        for (subject, _) in entry.forgotten.iter().filter(|(_, deletes)| **deletes) {
+            hasher.part(subject);
+        }
     }
     hasher.finish()
 }

@@ -51,6 +51,8 @@ pub const SEEN: &str = "staged_seen_columns";
 pub const WARNINGS: &str = "staged_warnings";
 /// One row per object version; staging makes it.
 pub const OBJECTS: &str = "object_ledger";
+/// One row per person who is forgotten; staging makes it of the registry.
+pub const FORGOTTEN: &str = "forgotten_customers";
 
 /// Name of the newest versions of a canonical table, as models read them.
 pub fn current(table: &str) -> String {
@@ -183,7 +185,7 @@ fn sort(nodes: Vec<Node>, catalog: &Catalog) -> Result<Graph, Vec<Problem>> {
     }
     let staged = catalog.canonical().map(|(table, _)| staged(&table.contract.name));
     let sources: BTreeSet<String> =
-        staged.chain([REJECTS, SEEN, WARNINGS, OBJECTS].map(String::from)).collect();
+        staged.chain([REJECTS, SEEN, WARNINGS, OBJECTS, FORGOTTEN].map(String::from)).collect();
     for node in &nodes {
         for input in &node.inputs {
             if input != RUN_TABLE && !sources.contains(input) && !makers.contains_key(input) {

@@ -50,6 +50,7 @@ pub static NATIVE: &[Native] = &[
             "versions_consents",
             "versions_account_members",
             "versions_identity_edges",
+            "forgotten_customers",
         ],
         outputs: &[
             "identity_keys",

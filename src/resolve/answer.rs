@@ -3,7 +3,9 @@
 use super::cluster::{Edge, Guard, LINK, PROBABLE, SAME_RECORD};
 use super::evidence::KeyFacts;
 use super::lineage::{Change, Ledger, STANDS};
-use super::{ChangeRow, FormerRow, IdentifierRow, NOBODY, QuarantineRow, Resolution, strongest};
+use super::{
+    ChangeRow, FORGOTTEN, FormerRow, IdentifierRow, NOBODY, QuarantineRow, Resolution, strongest,
+};
 use crate::table::id;
 
 impl Resolution {
@@ -65,9 +67,12 @@ impl Resolution {
     pub fn keys(&self) -> impl Iterator<Item = (&str, &str)> {
         let keys = self.evidence.key_facts.iter().zip(0_u32..);
         keys.filter_map(|(facts, key)| {
+            let text = std::str::from_utf8(self.evidence.keys.get(key)).ok()?;
+            if text.starts_with(FORGOTTEN) {
+                return Some((text, text));
+            }
             let at = strongest(&self.evidence, &self.rank, *facts)?;
             let customer = self.customer_at(at)?;
-            let text = std::str::from_utf8(self.evidence.keys.get(key)).ok()?;
             Some((text, customer))
         })
     }

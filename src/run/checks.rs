@@ -1,6 +1,6 @@
 //! Asks the checks of exactly the files that are about to be published.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Date32Array, Int64Array, RecordBatch, StringArray};
@@ -9,12 +9,13 @@ use chrono::NaiveDate;
 use super::sink::{Sink, Spread};
 use super::{Context, RunError, Tables, model};
 use crate::catalog::{Catalog, Layer};
+use crate::check::sources::Source;
 use crate::check::{self, Check, Finding, Severity};
 use crate::job::schema::nearest;
 use crate::job::{Job, Problem};
 use crate::plan::graph::{is_view, with_views};
 use crate::plan::{self, Plan, RUN_TABLE};
-use crate::state::{Release, StateError, StateReader};
+use crate::state::{ObjectEntry, Release, StateError, StateReader};
 use crate::table::TableError;
 use crate::table::dataset::Dataset;
 use crate::table::day::day_number;
@@ -43,11 +44,53 @@ fn checks(context: &Context, tables: &Tables) -> Vec<Check> {
     }
     checks.sort_by(|a, b| a.name.cmp(&b.name));
     for check in &mut checks {
+        if context.job.checks.block.contains(&check.name) {
+            check.severity = Severity::Block;
+        }
         if context.job.checks.warn.contains(&check.name) {
             check.severity = Severity::Warn;
         }
     }
     checks
+}
+
+/// What was read of each source, by batch date.
+pub fn sources(job: &Job, objects: &[ObjectEntry]) -> Vec<Source> {
+    let mut newest: BTreeMap<&str, &ObjectEntry> = BTreeMap::new();
+    for entry in objects {
+        let known = newest.entry(&entry.url).or_insert(entry);
+        if entry.version > known.version {
+            *known = entry;
+        }
+    }
+    let mut all = Vec::new();
+    for source in &job.sources {
+        let (spec, account) = (format!("{}/{}", source.source, source.entity), &source.account);
+        let twins = job
+            .sources
+            .iter()
+            .filter(|other| (&other.source, &other.entity) == (&source.source, &source.entity));
+        let name = if twins.count() > 1 { format!("{spec} ({account})") } else { spec.clone() };
+        let mut records = BTreeMap::new();
+        let own = newest.values().filter(|entry| entry.spec == spec && entry.account == *account);
+        for entry in own {
+            *records.entry(entry.dt).or_default() += entry.counts.read;
+        }
+        let fresh_days = source.freshness_days.or(job.checks.freshness_days);
+        all.push(Source { name, fresh_days, records });
+    }
+    all
+}
+
+/// The checks that read the object ledger alone.
+fn of_sources(context: &Context, objects: &[ObjectEntry], as_of: NaiveDate) -> Vec<Finding> {
+    let mut findings = check::sources::check(&sources(&context.job, objects), as_of).to_vec();
+    for finding in &mut findings {
+        if context.job.checks.block.contains(&finding.name) {
+            finding.severity = Severity::Block;
+        }
+    }
+    findings
 }
 
 /// Problems of a job that names checks which are not there.
@@ -57,16 +100,21 @@ pub fn fit(path: &str, job: &Job, catalog: &Catalog) -> Vec<Problem> {
     let mut known: BTreeSet<String> = named.map(|check| check.name).collect();
     let models = catalog.models.values().filter(|model| model.layer == Layer::Check);
     known.extend(models.map(|model| model.name.clone()));
-    let problem = |(i, name): (usize, &String)| {
-        let at = format!("{path}: checks.warn[{i}]");
+    known.extend([check::sources::FRESHNESS, check::sources::VOLUME].map(str::to_owned));
+    let problem = |list: &str, i: usize, name: &String| {
+        let at = format!("{path}: checks.{list}[{i}]");
         let hint = match nearest(name, known.iter().map(String::as_str)) {
             Some(near) => format!("did you mean `{near}`?"),
             None => "the table `check_results` of a release lists them".into(),
         };
         Problem::new(at, format!("there is no check `{name}`")).hint(hint)
     };
-    let warn = job.checks.warn.iter().enumerate();
-    warn.filter(|(_, name)| !known.contains(*name)).map(problem).collect()
+    let lists = [("warn", &job.checks.warn), ("block", &job.checks.block)];
+    let named = lists
+        .into_iter()
+        .flat_map(|(list, names)| names.iter().enumerate().map(move |(i, name)| (list, i, name)));
+    let unknown = named.filter(|(.., name)| !known.contains(*name));
+    unknown.map(|(list, i, name)| problem(list, i, name)).collect()
 }
 
 /// The tables a check reads, its views looked through.
@@ -83,7 +131,12 @@ fn rests_on(catalog: &Catalog, check: &Check) -> BTreeSet<String> {
 }
 
 /// Asks all checks; a finding is not an error here.
-async fn ask(context: &Context, plan: &Plan, tables: &Tables) -> Result<Vec<Finding>, RunError> {
+async fn ask(
+    context: &Context,
+    plan: &Plan,
+    tables: &Tables,
+    objects: &[ObjectEntry],
+) -> Result<Vec<Finding>, RunError> {
     let catalog = &context.catalog;
     let mut checks = checks(context, tables);
     if plan.is_past {
@@ -123,6 +176,13 @@ async fn ask(context: &Context, plan: &Plan, tables: &Tables) -> Result<Vec<Find
         }
         findings.push(finding);
     }
+    for finding in of_sources(context, objects, plan.as_of) {
+        if finding.n_failed > 0 {
+            context.record.warn(format!("check {finding}"));
+        }
+        findings.push(finding);
+    }
+    findings.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(findings)
 }
 
@@ -134,8 +194,9 @@ pub async fn audit(
     context: &Arc<Context>,
     plan: &Plan,
     tables: &Tables,
+    objects: &[ObjectEntry],
 ) -> Result<Option<Dataset>, RunError> {
-    let findings = ask(context, plan, tables).await?;
+    let findings = ask(context, plan, tables, objects).await?;
     let failed: Vec<Finding> = findings.iter().filter(|f| f.blocks()).cloned().collect();
     if !failed.is_empty() {
         return Err(RunError::Check { failed });
@@ -178,8 +239,9 @@ pub async fn recheck(context: &Context) -> Result<Vec<Finding>, RunError> {
     let reader = StateReader::new(context.store.clone());
     let release = reader.latest().await?.ok_or(StateError::NoRelease)?;
     let plan = standing(context, &release);
+    let objects = reader.objects(&release).await?;
     let tables: Tables = release.tables.into_iter().chain(release.state).collect();
-    ask(context, &plan, &tables).await
+    ask(context, &plan, &tables, &objects).await
 }
 
 /// The plan of a run that has nothing to do, over a release.
@@ -192,5 +254,6 @@ pub(super) fn standing(context: &Context, release: &Release) -> Plan {
         batches: Vec::new(),
         steps: Vec::new(),
         left_out: Vec::new(),
+        is_remasked: false,
     }
 }

@@ -9,9 +9,9 @@ use super::sink::{Sink, Spread, Written};
 use super::staging::{PlacedReject, SeenColumns, Warnings};
 use super::{Context, RunError};
 use crate::plan::Batch;
-pub use crate::plan::graph::{OBJECTS, REJECTS, SEEN, WARNINGS};
+pub use crate::plan::graph::{FORGOTTEN, OBJECTS, REJECTS, SEEN, WARNINGS};
 use crate::stage::Origin;
-use crate::state::ObjectEntry;
+use crate::state::{ObjectEntry, Registry};
 use crate::table::dataset::Dataset;
 use crate::table::day::day_number;
 use crate::table::hash::{Hash, Hasher};
@@ -129,6 +129,19 @@ pub static OBJECTS_CONTRACT: LazyLock<Contract> = LazyLock::new(|| {
     )
 });
 
+/// Contract of [`FORGOTTEN`].
+pub static FORGOTTEN_CONTRACT: LazyLock<Contract> = LazyLock::new(|| {
+    contract(
+        FORGOTTEN,
+        "One row per person who is forgotten.",
+        &["subject_id"],
+        &[
+            ("subject_id", Kind::Text, "Stands for the person where events are kept."),
+            ("forgotten_date", Kind::Date, "Last day of the release in which it was done."),
+        ],
+    )
+});
+
 pub(super) fn int(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
@@ -177,6 +190,29 @@ pub async fn write(context: &Context, objects: &[ObjectEntry]) -> Result<Dataset
         Sink::new(&OBJECTS_CONTRACT, Spread::Contract, &context.work.folder(&fingerprint));
     sink.push(&rows)?;
     context.work.keep(&fingerprint, OBJECTS, sink.finish(1)?).await
+}
+
+/// Writes who is forgotten as a table.
+///
+/// # Errors
+/// A full disk.
+pub async fn write_forgotten(context: &Context, registry: &Registry) -> Result<Dataset, RunError> {
+    let subjects = &registry.subjects;
+    let ids = subjects.iter().map(|subject| &subject.id);
+    let days = subjects.iter().map(|subject| day_number(subject.as_of));
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(StringArray::from_iter_values(ids)),
+        Arc::new(Date32Array::from_iter_values(days)),
+    ];
+    let mut hasher = Hasher::new(FORGOTTEN);
+    for subject in subjects {
+        hasher.part(&subject.id).part(subject.as_of.to_string());
+    }
+    let fingerprint = hasher.finish();
+    let scratch = context.work.folder(&fingerprint);
+    let mut sink = Sink::new(&FORGOTTEN_CONTRACT, Spread::Contract, &scratch);
+    sink.push(&batch(&FORGOTTEN_CONTRACT, columns)?)?;
+    context.work.keep(&fingerprint, FORGOTTEN, sink.finish(1)?).await
 }
 
 /// Writes the rejects of a batch.

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use super::sink::{Sink, Spread};
 use super::{Context, RunError, Tables, checks, model};
 use crate::engine::{Answer, Session};
-use crate::plan::graph::{is_view, with_views};
+use crate::plan::graph::{FORGOTTEN, is_view, with_views};
 use crate::plan::native::NATIVE;
 use crate::plan::{Native, Node, NodeKind, Plan};
 use crate::state::{Release, StateError, StateReader};
@@ -128,7 +128,11 @@ pub async fn reopened<T>(
     let reader = StateReader::new(context.store.clone());
     let release = reader.latest().await?.ok_or(StateError::NoRelease)?;
     let plan = checks::standing(context, &release);
-    let tables: Tables = release.tables.clone().into_iter().chain(release.state.clone()).collect();
+    let mut tables: Tables =
+        release.tables.clone().into_iter().chain(release.state.clone()).collect();
+    // Releases of before anybody could be forgotten have no such table.
+    let nobody = || Dataset::new(FORGOTTEN, Hasher::new(FORGOTTEN).finish(), Vec::new());
+    tables.entry(FORGOTTEN.to_owned()).or_insert_with(nobody);
     let code = Hasher::new("reopened").finish();
     let node = Node {
         name: name.to_owned(),

@@ -121,6 +121,26 @@ impl Desk {
     }
 }
 
+impl Context {
+    /// The same job on another environment of its warehouse.
+    ///
+    /// # Errors
+    /// Scratch space cannot be made.
+    pub fn of_environment(&self, name: Option<&str>) -> Result<Self, RunError> {
+        let mut settings = self.settings.clone();
+        settings.environment = name.map(str::to_owned);
+        let desk = Desk {
+            path: String::new(),
+            job: self.job.clone(),
+            origins: BTreeMap::new(),
+            catalog: self.catalog.clone(),
+            store: self.store.of_environment(name),
+            settings,
+        };
+        Ok(Self { stop: self.stop.clone(), ..desk.open()? })
+    }
+}
+
 /// Text files of the binary with those of the project over them.
 ///
 /// # Errors

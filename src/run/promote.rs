@@ -37,15 +37,25 @@ async fn under_lease(context: &Context, environment: &str) -> Result<Release, Ru
         let steps = plan.steps.iter().filter(|step| super::is_due(&step.reason)).count();
         return Err(RunError::Behind { environment: environment.to_owned(), steps });
     }
+    let mut registry = source.registry(&tried).await?;
+    if let Some(newest) = &newest {
+        // Whom people asked to forget here stays forgotten.
+        let own = StateReader::new(context.store.clone()).registry(newest).await?;
+        for subject in own.subjects {
+            registry.add(subject);
+        }
+    }
+    let writer = StateWriter::new(context.store.clone());
+    let registry = writer.registry(&registry).await?;
     let from = serde_json::json!({ "environment": environment, "release": tried.number });
     let release = Release {
         number: newest.as_ref().map_or(1, |newest| newest.number + 1),
         parent: newest.map(|newest| newest.number),
         writer: context.settings.run_id.clone(),
         summary: BTreeMap::from([("promoted_from".into(), from)]),
+        registry,
         ..tried
     };
-    let writer = StateWriter::new(context.store.clone());
     if writer.commit(&release).await? == Commit::Lost {
         return Err(RunError::CommitLost);
     }

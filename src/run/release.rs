@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::forget::{Forgotten, sweep};
 use super::lease::Lease;
+use super::mask::{self, Mask, Shown as Seen};
 use super::{Context, RunError, Tables, checks, give_back};
 use crate::catalog::Catalog;
 use crate::plan::{AS_OF, Graph, Plan, PlanError, days};
@@ -20,6 +22,15 @@ use crate::upkeep::{export, verify};
 /// release names and what is older than a day.
 const PLACED_MAX: Duration = Duration::from_hours(12);
 
+/// What a run made.
+#[derive(Debug)]
+pub struct Made<'a> {
+    pub tables: Tables,
+    pub objects: &'a [ObjectEntry],
+    pub counts: Counts,
+    pub forgotten: Forgotten,
+}
+
 /// Checks the tables, names their files, makes the commit and projects it; `None` when another
 /// run's commit came first.
 ///
@@ -29,29 +40,33 @@ pub async fn publish(
     context: &Arc<Context>,
     plan: &Plan,
     parent: Option<&Release>,
-    mut tables: Tables,
-    objects: &[ObjectEntry],
-    counts: Counts,
+    made: Made<'_>,
 ) -> Result<Option<Release>, RunError> {
+    let Made { mut tables, objects, counts, forgotten } = made;
     let past = parent.filter(|_| plan.is_past);
     let is_whole = past.is_none() || has_all_days(context, &tables);
-    let found = checks::audit(context, plan, &tables).await?;
+    let found = checks::audit(context, plan, &tables, objects).await?;
     if let Some(found) = found.filter(|_| is_whole) {
         tables.insert(found.name.clone(), found);
     }
+    let horizon = past.map_or(plan.horizon, |release| release.horizon);
+    let mask = Mask::new(context, parent, !forgotten.registry.is_empty())?;
+    let made = tables;
+    let Seen { mut tables, whole } = mask.show(context, horizon, parent, &made).await?;
     match past {
         Some(release) => keep_all_but_the_day(context, plan, release, &mut tables),
         None => carry_over(context, plan, parent, &mut tables),
     }
+    mask::retire(context, horizon, &mut tables);
     let graph = Graph::new(&context.job, &context.catalog).map_err(PlanError::Problems)?;
     let made_from = days::key(&context.job, &context.catalog, &graph, objects, plan.as_of);
     let made_from = is_whole.then_some(made_from);
-    let horizon = past.map_or(plan.horizon, |release| release.horizon);
     let writer = StateWriter::new(context.store.clone());
     let clock = &context.settings.clock;
     let (published, state, pointer) = loop {
         let started = clock.elapsed();
-        let (published, state) = place(context, parent, &tables).await?;
+        let (published, mut state) = place(context, parent, &tables).await?;
+        place_whole(context, parent, &whole, &mut state).await?;
         let pointer = match past {
             // A restated day knows less than the release it goes into.
             Some(release) => release.objects.clone(),
@@ -72,14 +87,51 @@ pub async fn publish(
         tables: published,
         state: past.map_or(state, |release| release.state.clone()),
         objects: pointer,
+        registry: writer.registry(&forgotten.registry).await?,
+        masking: past.map_or(mask.masking, |release| release.masking.clone()),
         days: days::with(parent, horizon, plan.as_of, made_from),
         summary: BTreeMap::from([("records".into(), serde_json::json!(counts))]),
     };
-    if writer.commit(&release).await? == Commit::Lost {
+    if is_forgotten_otherwise(context, parent).await?
+        || writer.commit(&release).await? == Commit::Lost
+    {
         return Ok(None);
     }
     project(context).await?;
     Ok(Some(release))
+}
+
+/// Whether the newest release forgets other people than the one that the run began with: what the
+/// run wrote may hold them.
+///
+/// # Errors
+/// The newest release cannot be read.
+pub async fn is_forgotten_otherwise(
+    context: &Context,
+    parent: Option<&Release>,
+) -> Result<bool, RunError> {
+    let newest = StateReader::new(context.store.clone()).latest().await?;
+    let registry = |release: Option<&Release>| release.and_then(|r| r.registry.clone());
+    Ok(registry(newest.as_ref()) != registry(parent))
+}
+
+/// Puts what readers see in part among the intermediates, whole.
+async fn place_whole(
+    context: &Context,
+    parent: Option<&Release>,
+    whole: &Tables,
+    state: &mut BTreeMap<String, Dataset>,
+) -> Result<(), RunError> {
+    for (name, dataset) in whole {
+        let before = parent.and_then(|release| release.state.get(name));
+        let path = |file: &_| publish::state_path("tables", file);
+        dataset.files.iter().for_each(|file| context.work.note(path(file)));
+        let placed = publish::place(&context.store, dataset, before, path).await?;
+        state.insert(name.clone(), placed);
+    }
+    let paths = whole.keys().filter_map(|name| state.get(name));
+    let paths = paths.flat_map(|dataset| &dataset.files).map(|file| file.path.as_str());
+    Ok(context.store.settle(paths)?)
 }
 
 /// Gives daily tables the days of the parent release that are kept.
@@ -139,11 +191,13 @@ async fn place(
         let contract = context.catalog.tables.get(name).filter(|table| table.published);
         if let Some(table) = contract {
             let path = |file: &_| publish::table_path(name, &table.contract, file);
+            dataset.files.iter().for_each(|file| context.work.note(path(file)));
             let dataset = publish::place(store, dataset, before, path).await?;
             published.insert(name.clone(), dataset);
         } else {
             let kind = state_kind(name);
             let path = |file: &_| publish::state_path(kind, file);
+            dataset.files.iter().for_each(|file| context.work.note(path(file)));
             let dataset = publish::place(store, dataset, before, path).await?;
             state.insert(name.clone(), dataset);
         }
@@ -211,6 +265,12 @@ fn shown(catalog: &Catalog, release: Release) -> Shown {
 /// There is no such release, a file of it is gone, another run holds the lease or published first.
 pub async fn roll_back(context: &Context, number: u64) -> Result<Release, RunError> {
     let lease = Lease::of(context).await?;
+    let done = rolled_back(context, number).await;
+    give_back(lease).await;
+    done
+}
+
+async fn rolled_back(context: &Context, number: u64) -> Result<Release, RunError> {
     let reader = StateReader::new(context.store.clone());
     let newest = reader.latest().await?.ok_or(StateError::NoRelease)?;
     let target = reader.release(number).await?;
@@ -218,10 +278,20 @@ pub async fn roll_back(context: &Context, number: u64) -> Result<Release, RunErr
     if let Some((path, fault, _)) = found.faults.first() {
         return Err(RunError::Unusable { number, path: path.clone(), fault: *fault });
     }
+    if newest.registry != target.registry {
+        let known = Forgotten::of(context, Some(&newest)).await?;
+        if let Some(eraser) = &known.eraser
+            && sweep::holding(context, eraser, Some(&newest)).await?.contains(&number)
+        {
+            return Err(RunError::Forgotten { number });
+        }
+    }
     let release = Release {
         number: newest.number + 1,
         parent: Some(newest.number),
         writer: context.settings.run_id.clone(),
+        // Whom people asked to forget stays forgotten.
+        registry: newest.registry,
         summary: BTreeMap::from([("rolled_back_to".into(), serde_json::json!(number))]),
         ..target
     };
@@ -230,7 +300,6 @@ pub async fn roll_back(context: &Context, number: u64) -> Result<Release, RunErr
         return Err(RunError::CommitLost);
     }
     project(context).await?;
-    give_back(lease).await;
     Ok(release)
 }
 

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::sync::Arc;
 
+use super::forget::Forgotten;
 use super::lease::Lease;
 use super::{
     Context, RunError, Tables, checks, give_back, ledger, listing, make, retired, slice_hash,
@@ -117,6 +118,7 @@ pub async fn restore(
         plan: checks::standing(context, release),
         parent: parent_of(&reader, release).await,
         tables: Tables::new(),
+        forgotten: Forgotten::of(context, Some(release)).await?,
         staged: staging::Staged {
             tables: Tables::new(),
             objects: reader.objects(release).await?,
@@ -163,6 +165,7 @@ struct Bench<'a> {
     parent: Option<Release>,
     tables: Tables,
     staged: staging::Staged,
+    forgotten: Forgotten,
     /// Files that are mended.
     whole: BTreeSet<String>,
 }
@@ -206,9 +209,11 @@ impl Bench<'_> {
         if !batches.is_empty() {
             let listed = listing::list(&self.context.job, &self.context.settings).await?;
             let objects = self.staged.objects.clone();
+            let eraser = self.forgotten.eraser.clone();
             let named: BTreeSet<Hash> = objects.iter().map(|entry| entry.batch.clone()).collect();
             for batch in named.iter().filter(|batch| batches.contains(batch.as_str())) {
-                let made = staging::again(self.context, batch, &objects, &listed).await?;
+                let made =
+                    staging::again(self.context, batch, &objects, &listed, eraser.as_ref()).await?;
                 self.put(&made.unwrap_or_default()).await?;
             }
         }
@@ -259,7 +264,8 @@ impl Bench<'_> {
     /// Asks the checks again, whose findings are a table too.
     async fn results(&mut self) -> Result<(), RunError> {
         if self.tables.get(checks::RESULTS).is_some_and(|dataset| self.is_harmed(dataset)) {
-            let made = checks::audit(self.context, &self.plan, &self.tables).await?;
+            let made = checks::audit(self.context, &self.plan, &self.tables, &self.staged.objects);
+            let made = made.await?;
             self.put(made.as_slice()).await?;
         }
         Ok(())

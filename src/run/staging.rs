@@ -23,13 +23,17 @@ use self::mapping::Mapping;
 use self::tally::Tally;
 use self::told::Told;
 pub use self::told::{PlacedReject, SeenColumns, Warnings};
+use super::forget::{Forgotten, scrub};
 use super::retired::{self, Retired};
 use super::sink::Written;
+use super::work::StagedBatch;
 use super::{Context, RunError, Tables, ledger, listing};
 use crate::catalog::SourceSpec;
 use crate::catalog::spec::ATTRIBUTES;
 use crate::engine::EngineError;
 use crate::extract::{self, ExtractError, Fetched};
+use crate::forget::Eraser;
+use crate::forget::rows::Found as Theirs;
 use crate::plan::graph::staged;
 use crate::plan::{self, Batch, Found, Plan};
 use crate::stage::{self, Origin, Typing};
@@ -72,34 +76,43 @@ pub async fn stage(
     plan: &Plan,
     parent: Option<&Release>,
     before: Vec<ObjectEntry>,
+    forgotten: &mut Forgotten,
 ) -> Result<Staged, RunError> {
     let mut files: BTreeMap<String, Vec<Dataset>> = BTreeMap::new();
     let mut counts = Counts::default();
     let mut new_objects = 0;
+    let mut found = Theirs::default();
     let mut ledger = Ledger::new();
     for entry in &before {
         ledger.entry(entry.url.clone()).or_default().insert(entry.version, entry.clone());
     }
     for batch in &plan.batches {
         context.stop.check()?;
-        let done = stage_batch(context, batch, &mut ledger).await?;
+        let done = stage_batch(context, batch, &mut ledger, forgotten).await?;
         context.record.batch(batch);
         let Some(done) = done else { continue };
         for dataset in done.datasets {
             files.entry(dataset.name.clone()).or_default().push(dataset);
         }
+        found.extend(done.found);
         new_objects += done.objects.len();
         for entry in done.objects {
             counts.add(entry.counts);
             ledger.entry(entry.url.clone()).or_default().insert(entry.version, entry);
         }
     }
-    let objects: Vec<_> = ledger.into_values().flat_map(BTreeMap::into_values).collect();
+    let mut objects: Vec<_> = ledger.into_values().flat_map(BTreeMap::into_values).collect();
     let parts = |name: &str| {
         let before = parent.and_then(|release| release.state.get(name)).cloned();
         before.into_iter().chain(files.remove(name).unwrap_or_default()).collect()
     };
-    let (tables, retired) = together(context, &objects, parts).await?;
+    let (mut tables, retired) = together(context, &objects, parts).await?;
+    // What refers to new records of forgotten people may have come in other objects.
+    if forgotten.grow(context, &found) {
+        scrub::staged_tables(context, &mut tables, &mut objects, forgotten).await?;
+        let ledger = ledger::write(context, &objects).await?;
+        tables.insert(ledger.name.clone(), ledger);
+    }
     Ok(Staged { tables, objects, before, retired, new_objects, counts })
 }
 
@@ -167,9 +180,9 @@ struct Ready {
     dt: NaiveDate,
 }
 
+/// A batch, and how many of its objects were left out.
 struct Done {
-    datasets: Vec<Dataset>,
-    objects: Vec<ObjectEntry>,
+    batch: StagedBatch,
     left_out: u64,
 }
 
@@ -177,7 +190,8 @@ async fn stage_batch(
     context: &Arc<Context>,
     batch: &Batch,
     objects: &mut Ledger,
-) -> Result<Option<Done>, RunError> {
+    forgotten: &Forgotten,
+) -> Result<Option<StagedBatch>, RunError> {
     let spec = context.catalog.specs.get(&batch.spec);
     let spec = spec.ok_or_else(|| RunError::NoTable(batch.spec.clone()))?;
     let staging = plan::staging_hash(&context.job, &context.catalog, spec, batch.source);
@@ -191,14 +205,19 @@ async fn stage_batch(
         hasher.part(&object.found.url).part(object.version.to_le_bytes());
         hasher.part(object.fetched.sha256.as_str()).part(object.dt.to_string());
     }
-    let fingerprint = hasher.finish();
-    if let Some((datasets, objects)) = context.work.staged_receipt(&fingerprint).await? {
-        return Ok(Some(Done { datasets, objects, left_out: 0 }));
+    if let Some(known) = forgotten.hash() {
+        hasher.part(known.as_str());
     }
-    let done = decode_and_map(context, batch, spec, ready, &fingerprint, &staging).await?;
+    let fingerprint = hasher.finish();
+    if let Some(done) = context.work.staged_receipt(&fingerprint).await? {
+        return Ok(Some(done));
+    }
+    let eraser = forgotten.eraser.clone();
+    let done =
+        decode_and_map(context, batch, spec, ready, (&fingerprint, &staging), eraser).await?;
     check_rejects(context, &done, &batch.spec)?;
-    context.work.finish_staged(&fingerprint, &done.datasets, &done.objects).await?;
-    Ok(Some(done))
+    context.work.finish_staged(&fingerprint, &done.batch).await?;
+    Ok(Some(done.batch))
 }
 
 /// Brings the batch's objects to local disk; those whose bytes are known already drop out.
@@ -242,8 +261,8 @@ async fn decode_and_map(
     batch: &Batch,
     spec: &SourceSpec,
     ready: Vec<Ready>,
-    fingerprint: &Hash,
-    staging: &Hash,
+    (fingerprint, staging): (&Hash, &Hash),
+    eraser: Option<Arc<Eraser>>,
 ) -> Result<Done, RunError> {
     let staging_context = staging_context(context, batch.source);
     let spec = &spec.with_options(&staging_context.options);
@@ -255,7 +274,8 @@ async fn decode_and_map(
         Arc::new(Mutex::new(ready.iter().map(|_| Tally::default()).collect()));
     let origins: Arc<Vec<Origin>> = Arc::new(ready.iter().map(origin).collect());
     for model in models {
-        let Some(mapping) = Mapping::new(context, batch, spec, model, &origins, &tallies) else {
+        let mapping = Mapping::new(context, batch, spec, model, &origins, &tallies);
+        let Some(mapping) = mapping.map(|mapping| mapping.without(eraser.as_ref())) else {
             continue;
         };
         let (sender, receiver) = mpsc::channel(CHUNKS_WAITING);
@@ -276,22 +296,25 @@ async fn decode_and_map(
     };
     let decoding = tokio::task::spawn_blocking(move || decoder.run(ready));
     let (mut datasets, mut refused) = (Vec::new(), Vec::new());
+    let mut found = Theirs::default();
     let mut failed = None;
     for task in tasks {
         match task.await.map_err(RunError::Thread)? {
             Ok(mapped) => {
                 datasets.push((mapped.name, mapped.written));
                 refused.extend(mapped.rejects);
+                found.extend(mapped.found);
             }
             Err(error) => failed = failed.or(Some(error)),
         }
     }
     // The decoder's own error comes first: a model fails of it when its rows stop short.
-    let (ready, told) = decoding.await.map_err(RunError::Thread)??;
+    let (ready, mut told) = decoding.await.map_err(RunError::Thread)??;
     if let Some(error) = failed {
         return Err(error);
     }
     let left_out = told.left_out;
+    told.hush(&mut refused, &origins, &found);
     datasets.extend(write_told(context, batch, &origins, told, refused, fingerprint)?);
     let mut kept = Vec::new();
     for (name, mut written) in datasets {
@@ -301,8 +324,8 @@ async fn decode_and_map(
         kept.push(context.work.keep(fingerprint, &name, written).await?);
     }
     let tallies = tallies.lock().map(|mut t| std::mem::take(&mut *t)).unwrap_or_default();
-    let objects = entries(context, batch, ready, tallies, fingerprint, staging)?;
-    Ok(Done { datasets: kept, objects, left_out })
+    let objects = entries(context, batch, (ready, tallies), &found, fingerprint, staging)?;
+    Ok(Done { batch: StagedBatch { datasets: kept, objects, found }, left_out })
 }
 
 /// Writes what is told of the objects of a batch.
@@ -355,8 +378,8 @@ fn origin(object: &Ready) -> Origin {
 fn entries(
     context: &Context,
     batch: &Batch,
-    ready: Vec<Ready>,
-    tallies: Vec<Tally>,
+    (ready, tallies): (Vec<Ready>, Vec<Tally>),
+    found: &Theirs,
     fingerprint: &Hash,
     staging: &Hash,
 ) -> Result<Vec<ObjectEntry>, RunError> {
@@ -386,6 +409,7 @@ fn entries(
             return Err(RunError::Balance { object: object.found.url, counts });
         }
         entries.push(ObjectEntry {
+            forgotten: found.of_object(&object.found.url, object.version),
             url: object.found.url,
             version: object.version,
             spec: batch.spec.clone(),
@@ -405,8 +429,9 @@ fn entries(
 }
 
 fn check_rejects(context: &Context, done: &Done, spec: &str) -> Result<(), RunError> {
-    let read: u64 = done.objects.iter().map(|entry| entry.counts.read).sum();
-    let rejected: u64 = done.objects.iter().map(|entry| entry.counts.rejected).sum();
+    let objects = &done.batch.objects;
+    let read: u64 = objects.iter().map(|entry| entry.counts.read).sum();
+    let rejected: u64 = objects.iter().map(|entry| entry.counts.rejected).sum();
     let rejected = rejected - done.left_out;
     let limit = context.job.limits.rejects_max;
     if rejected as f64 > limit * read as f64 && rejected > 0 {

@@ -1,6 +1,6 @@
 //! `work/<fingerprint>/`: what steps made in this run or a killed one, with receipts.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::RunError;
 use super::sink::Written;
+use crate::forget::rows::Found;
 use crate::state::ObjectEntry;
 use crate::storage::{StorageError, Store};
 use crate::table::dataset::{Dataset, FileRef};
@@ -28,6 +29,20 @@ const DELETES: usize = 16;
 struct Receipt {
     made: Vec<Dataset>,
     objects: Vec<ObjectEntry>,
+    /// Of forgotten people with records in the batch: hashes of these, and of links to them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    records: BTreeMap<String, BTreeSet<String>>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    links: BTreeMap<String, BTreeSet<String>>,
+}
+
+/// What a batch of objects gave.
+#[derive(Debug, Clone)]
+pub struct StagedBatch {
+    pub datasets: Vec<Dataset>,
+    pub objects: Vec<ObjectEntry>,
+    /// Of forgotten people.
+    pub found: Found,
 }
 
 /// Scratch space on local disk and the `work/` folder of the warehouse.
@@ -36,6 +51,8 @@ pub struct Work {
     store: Store,
     /// Removed when the run ends.
     pub scratch: PathBuf,
+    /// Folders of `work/` that were written to, and final names that files were to get.
+    written: Mutex<BTreeSet<String>>,
     /// Files that this run wrote, or has compared with their hash.
     whole: Mutex<BTreeSet<String>>,
 }
@@ -53,7 +70,22 @@ impl Work {
         };
         let scratch = base.join(format!("{SCRATCH}{run_id}"));
         std::fs::create_dir_all(&scratch).map_err(|e| StorageError::io(&scratch, e))?;
-        Ok(Self { store: store.clone(), scratch, whole: Mutex::default() })
+        Ok(Self {
+            store: store.clone(),
+            scratch,
+            written: Mutex::default(),
+            whole: Mutex::default(),
+        })
+    }
+
+    /// Notes that something will lie under a name, or in a folder of `work/`.
+    pub fn note(&self, name: String) {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner).insert(name);
+    }
+
+    /// What was noted so far.
+    pub fn written(&self) -> BTreeSet<String> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// A folder of its own for one step.
@@ -72,6 +104,7 @@ impl Work {
         written: Vec<Written>,
     ) -> Result<Dataset, RunError> {
         let mut files = Vec::with_capacity(written.len());
+        self.note(format!("work/{fingerprint}"));
         for Written { file, partition, ordinal } in written {
             let path = format!("work/{fingerprint}/{name}-{}.parquet", file.file_hash);
             self.store.put_file(&file.scratch, &path).await?;
@@ -117,7 +150,9 @@ impl Work {
     /// # Errors
     /// The store failed.
     pub async fn finish(&self, fingerprint: &Hash, made: &[Dataset]) -> Result<(), RunError> {
-        self.finish_staged(fingerprint, made, &[]).await
+        let (datasets, objects) = (made.to_vec(), Vec::new());
+        let made = StagedBatch { datasets, objects, found: Found::default() };
+        self.finish_staged(fingerprint, &made).await
     }
 
     /// Says that a batch of objects is staged, with the ledger entries that it gave.
@@ -127,10 +162,11 @@ impl Work {
     pub async fn finish_staged(
         &self,
         fingerprint: &Hash,
-        made: &[Dataset],
-        objects: &[ObjectEntry],
+        made: &StagedBatch,
     ) -> Result<(), RunError> {
-        let receipt = Receipt { made: made.to_vec(), objects: objects.to_vec() };
+        let StagedBatch { datasets, objects, found } = made.clone();
+        let Found { records, links, .. } = found;
+        let receipt = Receipt { made: datasets, objects, records, links };
         let Ok(bytes) = serde_json::to_vec(&receipt) else { return Ok(()) };
         let bytes = Bytes::from(seal::seal(&bytes));
         self.store.note(&receipt_path(fingerprint), bytes).await?;
@@ -145,7 +181,7 @@ impl Work {
     /// # Errors
     /// The store failed.
     pub async fn receipt(&self, fingerprint: &Hash) -> Result<Option<Vec<Dataset>>, RunError> {
-        Ok(self.staged_receipt(fingerprint).await?.map(|(made, _)| made))
+        Ok(self.staged_receipt(fingerprint).await?.map(|batch| batch.datasets))
     }
 
     /// As [`Work::receipt`], with the ledger entries of the batch.
@@ -155,7 +191,7 @@ impl Work {
     pub async fn staged_receipt(
         &self,
         fingerprint: &Hash,
-    ) -> Result<Option<(Vec<Dataset>, Vec<ObjectEntry>)>, RunError> {
+    ) -> Result<Option<StagedBatch>, RunError> {
         let bytes = match self.store.read(&receipt_path(fingerprint)).await {
             Ok(bytes) => bytes,
             Err(StorageError::NotFound { .. }) => return Ok(None),
@@ -178,7 +214,8 @@ impl Work {
             }
             self.is_whole(&file.path);
         }
-        Ok(Some((receipt.made, receipt.objects)))
+        let found = Found { records: receipt.records, links: receipt.links, ..Found::default() };
+        Ok(Some(StagedBatch { datasets: receipt.made, objects: receipt.objects, found }))
     }
 }
 

@@ -150,4 +150,28 @@ impl DeltaLog {
         }
         Ok(())
     }
+
+    /// Writes a checkpoint of the newest version and deletes everything of the versions before it;
+    /// readers cannot go back behind it. A folder without a log stays as it is.
+    ///
+    /// # Errors
+    /// The store failed, or the log is damaged.
+    pub async fn forget_the_past(&self) -> Result<(), StorageError> {
+        let mut table = self.table()?;
+        let there = table.log_store().is_delta_table_location().await;
+        if !there.map_err(|error| self.fail(error))? {
+            return Ok(());
+        }
+        table.load().await.map_err(|error| self.fail(error))?;
+        let Some(newest) = table.version() else { return Ok(()) };
+        self.checkpoint().await?;
+        for object in self.store.list(&format!("{}/_delta_log", self.folder)).await? {
+            let name = object.path.rsplit('/').next().unwrap_or_default();
+            let version = name.split('.').next().and_then(|version| version.parse::<u64>().ok());
+            if version.is_some_and(|version| version < newest) {
+                self.store.delete(&object.path).await?;
+            }
+        }
+        Ok(())
+    }
 }

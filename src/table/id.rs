@@ -53,11 +53,33 @@ impl Maker {
 
 /// As [`from_key`], but under a secret: values cannot be guessed back from the id.
 pub fn keyed(prefix: &str, salt: &[u8], parts: &[&str]) -> String {
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(salt) else {
-        unreachable!("an HMAC takes a key of any length")
-    };
-    fold_in(&mut |bytes| mac.update(bytes), parts);
-    format!("{prefix}_{}", BASE32.encode(&mac.finalize().into_bytes()[..ID_BYTES]))
+    format!("{prefix}_{}", Keyed::new(salt).text(parts))
+}
+
+/// A secret, made ready for many hashes.
+#[derive(Clone)]
+pub struct Keyed(Hmac<Sha256>);
+
+impl std::fmt::Debug for Keyed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Keyed")
+    }
+}
+
+impl Keyed {
+    pub fn new(secret: &[u8]) -> Self {
+        let Ok(mac) = Hmac::<Sha256>::new_from_slice(secret) else {
+            unreachable!("an HMAC takes a key of any length")
+        };
+        Self(mac)
+    }
+
+    /// 160 bits of the HMAC over the length-prefixed parts, in base32.
+    pub fn text(&self, parts: &[&str]) -> String {
+        let mut mac = self.0.clone();
+        fold_in(&mut |bytes| mac.update(bytes), parts);
+        BASE32.encode(&mac.finalize().into_bytes()[..ID_BYTES])
+    }
 }
 
 /// The bucket of a key: the first 6 bits of its SHA-256.

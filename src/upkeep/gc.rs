@@ -30,10 +30,10 @@ impl Garbage {
 }
 
 /// Paths that a release needs.
-fn needed(release: &Release) -> impl Iterator<Item = String> {
+pub fn needed(release: &Release) -> impl Iterator<Item = String> {
     let datasets = release.tables.values().chain(release.state.values());
     let files = datasets.flat_map(|dataset| &dataset.files).map(|file| file.path.clone());
-    let ledger = release.objects.iter().map(|pointer| pointer.path.clone());
+    let ledger = release.pointers().map(|pointer| pointer.path.clone());
     files.chain(ledger).collect::<Vec<_>>().into_iter()
 }
 
@@ -43,9 +43,9 @@ fn itself(release: &Release) -> [String; 2] {
 }
 
 /// Whether a path is of a kind that can become garbage.
-fn is_kind(path: &str) -> bool {
+pub fn is_kind(path: &str) -> bool {
     let is_view = path.starts_with("catalog/views-");
-    let is_file = ["tables/", "state/v1/", "work/", "releases/"];
+    let is_file = ["tables/", "state/v1/", "work/", "releases/", "quarantine/"];
     let is_kept = path.contains("/_delta_log/") || path == "state/v1/salt";
     (is_view || is_file.iter().any(|kind| path.starts_with(kind))) && !is_kept
 }
@@ -98,7 +98,10 @@ pub async fn find(store: &Store, retain: usize, now_us: i64) -> Result<Garbage, 
 }
 
 /// The warehouse and all its environments: they share the files of tables and state.
-async fn with_environments(store: &Store) -> Result<Vec<Store>, UpkeepError> {
+///
+/// # Errors
+/// The store failed.
+pub async fn with_environments(store: &Store) -> Result<Vec<Store>, UpkeepError> {
     let mut all = vec![store.of_environment(None)];
     for name in store.environments().await? {
         all.push(store.of_environment(Some(&name)));

@@ -56,9 +56,9 @@ fn named(releases: &[Release]) -> BTreeMap<&str, Named> {
             let (bytes, hash) = (Some(file.bytes), file.file_hash.clone());
             all.insert(file.path.as_str(), Named { bytes, hash, release: release.number });
         }
-        if let Some(ledger) = &release.objects {
-            let hash = ledger.file_hash.clone();
-            all.insert(&ledger.path, Named { bytes: None, hash, release: release.number });
+        for pointer in release.pointers() {
+            let hash = pointer.file_hash.clone();
+            all.insert(&pointer.path, Named { bytes: None, hash, release: release.number });
         }
     }
     all

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use cxmart::cli::{Exit, Failure};
 use cxmart::run::{Outcome, RunError};
 use cxmart::settings::Settings;
+use cxmart::settings::clock::Clock;
 use cxmart::state::{Release, StateReader};
 use cxmart::storage::Store;
 use object_store::memory::InMemory;
@@ -324,4 +325,118 @@ fn a_fault_at_any_call_is_survived() {
     }
     println!("{table}{tried} faults tried, {tried} survived");
     assert!(tried > 60, "only {tried} faults were tried");
+}
+
+/// The second night in a world of its own, with what comes out of it undisturbed.
+fn second_night(host: &str) -> Night {
+    runtime().block_on(Night::of(2, host.to_owned()))
+}
+
+/// Runs end well, or ask to be tried again.
+fn is_fair(ended: &Result<Outcome, RunError>, of: &str) {
+    if let Err(error) = ended {
+        let told = format!("{error:?}");
+        assert!(
+            matches!(error, RunError::CommitLost | RunError::Leased { .. } | RunError::Storage(_)),
+            "{of}: {told}"
+        );
+    }
+}
+
+/// Goal: two runs of one night at once give one release, that of one run, whoever holds a lease.
+/// Method: both with the lease, none, and one of them; three rounds of each.
+#[test]
+fn two_runs_at_once_make_one_release() {
+    let night = second_night("faults-two");
+    let round = async |first_alone: bool, second_alone: bool| {
+        let world = World::over(&night.start, &night.host);
+        let both = futures::future::join(
+            world.run("first", first_alone),
+            world.run("second", second_alone),
+        );
+        let (first, second) = both.await;
+        is_fair(&first, "the first run");
+        is_fair(&second, "the second run");
+        let leased = [&first, &second].map(|run| matches!(run, Err(RunError::Leased { .. })));
+        assert!(leased != [true, true], "each kept the other out");
+        if !first_alone && !second_alone {
+            assert!(first.is_ok() || second.is_ok(), "{first:?} {second:?}");
+        }
+        let store = world.store();
+        let seen = readers_see(&store).await.map(|release| content(&release)).unwrap_or_default();
+        assert!(seen == night.before || seen == night.after, "a mix");
+        world.run("next", true).await.expect("the next run");
+        let release = readers_see(&store).await.expect("a release");
+        assert_eq!(differing(&content(&release), &night.after), Vec::<String>::new());
+        assert_eq!(release.number, night.number);
+        all_is_projected(&store, &release).await;
+    };
+    let runtime = runtime();
+    for _ in 0..2 {
+        for (first, second) in [(true, true), (false, false), (false, true)] {
+            runtime.block_on(round(first, second));
+        }
+    }
+}
+
+/// Goal: a clock that jumps changes nothing that is published. Method: a night whose clock goes
+/// back and forth by hours and days before it settles.
+#[test]
+fn a_clock_that_jumps_changes_nothing() {
+    let night = second_night("faults-clock");
+    let hours = [5, 90, 0, 13, 40, 2, 700];
+    let asked = AtomicUsize::new(0);
+    let clock = Clock::new(move || {
+        let call = asked.fetch_add(1, Ordering::SeqCst);
+        std::time::Duration::from_hours(*hours.get(call).unwrap_or(&1))
+    });
+    let world = World::over(&night.start, &night.host);
+    let settings = Settings { clock, ..world.settings("jumping", false) };
+    runtime().block_on(async {
+        let context = cxmart::run::open("jobs/project.toml", settings).expect("the job opens");
+        let run = Box::pin(cxmart::run::run(Arc::new(context), None));
+        assert!(run.await.expect("the night").published);
+        let release = readers_see(&world.store()).await.expect("a release");
+        assert_eq!(differing(&content(&release), &night.after), Vec::<String>::new());
+    });
+}
+
+/// Goal: a disk that is full at any point ends a run with 69, readers keep what they had, and with
+/// space again the run goes on. Method: a real disk, and a limit on the size of files that makes
+/// writes fail in the kernel; larger each time.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_ends_a_run_and_space_lets_it_go_on() {
+    let (full, sound) = (Project::new(""), Project::new(""));
+    for project in [&full, &sound] {
+        project.night("2024-05-28", 1, &[9, 3, 10]);
+        project.run().await.expect("the first night");
+        project.night("2024-05-29", 3, &[2, 8]);
+    }
+    sound.run().await.expect("the second night");
+    let before = content(&full.release().await.expect("a release"));
+    let after = content(&sound.release().await.expect("a release"));
+    let mut ended = 0;
+    for kibibytes in [0, 1, 4, 12, 40] {
+        let limited =
+            format!("trap '' XFSZ; ulimit -f {kibibytes}; exec \"$0\" run project --quiet");
+        let output = std::process::Command::new("bash")
+            .args(["-c", &limited, env!("CARGO_BIN_EXE_cxmart")])
+            .current_dir(full.path())
+            .env_clear()
+            .env("CXMART__IDENTITY__SALT", "00".repeat(32))
+            .output()
+            .expect("bash starts");
+        if output.status.success() {
+            break;
+        }
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(69), "at {kibibytes} KiB: {told}");
+        ended += 1;
+        let seen = content(&full.release().await.expect("a release"));
+        assert!(seen == before || seen == after, "a mix at {kibibytes} KiB");
+    }
+    assert!(ended > 2, "only {ended} runs met the limit");
+    full.run().await.expect("with space again");
+    let seen = content(&full.release().await.expect("a release"));
+    assert_eq!(differing(&seen, &after), Vec::<String>::new());
 }

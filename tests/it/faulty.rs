@@ -6,12 +6,14 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures::StreamExt;
 use futures::stream::BoxStream;
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{
     CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
-    ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+    ObjectStore, ObjectStoreExt, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult,
+    Result,
 };
 
 /// What goes wrong with a put.
@@ -32,12 +34,21 @@ type Rule = Box<dyn Fn(&Path, &PutMode) -> Option<Fault> + Send + Sync>;
 /// Memory with faults.
 pub struct Faulty {
     pub inner: Arc<InMemory>,
-    rule: Mutex<Rule>,
+    rule: Arc<Mutex<Rule>>,
+    /// The rule is asked of deletions too.
+    deletions: bool,
 }
 
 impl Faulty {
     pub fn new(rule: impl Fn(&Path, &PutMode) -> Option<Fault> + Send + Sync + 'static) -> Self {
-        Self { inner: Arc::new(InMemory::new()), rule: Mutex::new(Box::new(rule)) }
+        let (inner, rule) =
+            (Arc::new(InMemory::new()), Arc::new(Mutex::new(Box::new(rule) as Rule)));
+        Self { inner, rule, deletions: false }
+    }
+
+    /// Deletions go wrong as puts do.
+    pub fn with_deletions(self) -> Self {
+        Self { deletions: true, ..self }
     }
 }
 
@@ -105,7 +116,21 @@ impl ObjectStore for Faulty {
         &self,
         locations: BoxStream<'static, Result<Path>>,
     ) -> BoxStream<'static, Result<Path>> {
-        self.inner.delete_stream(locations)
+        if !self.deletions {
+            return self.inner.delete_stream(locations);
+        }
+        let (inner, rule) = (Arc::clone(&self.inner), Arc::clone(&self.rule));
+        let delete = move |location: Result<Path>| {
+            let (inner, rule) = (Arc::clone(&inner), Arc::clone(&rule));
+            async move {
+                let location = location?;
+                if rule.lock().expect("a rule")(&location, &PutMode::Overwrite).is_some() {
+                    return Err(generic("connection reset"));
+                }
+                inner.delete(&location).await.map(|()| location)
+            }
+        };
+        locations.then(delete).boxed()
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {

@@ -1,51 +1,16 @@
-//! A run that dies at any of its writes leaves the old release or the new one, and the next run
-//! finishes its work.
+//! A process that is killed leaves the old release or the new one, and the next run finishes its
+//! work.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use cxmart::engine::{Engine, Limits};
-use cxmart::run::work::Work;
-use cxmart::run::{Context, RunError};
 use cxmart::settings::Settings;
 use cxmart::state::{Release, StateReader};
 use cxmart::storage::Store;
-use url::Url;
 
-use crate::faulty::{Fault, Faulty};
 use crate::project::Project;
-
-/// Memory that takes so many writes, and then none.
-fn dying(writes: usize) -> (Store, Arc<AtomicUsize>) {
-    let left = Arc::new(AtomicUsize::new(writes));
-    let count = Arc::clone(&left);
-    let rule = move |_: &_, _: &_| {
-        let spend = |left: usize| left.checked_sub(1);
-        let spent = count.fetch_update(Ordering::SeqCst, Ordering::SeqCst, spend);
-        spent.is_err().then_some(Fault::Lost)
-    };
-    let url = Url::parse("memory:///").expect("a url");
-    (Store::over(Arc::new(Faulty::new(rule)), &url), left)
-}
-
-async fn run(project: &Project, store: &Store) -> Result<(), RunError> {
-    let mut context: Context = project.open();
-    context.work =
-        Work::new(store, Some(&project.path().join("scratch")), "test").expect("scratch");
-    let limits = Limits {
-        memory_bytes: 1 << 28,
-        scratch: context.work.scratch.join("engine"),
-        spill_bytes_max: 1 << 30,
-    };
-    context.engine = Engine::new(store, &limits).expect("an engine");
-    context.store = store.clone();
-    // A killed process is known to be dead; this one lives on.
-    context.settings.without_lease = true;
-    cxmart::run::run(Arc::new(context), None).await.map(|_| ())
-}
 
 async fn latest(store: &Store) -> Option<Release> {
     StateReader::new(store.clone()).latest().await.expect("readable state")
@@ -59,50 +24,9 @@ async fn content(store: &Store, release: &Release) -> BTreeMap<String, String> {
     release.tables.iter().map(|(name, t)| (name.clone(), t.content_hash.to_string())).collect()
 }
 
-/// Goal: whatever write a night dies at, readers keep a whole release, and a second try gives what
-/// an undisturbed night gives. Method: one good night, then a second one that may write n times,
-/// for every seventh n up to what it needs, then once more without limit.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_night_that_dies_at_any_write_is_finished_by_the_next_run() {
-    let project = Project::new("");
-    project.night("2024-05-28", 1, &[9, 3, 10]);
-    let (undisturbed, _) = dying(usize::MAX);
-    run(&project, &undisturbed).await.expect("the first night");
-    let before = content(&undisturbed, &latest(&undisturbed).await.expect("a release")).await;
-    project.night("2024-05-29", 3, &[2, 8]);
-    run(&project, &undisturbed).await.expect("the second night");
-    let after = content(&undisturbed, &latest(&undisturbed).await.expect("a release")).await;
-    assert_ne!(before, after);
-
-    let second = project.path().join("raw/dt=2024-05-29/responses.json");
-    let text = std::fs::read_to_string(&second).expect("the second night's object");
-    let (mut died, mut writes) = (0, 0);
-    loop {
-        std::fs::remove_file(&second).expect("removed");
-        let (store, left) = dying(usize::MAX);
-        run(&project, &store).await.expect("the first night");
-        std::fs::write(&second, &text).expect("written");
-        left.store(writes, Ordering::SeqCst);
-        let outcome = run(&project, &store).await;
-        let seen = content(&store, &latest(&store).await.expect("a release")).await;
-        assert!(seen == before || seen == after, "readers saw a mix after {writes} writes");
-        if outcome.is_ok() {
-            assert_eq!(seen, after);
-            break;
-        }
-        died += 1;
-        left.store(usize::MAX, Ordering::SeqCst);
-        run(&project, &store).await.expect("the next run");
-        let seen = content(&store, &latest(&store).await.expect("a release")).await;
-        assert_eq!(seen, after, "after {writes} writes");
-        writes += 7;
-    }
-    assert!(died > 5, "the sweep died only {died} times");
-}
-
-/// Spawns a run of a night, kills it after `lines` lines of its log, and says whether it was
-/// still running then.
-fn kill_after(project: &Project, lines: usize) -> bool {
+/// Spawns a run of a night, kills it when it has told of so many receipts and then of so many lines
+/// more, and says whether it was still running then.
+fn kill_after(project: &Project, receipts: usize, lines: usize) -> bool {
     let mut child = Command::new(env!("CARGO_BIN_EXE_cxmart"))
         .args(["run", "project", "--verbose", "--threads", "2"])
         .current_dir(project.path())
@@ -113,8 +37,11 @@ fn kill_after(project: &Project, lines: usize) -> bool {
         .spawn()
         .expect("the binary starts");
     let log = BufReader::new(child.stderr.take().expect("stderr"));
-    let read = log.lines().take(lines).count();
-    let running = read == lines && child.try_wait().expect("asked").is_none();
+    let mut told = log.lines().map_while(Result::ok);
+    let is_receipt = |line: &String| line.contains("step done") || line.contains("batch staged");
+    let found = told.by_ref().filter(is_receipt).take(receipts).count();
+    let read = told.take(lines).count();
+    let running = found == receipts && read == lines && child.try_wait().expect("asked").is_none();
     // SIGKILL: nothing of the process runs after it.
     child.kill().expect("killed");
     let status = child.wait().expect("it ended");
@@ -122,9 +49,15 @@ fn kill_after(project: &Project, lines: usize) -> bool {
     running
 }
 
+/// Whether a run is killed at every receipt, and not at a sample of them.
+fn all_receipts() -> bool {
+    std::env::var("CXMART_TEST_FAULTS").is_ok_and(|asked| asked == "all")
+}
+
 /// Goal: a process that is killed, again and again, at any moment of its work loses nothing and
 /// doubles nothing, and readers keep a whole release. Method: a second night whose run is killed
-/// with SIGKILL a few log lines later each time, every try going on from what the last one left.
+/// with SIGKILL after one receipt more each time, or some lines later, every try going on from what
+/// the last one left.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_killed_again_and_again_ends_in_the_same_release() {
     let (killed, undisturbed) = (Project::new(""), Project::new(""));
@@ -139,14 +72,17 @@ async fn a_process_killed_again_and_again_ends_in_the_same_release() {
     let other = undisturbed.open().store.clone();
     let after = content(&other, &latest(&other).await.expect("a release")).await;
     let mut kills = 0;
-    for lines in (1..200).step_by(6) {
-        if !kill_after(&killed, lines) {
+    let stride = |i: usize| if all_receipts() { i } else { i * 7 };
+    for (i, receipts) in (0..).map(|i| (i, stride(i))) {
+        // Between receipts, too: 0, 3, 1, 4, 2 lines after one.
+        if !kill_after(&killed, receipts, i * 3 % 5) {
             break;
         }
         kills += 1;
         let seen = content(&store, &latest(&store).await.expect("a release")).await;
-        assert!(seen == before || seen == after, "a mix after {lines} lines");
+        assert!(seen == before || seen == after, "a mix after {receipts} receipts");
     }
+    println!("{kills} runs were killed with SIGKILL");
     assert!(kills > 3, "only {kills} runs were killed");
     killed.run().await.expect("the last try");
     let release = latest(&store).await.expect("a release");

@@ -18,6 +18,7 @@
 )]
 
 mod accounts;
+mod airflow;
 mod ana;
 mod catalog;
 mod cdnow;
@@ -37,6 +38,7 @@ mod extract;
 mod faults;
 mod faulty;
 mod fold;
+mod forget;
 mod gcs;
 mod http;
 mod identity;
@@ -65,10 +67,12 @@ mod servers;
 mod service;
 mod sink;
 mod skeleton;
+mod sources;
 mod stage;
 mod storage;
 mod stores;
 mod table;
+mod tools;
 mod upkeep;
 mod whole;
 mod worth;

@@ -1,5 +1,6 @@
 //! Staging: text to types, and every source from its bytes to canonical rows.
 
+mod definitions;
 mod drift;
 mod parts;
 mod scale;

@@ -303,7 +303,7 @@ impl Found {
     async fn new(bench: &Bench<'_>, known: &Known, groups: Groups) -> Result<Self, RunError> {
         let job = &bench.context.job;
         let policy = Policy::new(&job.profile.source_priority, &BTreeMap::new());
-        let salt = super::resolve::salt(bench).await?;
+        let salt = bench.context.salt().await?;
         let id = |group: &Group| {
             let anchor: Vec<&str> = group.anchor.iter().map(String::as_str).collect();
             id::keyed("a", &salt, &anchor)

@@ -16,13 +16,11 @@ use crate::catalog::Identifier;
 use crate::job::identity::{Said, SaidKind};
 use crate::plan::{self, graph};
 use crate::resolve::cluster::Edge;
-use crate::resolve::normalise::Normaliser;
 use crate::resolve::{
-    self, Evidence, Ledger, Named, Options, Override, Pin, Raw, Resolution, Sight, Verb,
+    self, ChangeRow, Evidence, Ledger, Named, Options, Override, Pin, Raw, Resolution, Sight, Verb,
 };
+use crate::run::RunError;
 use crate::run::sink::Sink;
-use crate::run::{Context, RunError};
-use crate::state::StateWriter;
 use crate::storage::parquet;
 use crate::table::dataset::Dataset;
 use crate::table::day::day_number;
@@ -62,7 +60,7 @@ pub async fn resolve(bench: &Bench<'_>) -> Result<Vec<Dataset>, RunError> {
         bench.keep("identity_keys", keys(bench, &found)?).await?,
         bench.keep("identity_former", former(bench, &found)?).await?,
         bench.keep("customer_identifiers", identifiers(bench, &found)?).await?,
-        bench.keep("identity_changes", changes(bench, &found)?).await?,
+        bench.keep("identity_changes", changes(bench, &found).await?).await?,
         bench.keep("identity_quarantine", quarantine(bench, &found)?).await?,
         bench.keep(LEDGER, pins(bench, &found)?).await?,
         bench.keep("identity_matches", alike.matches(bench)?).await?,
@@ -91,7 +89,7 @@ impl Known {
 /// Reads all that sources and people say.
 async fn known(bench: &Bench<'_>) -> Result<Known, RunError> {
     let identity = &bench.context.job.identity;
-    let mut evidence = Evidence::new(normaliser(bench.context));
+    let mut evidence = Evidence::new(bench.context.normaliser());
     for table in PEOPLE {
         records(bench, table, &mut evidence).await?;
     }
@@ -106,13 +104,7 @@ async fn known(bench: &Bench<'_>) -> Result<Known, RunError> {
         max_emails: identity.max_emails,
         max_cluster: identity.max_cluster,
     };
-    Ok(Known { evidence, options, ledger: ledger(bench).await?, salt: salt(bench).await? })
-}
-
-/// How the job spells identifiers.
-fn normaliser(context: &Context) -> Normaliser {
-    let (job, identity) = (&context.job, &context.job.identity);
-    Normaliser::new(job.country.as_deref(), identity.gmail_dots, &identity.block)
+    Ok(Known { evidence, options, ledger: ledger(bench).await?, salt: bench.context.salt().await? })
 }
 
 /// What people say, as the resolve room takes it; a job that was read holds no broken line.
@@ -302,15 +294,6 @@ async fn ledger(bench: &Bench<'_>) -> Result<Ledger, RunError> {
     Ok(Ledger::new(pins))
 }
 
-/// The secret that ids are made under: the one given, else the warehouse's own.
-pub(super) async fn salt(bench: &Bench<'_>) -> Result<Vec<u8>, RunError> {
-    let context = bench.context;
-    match &context.settings.identity_salt {
-        Some(given) => Ok(crate::state::salt_from_hex(given)?),
-        None => Ok(StateWriter::new(context.store.clone()).salt().await?),
-    }
-}
-
 /// Pushes rows to a sink.
 fn fill<T>(
     bench: &Bench<'_>,
@@ -359,14 +342,22 @@ fn identifiers(bench: &Bench<'_>, found: &Resolution) -> Result<Sink, RunError> 
     })
 }
 
-fn changes(bench: &Bench<'_>, found: &Resolution) -> Result<Sink, RunError> {
-    fill(bench, "identity_changes", found.changes(), |rows| {
+/// Of people who are forgotten nothing is left but that they are.
+async fn changes(bench: &Bench<'_>, found: &Resolution) -> Result<Sink, RunError> {
+    let mut erased = Vec::new();
+    for batch in bench.collect("resolve", "select * from forgotten_customers").await? {
+        let (ids, days) =
+            (text(&batch, "subject_id")?, primitive::<Date32Type>(&batch, "forgotten_date")?);
+        let row = |i: usize| ChangeRow::erased(value(ids, i), days.value(i));
+        erased.extend((0..batch.num_rows()).map(row));
+    }
+    fill(bench, "identity_changes", found.changes().chain(erased), |rows| {
         vec![
             texts(rows, |row| Some(row.change_id.as_str())),
             days(rows, |row| Some(row.day)),
             texts(rows, |row| Some(row.kind)),
             texts(rows, |row| row.from.as_deref()),
-            texts(rows, |row| Some(row.to.as_str())),
+            texts(rows, |row| (!row.to.is_empty()).then_some(row.to.as_str())),
             texts(rows, |row| Some(row.cause.as_str())),
             texts(rows, |row| Some(row.evidence.as_str())),
         ]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::super::{Context, RunError, listing};
 use super::{Ready, decode_and_map};
 use crate::extract;
+use crate::forget::Eraser;
 use crate::plan::{self, Batch, Found, Reason};
 use crate::state::ObjectEntry;
 use crate::table::dataset::Dataset;
@@ -21,6 +22,7 @@ pub async fn again(
     batch: &Hash,
     objects: &[ObjectEntry],
     listed: &[Found],
+    eraser: Option<&Arc<Eraser>>,
 ) -> Result<Option<Vec<Dataset>>, RunError> {
     let mut entries: Vec<_> = objects.iter().filter(|entry| entry.batch == *batch).collect();
     // As the plan orders them.
@@ -48,6 +50,7 @@ pub async fn again(
     }
     let reason = Reason::Restage(found.len());
     let whole = Batch { source, spec: first.spec.clone(), reason, objects: found };
-    let done = decode_and_map(context, &whole, spec, ready, batch, &staging).await?;
-    Ok(Some(done.datasets))
+    let done =
+        decode_and_map(context, &whole, spec, ready, (batch, &staging), eraser.cloned()).await?;
+    Ok(Some(done.batch.datasets))
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use arrow::array::{AsArray, RecordBatch};
+use arrow::compute::filter_record_batch;
 use arrow::datatypes::{Int64Type, SchemaRef};
 use futures::StreamExt;
 use tokio::sync::mpsc;
@@ -12,12 +13,16 @@ use tokio_stream::wrappers::ReceiverStream;
 use super::{PlacedReject, Tally, staging_context};
 use crate::catalog::{Canonical, Model, SourceSpec, Table};
 use crate::engine::{EngineError, Piecewise, Session};
+use crate::forget::Eraser;
+use crate::forget::rows::Found;
+use crate::forget::shape::Shape;
 use crate::plan::Batch;
 use crate::plan::graph::staged;
 use crate::run::arrivals::Arrivals;
 use crate::run::sink::{Sink, Spread, Written};
 use crate::run::{Context, RunError, scale};
 use crate::stage::{self, Origin, RECORD_BITS, Refused};
+use crate::table::TableError;
 use crate::table::hash::Hash;
 
 /// Typed rows as they come from the decoder.
@@ -39,6 +44,15 @@ pub struct Mapped {
     pub name: String,
     pub written: Vec<Written>,
     pub rejects: Vec<PlacedReject>,
+    /// Of people who are forgotten.
+    pub found: Found,
+}
+
+/// What falls to the side of a model's rows.
+#[derive(Default)]
+struct Aside {
+    rejects: Vec<PlacedReject>,
+    found: Found,
 }
 
 /// One staging model at work on a batch.
@@ -53,6 +67,8 @@ pub struct Mapping {
     canonical: Canonical,
     origins: Arc<Vec<Origin>>,
     tallies: Arc<Mutex<Vec<Tally>>>,
+    /// Takes out people who are forgotten.
+    eraser: Option<(Arc<Eraser>, Shape)>,
 }
 
 impl Mapping {
@@ -75,7 +91,16 @@ impl Mapping {
             canonical: table.canonical.clone()?,
             origins: Arc::clone(origins),
             tallies: Arc::clone(tallies),
+            eraser: None,
         })
+    }
+
+    /// Leaves out people who are forgotten.
+    pub fn without(mut self, eraser: Option<&Arc<Eraser>>) -> Self {
+        let shape = Shape::new(&self.context.catalog, &self.table, &self.canonical);
+        self.eraser =
+            eraser.filter(|_| shape.is_about_people()).map(|eraser| (Arc::clone(eraser), shape));
+        self
     }
 
     /// Place of the raw table that the model reads; the lint sees to it that there is one.
@@ -97,12 +122,13 @@ impl Mapping {
         let (raw, schema) = self.raw()?;
         let session = self.context.engine.session_in_order();
         let model = (self.model.name.as_str(), self.model.sql.as_str());
-        let mut rejects = Vec::new();
+        let mut aside = Aside::default();
         let written = match session.piecewise(&raw, schema, "record_id", model).await? {
-            Some(query) => self.by_chunk(query, chunks, &scratch, &mut rejects).await?,
-            None => self.at_once(chunks, &scratch, &mut rejects).await?,
+            Some(query) => self.by_chunk(query, chunks, &scratch, &mut aside).await?,
+            None => self.at_once(chunks, &scratch, &mut aside).await?,
         };
-        Ok(Mapped { name, written, rejects })
+        let Aside { rejects, found } = aside;
+        Ok(Mapped { name, written, rejects, found })
     }
 
     /// Each row stands for itself: chunk by chunk, written as they come.
@@ -111,12 +137,12 @@ impl Mapping {
         mut query: Piecewise,
         mut chunks: Chunks,
         scratch: &Path,
-        rejects: &mut Vec<PlacedReject>,
+        aside: &mut Aside,
     ) -> Result<Vec<Written>, RunError> {
         let mut files = Arrivals::new(&self.table.contract, scratch);
         while let Some(chunk) = chunks.recv().await {
             for rows in query.rows(chunk?).await? {
-                files.push(&self.finished(&rows, rejects)?)?;
+                files.push(&self.finished(&rows, aside)?)?;
             }
         }
         files.finish()
@@ -127,7 +153,7 @@ impl Mapping {
         &self,
         chunks: Chunks,
         scratch: &Path,
-        rejects: &mut Vec<PlacedReject>,
+        aside: &mut Aside,
     ) -> Result<Vec<Written>, RunError> {
         let session: Session = self.context.engine.session_in_order();
         let rows = ReceiverStream::new(chunks).boxed();
@@ -136,7 +162,7 @@ impl Mapping {
         let mut answer = session.query(&self.model.name, &self.model.sql).await?;
         let mut sink = Sink::new(&self.table.contract, Spread::Contract, scratch);
         while let Some(rows) = answer.batches.next().await {
-            sink.push(&self.finished(&rows?, rejects)?)?;
+            sink.push(&self.finished(&rows?, aside)?)?;
         }
         let threads = self.context.settings.threads;
         let written = tokio::task::spawn_blocking(move || sink.finish(threads)).await;
@@ -144,11 +170,7 @@ impl Mapping {
     }
 
     /// Rows of the model as rows of the canonical table, without those that it refuses.
-    fn finished(
-        &self,
-        rows: &RecordBatch,
-        rejects: &mut Vec<PlacedReject>,
-    ) -> Result<RecordBatch, RunError> {
+    fn finished(&self, rows: &RecordBatch, aside: &mut Aside) -> Result<RecordBatch, RunError> {
         let has_key = !self.spec.key.is_empty();
         let mut rows = rows.clone();
         if self.table.contract.name == stage::scale::ANSWERS {
@@ -158,13 +180,23 @@ impl Mapping {
         }
         let (rows, refused) = stage::refuse(&self.table.contract.name, has_key, &rows)?;
         self.mark_rejected(&refused);
-        rejects.extend(refused.into_iter().map(placed));
-        self.mark_used(&rows);
+        aside.rejects.extend(refused.into_iter().map(placed));
         let staging = staging_context(&self.context, self.source);
         let natural =
             (self.spec.source.as_str(), self.account.as_str(), self.spec.natural_entity());
         let (table, canonical) = (&self.table, &self.canonical);
-        Ok(stage::finish(table, canonical, &staging, natural, &self.origins, &rows)?)
+        let finished = stage::finish(table, canonical, &staging, natural, &self.origins, &rows)?;
+        let Some((eraser, shape)) = &self.eraser else {
+            self.mark_used(&rows);
+            return Ok(finished);
+        };
+        let hits = eraser.hits(shape, &finished);
+        aside.found.extend(eraser.found(shape, &finished, &hits));
+        let scrubbed = eraser.scrub(shape, &finished, &hits)?;
+        let used = filter_record_batch(&rows, &scrubbed.counted)
+            .map_err(|source| TableError::Order { table: table.contract.name.clone(), source })?;
+        self.mark_used(&used);
+        Ok(scrubbed.rows)
     }
 
     fn mark_rejected(&self, refused: &[Refused]) {

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::extract::{ExtractError, Reject, Seen, Warning};
+use crate::forget::rows::Found;
+use crate::stage::Origin;
 use crate::stage::window::Windows;
 
 /// Told by the decoder, object by object.
@@ -29,6 +31,25 @@ impl Told {
     pub(super) fn see(&mut self, object: usize, seen: &BTreeMap<String, Seen>) {
         for (name, seen) in seen {
             self.seen.entry((object, name.clone())).or_default().merge(*seen);
+        }
+    }
+
+    /// Empties what rejects and warnings show of objects that hold forgotten people: nobody knows
+    /// whose a record is that could not be read.
+    pub(super) fn hush(&mut self, refused: &mut [PlacedReject], origins: &[Origin], found: &Found) {
+        if found.is_empty() {
+            return;
+        }
+        let of = |origin: &Origin| !found.of_object(&origin.url, origin.version).is_empty();
+        let is_theirs: Vec<bool> = origins.iter().map(of).collect();
+        let is_theirs = |object: usize| is_theirs.get(object).copied().unwrap_or_default();
+        let rejects = self.rejects.iter_mut().chain(refused);
+        for reject in rejects.filter(|reject| is_theirs(reject.object)) {
+            reject.text.clear();
+        }
+        let warnings = self.warnings.iter_mut();
+        for (_, (_, sample)) in warnings.filter(|((object, ..), _)| is_theirs(*object)) {
+            sample.clear();
         }
     }
 

@@ -22,6 +22,8 @@ fn release(writer: &str) -> Release {
         tables: BTreeMap::new(),
         state: BTreeMap::new(),
         objects: None,
+        registry: None,
+        masking: None,
         days: BTreeMap::new(),
         summary: BTreeMap::new(),
     }

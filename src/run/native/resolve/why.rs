@@ -5,12 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::super::rows::{text, value};
-use super::{Bench, alike, known, normaliser};
+use super::{Bench, alike, known};
+use crate::forget::Named as Identifier;
 use crate::job::identity::Said;
 use crate::plan;
 use crate::resolve::quality::{Clustering, Quality, of_clusters, of_pairs};
 use crate::resolve::trace::Trace;
-use crate::resolve::{ChangeRow, Resolution};
+use crate::resolve::{ChangeRow, IdentifierRow, Resolution};
+use crate::run::forget::people::Person;
 use crate::run::native::reopened;
 use crate::run::{Context, RunError};
 use crate::storage::parquet;
@@ -63,7 +65,8 @@ pub async fn explain(context: &Arc<Context>, subject: &str) -> Result<Option<Exp
 /// The customer that a text names: an id, an e-mail address, or `type:value`.
 fn customer(context: &Context, found: &Resolution, subject: &str) -> Option<String> {
     let (kind, namespace, text) = Said::side(subject).unwrap_or(("email", "", subject));
-    let normal = normaliser(context).normalise(kind, namespace, text)?.value;
+    let source = namespace.split(':').next().unwrap_or_default();
+    let normal = context.normaliser().normalise(kind, source, text)?.value;
     let mut rows = found.identifiers().filter_map(|row| Some((row.customer_id?, row)));
     let hit = rows.find(|(id, row)| {
         let is_named = row.kind == kind
@@ -72,6 +75,36 @@ fn customer(context: &Context, found: &Resolution, subject: &str) -> Option<Stri
         *id == subject || is_named
     });
     hit.map(|(id, _)| id.to_owned())
+}
+
+/// The people that names mean, with all their identifiers, and whose each identifier is; a name of
+/// nobody gives a person without either.
+///
+/// # Errors
+/// There is no release, or it cannot be read.
+pub async fn people(
+    context: &Arc<Context>,
+    names: &[String],
+) -> Result<(Vec<Person>, BTreeMap<Identifier, String>), RunError> {
+    let people = reopened(context, STEP, async |bench: &Bench<'_>| {
+        let mut known = known(bench).await?;
+        let alike = alike::find(bench).await?;
+        alike.tell(&mut known.evidence, bench.context.job.identity.matching.threshold);
+        let (found, _) = known.resolve().await?;
+        let owner = |row: IdentifierRow<'_>| {
+            let [kind, namespace, value] = [row.kind, row.namespace, row.value].map(str::to_owned);
+            Some((Identifier { kind, namespace, value }, row.customer_id?.to_owned()))
+        };
+        let owners: BTreeMap<Identifier, String> = found.identifiers().filter_map(owner).collect();
+        let person = |name: &String| {
+            let customer_id = customer(bench.context, &found, name);
+            let own = owners.iter().filter(|(_, owner)| Some(*owner) == customer_id.as_ref());
+            let identifiers = own.map(|(named, _)| named.clone()).collect();
+            Person { name: name.clone(), customer_id, identifiers, ..Person::default() }
+        };
+        Ok((names.iter().map(person).collect(), owners))
+    });
+    people.await
 }
 
 async fn provenance(bench: &Bench<'_>, customer_id: &str) -> Result<Vec<Provenance>, RunError> {
@@ -169,7 +202,7 @@ pub async fn evaluate(context: &Arc<Context>, labels: &Labels) -> Result<Evaluat
 }
 
 fn judge(context: &Context, found: &Resolution, labels: &Labels) -> (Verdict, usize) {
-    let speller = normaliser(context);
+    let speller = context.normaliser();
     let spelt = |text: &str| {
         let (kind, namespace, raw) = Said::side(text).unwrap_or(("email", "", text));
         let source = namespace.split(':').next().unwrap_or_default();

@@ -1,0 +1,246 @@
+//! Deletes what held forgotten people, with no grace: releases, what no other release names, and
+//! the Delta logs that led to it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::Forgotten;
+use super::scrub::staged_files;
+use crate::forget::Eraser;
+use crate::run::{Context, RunError};
+use crate::state::{Release, StateReader};
+use crate::storage::delta::DeltaLog;
+use crate::storage::{StorageError, Store, parquet};
+use crate::table::dataset::FileRef;
+use crate::upkeep::{gc, scan};
+
+/// Column by which published tables name people.
+const CUSTOMER: &str = "customer_id";
+
+/// What was deleted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Swept {
+    pub releases: usize,
+    pub objects: u64,
+}
+
+/// Deletes every release that names a file with somebody who is forgotten, then every object that
+/// held them or that no release names any more, then what Delta logs say of the time before; in the
+/// warehouse and its environments, each with its context.
+///
+/// # Errors
+/// The store failed; what is left goes when it is asked again.
+pub async fn sweep(contexts: &[Arc<Context>]) -> Result<Swept, RunError> {
+    let mut swept = Swept::default();
+    for context in contexts {
+        swept.releases += releases(context).await?;
+    }
+    let Some(store) = contexts.first().map(|context| context.store.of_environment(None)) else {
+        return Ok(swept);
+    };
+    let named = named(&store).await?;
+    for other in gc::with_environments(&store).await? {
+        for kind in ["tables", "state", "work", "quarantine"] {
+            for object in other.list(kind).await? {
+                if gc::is_kind(&object.path) && !named.contains(&object.path) {
+                    other.delete(&object.path).await?;
+                    swept.objects += 1;
+                }
+            }
+        }
+    }
+    for context in contexts {
+        swept.objects += reports(context).await?;
+    }
+    for table in store.folders("tables").await? {
+        DeltaLog::new(&store, &format!("tables/{table}")).forget_the_past().await?;
+    }
+    Ok(swept)
+}
+
+/// Deletes the releases of an environment that name a file with somebody.
+async fn releases(context: &Context) -> Result<usize, RunError> {
+    let store = &context.store;
+    let newest = StateReader::new(store.clone()).latest().await?;
+    let known = Forgotten::of(context, newest.as_ref()).await?;
+    let (Some(newest), Some(eraser)) = (newest, &known.eraser) else { return Ok(0) };
+    let held = holding(context, eraser, Some(&newest)).await?;
+    for number in &held {
+        // First what makes the files be read.
+        store.delete(&crate::state::release_path(*number)).await?;
+        store.delete(&format!("catalog/views-{number}.sql")).await?;
+    }
+    Ok(held.len())
+}
+
+/// Deletes the reports of an environment's runs that name somebody.
+async fn reports(context: &Context) -> Result<u64, RunError> {
+    let store = &context.store;
+    let newest = StateReader::new(store.clone()).latest().await?;
+    let known = Forgotten::of(context, newest.as_ref()).await?;
+    let Some(eraser) = &known.eraser else { return Ok(0) };
+    let mut deleted = 0;
+    for object in store.list("runs").await? {
+        if scan::holds(store, eraser, &[], &object.path).await? {
+            store.delete(&object.path).await?;
+            deleted += 1;
+        }
+    }
+    Ok(deleted)
+}
+
+/// Paths that any release of any environment names.
+async fn named(store: &Store) -> Result<BTreeSet<String>, RunError> {
+    let mut named = BTreeSet::new();
+    for other in gc::with_environments(store).await? {
+        let reader = StateReader::new(other);
+        for number in reader.numbers().await? {
+            match reader.release(number).await {
+                Ok(release) => named.extend(gc::needed(&release)),
+                // Whoever forgets somebody is deleting it.
+                Err(crate::state::StateError::Storage(StorageError::NotFound { .. })) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+    Ok(named)
+}
+
+/// Numbers of the releases that name a file with somebody; `but` is known to name none.
+///
+/// Everything in a release is made from its staged rows, but for former days, which it carries
+/// over.
+///
+/// # Errors
+/// A file is damaged, or the store failed.
+pub async fn holding(
+    context: &Context,
+    eraser: &Eraser,
+    but: Option<&Release>,
+) -> Result<Vec<u64>, RunError> {
+    let reader = StateReader::new(context.store.clone());
+    let datasets = |release: &Release| {
+        let all = release.tables.values().chain(release.state.values());
+        all.flat_map(|dataset| &dataset.files).map(|file| file.path.clone()).collect::<Vec<_>>()
+    };
+    // Files that were looked at, and whether they hold somebody.
+    let mut looked: BTreeMap<String, bool> = BTreeMap::new();
+    looked.extend(but.iter().flat_map(|release| datasets(release)).map(|path| (path, false)));
+    let mut found = Vec::new();
+    for number in reader.numbers().await? {
+        if but.is_some_and(|release| release.number == number) {
+            continue;
+        }
+        let release = reader.release(number).await?;
+        if holds(context, eraser, &release, &mut looked).await? {
+            found.push(number);
+        }
+    }
+    Ok(found)
+}
+
+async fn holds(
+    context: &Context,
+    eraser: &Eraser,
+    release: &Release,
+    looked: &mut BTreeMap<String, bool>,
+) -> Result<bool, RunError> {
+    for (shape, files) in staged_files(context, &release.state) {
+        for file in files {
+            if let Some(known) = looked.get(&file.path) {
+                if *known {
+                    return Ok(true);
+                }
+                continue;
+            }
+            let mut is_held = false;
+            for rows in opened(context, file).await? {
+                let rows = rows?;
+                let hits = eraser.hits(&shape, &rows);
+                is_held |= eraser.scrub(&shape, &rows, &hits)?.is_changed;
+            }
+            looked.insert(file.path.clone(), is_held);
+            if is_held {
+                return Ok(true);
+            }
+        }
+    }
+    for dataset in release.tables.values() {
+        for file in &dataset.files {
+            if looked.contains_key(&file.path) {
+                continue;
+            }
+            let is_held = customers(context, eraser, file).await? > 0;
+            looked.insert(file.path.clone(), is_held);
+            if is_held {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}
+
+type Batches = Box<dyn Iterator<Item = Result<arrow::array::RecordBatch, StorageError>> + Send>;
+
+/// A file's rows; a file that a killed call deleted has none.
+async fn opened(context: &Context, file: &FileRef) -> Result<Batches, RunError> {
+    match parquet::open(&context.store, &file.path, &file.file_hash).await {
+        Ok(rows) => Ok(Box::new(rows)),
+        Err(StorageError::NotFound { .. }) => Ok(Box::new(std::iter::empty())),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Rows of a published file that name somebody.
+async fn customers(context: &Context, eraser: &Eraser, file: &FileRef) -> Result<u64, RunError> {
+    use arrow::array::AsArray;
+    let mut count = 0;
+    for rows in opened(context, file).await? {
+        let rows = rows?;
+        let column = rows.column_by_name(CUSTOMER).and_then(|array| array.as_string_opt::<i32>());
+        let Some(ids) = column else { break };
+        count += ids.iter().flatten().filter(|id| eraser.customer(id).is_some()).count() as u64;
+    }
+    Ok(count)
+}
+
+/// Rows of published tables that name somebody.
+///
+/// # Errors
+/// A file is damaged, or the store failed.
+pub async fn published(
+    context: &Context,
+    eraser: &Eraser,
+    release: &Release,
+) -> Result<BTreeMap<String, u64>, RunError> {
+    let mut all = BTreeMap::new();
+    for (name, dataset) in &release.tables {
+        let mut count = 0;
+        for file in &dataset.files {
+            count += customers(context, eraser, file).await?;
+        }
+        all.insert(name.clone(), count);
+    }
+    Ok(all)
+}
+
+/// Deletes what this run wrote, as far as no release names it: it did not know whom to forget.
+///
+/// # Errors
+/// The store failed.
+pub async fn withdraw(context: &Context) -> Result<(), RunError> {
+    let store = &context.store;
+    let named = named(store).await?;
+    for name in context.work.written() {
+        if !name.starts_with("work/") {
+            if !named.contains(&name) {
+                store.delete(&name).await?;
+            }
+            continue;
+        }
+        for object in store.list(&name).await? {
+            store.delete(&object.path).await?;
+        }
+    }
+    Ok(())
+}
