@@ -147,17 +147,17 @@ fn without(
 /// Writes rows in the place of a file, as its table is written.
 enum Rewriting {
     /// Rows as they came: such files have no other hash than that of their bytes.
-    Arrivals(Arrivals),
-    Sink(Sink),
+    Arrivals(Box<Arrivals>),
+    Sink(Box<Sink>),
 }
 
 impl Rewriting {
     fn new(context: &Context, contract: &Contract, file: &FileRef) -> Self {
         let scratch = context.work.folder(&fingerprint(file));
         if file.content_hash == file.file_hash {
-            Self::Arrivals(Arrivals::new(contract, &scratch))
+            Self::Arrivals(Box::new(Arrivals::new(contract, &scratch)))
         } else {
-            Self::Sink(Sink::new(contract, Spread::Contract, &scratch))
+            Self::Sink(Box::new(Sink::new(contract, Spread::Contract, &scratch)))
         }
     }
 
