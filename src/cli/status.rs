@@ -54,12 +54,15 @@ pub(super) async fn run(arguments: Arguments, desk: Desk) -> Result<Exit, Failur
     match arguments.format {
         Format::Text => {
             print(&format!("job {}, warehouse {warehouse}\n", desk.job.name))?;
-            print(&text(parent.as_ref(), &sources, &plan))?;
-            print(&out_of_date(&arguments.job, &stale))?;
-            print(&runs(&reports, &releases, seconds))?;
+            print(&runs(&reports, &releases))?;
             for line in &watched {
                 print(&format!("look at: {line}\n"))?;
             }
+            print(&text(parent.as_ref(), &sources, &plan))?;
+            if let Some(seconds) = seconds.filter(|seconds| *seconds >= 1.0) {
+                print(&format!("the next run takes about {seconds:.0} s\n"))?;
+            }
+            print(&out_of_date(&arguments.job, &stale))?;
         }
         Format::Json => {
             let mut document = document(parent.as_ref(), &sources, &plan);
@@ -75,7 +78,7 @@ pub(super) async fn run(arguments: Arguments, desk: Desk) -> Result<Exit, Failur
 }
 
 /// The last runs, oldest last, and how many releases there are.
-fn runs(reports: &[Report], releases: &[u64], seconds: Option<f64>) -> String {
+fn runs(reports: &[Report], releases: &[u64]) -> String {
     let row = |report: &Report| {
         let made = report.release.map(|number| format!("release {number}")).unwrap_or_default();
         let as_of = report.as_of.map(|day| day.to_string()).unwrap_or_default();
@@ -90,12 +93,6 @@ fn runs(reports: &[Report], releases: &[u64], seconds: Option<f64>) -> String {
     if !reports.is_empty() {
         text.push_str("last runs\n");
         text.push_str(&columns(&reports.iter().take(SHOWN).map(row).collect::<Vec<_>>()));
-    }
-    match seconds {
-        Some(seconds) if seconds >= 1.0 => {
-            text.push_str(&format!("the next run takes about {seconds:.0} s\n"));
-        }
-        _ => {}
     }
     text
 }
