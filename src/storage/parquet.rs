@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -95,6 +95,7 @@ pub struct Finished {
 pub struct FileWriter {
     scratch: PathBuf,
     writer: ArrowWriter<HashingFile>,
+    fault: Fault,
     content: Option<ContentHasher>,
     rows: u64,
 }
@@ -128,11 +129,12 @@ impl FileWriter {
             std::fs::create_dir_all(folder).map_err(|source| StorageError::io(folder, source))?;
         }
         let file = File::create(scratch).map_err(|source| StorageError::io(scratch, source))?;
-        let file = HashingFile { file: io::BufWriter::new(file), digest: Sha256::new(), bytes: 0 };
+        let (file, fault) = (io::BufWriter::new(file), Fault::default());
+        let file = HashingFile { file, digest: Sha256::new(), bytes: 0, fault: Arc::clone(&fault) };
         let writer = ArrowWriter::try_new(file, Arc::clone(schema), Some(layout.properties()))
             .map_err(|source| failed(scratch, source))?;
         let content = (!layout.is_unordered).then(|| ContentHasher::new(schema));
-        Ok(Self { scratch: scratch.to_owned(), writer, content, rows: 0 })
+        Ok(Self { scratch: scratch.to_owned(), writer, fault, content, rows: 0 })
     }
 
     /// # Errors
@@ -148,8 +150,14 @@ impl FileWriter {
     /// # Errors
     /// The disk is full.
     pub fn finish(self) -> Result<Finished, StorageError> {
-        let Self { scratch, writer, content, rows } = self;
-        let mut file = writer.into_inner().map_err(|source| failed(&scratch, source))?;
+        let Self { scratch, writer, fault, content, rows } = self;
+        let mut file = writer.into_inner().map_err(|source| {
+            let kind = fault.lock().ok().and_then(|kind| *kind);
+            match kind {
+                Some(kind) => StorageError::io(&scratch, kind.into()),
+                None => failed(&scratch, source),
+            }
+        })?;
         file.flush().map_err(|source| StorageError::io(&scratch, source))?;
         let file_hash = Hash::from_digest(&file.digest.finalize());
         let bytes = file.bytes;
@@ -158,22 +166,38 @@ impl FileWriter {
     }
 }
 
+/// Why the disk refused a file: at its end the Parquet writer tells only that it did.
+type Fault = Arc<Mutex<Option<io::ErrorKind>>>;
+
 struct HashingFile {
     file: io::BufWriter<File>,
     digest: Sha256,
     bytes: u64,
+    fault: Fault,
+}
+
+impl HashingFile {
+    fn note<T>(&self, done: io::Result<T>) -> io::Result<T> {
+        done.inspect_err(|error| {
+            if let Ok(mut fault) = self.fault.lock() {
+                *fault = Some(error.kind());
+            }
+        })
+    }
 }
 
 impl Write for HashingFile {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        let written = self.file.write(buffer)?;
+        let written = self.file.write(buffer);
+        let written = self.note(written)?;
         self.digest.update(buffer.get(..written).unwrap_or(buffer));
         self.bytes += written as u64;
         Ok(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
+        let flushed = self.file.flush();
+        self.note(flushed)
     }
 }
 

@@ -332,53 +332,6 @@ fn second_night(host: &str) -> Night {
     runtime().block_on(Night::of(2, host.to_owned()))
 }
 
-/// Runs end well, or ask to be tried again.
-fn is_fair(ended: &Result<Outcome, RunError>, of: &str) {
-    if let Err(error) = ended {
-        let told = format!("{error:?}");
-        assert!(
-            matches!(error, RunError::CommitLost | RunError::Leased { .. } | RunError::Storage(_)),
-            "{of}: {told}"
-        );
-    }
-}
-
-/// Goal: two runs of one night at once give one release, that of one run, whoever holds a lease.
-/// Method: both with the lease, none, and one of them; three rounds of each.
-#[test]
-fn two_runs_at_once_make_one_release() {
-    let night = second_night("faults-two");
-    let round = async |first_alone: bool, second_alone: bool| {
-        let world = World::over(&night.start, &night.host);
-        let both = futures::future::join(
-            world.run("first", first_alone),
-            world.run("second", second_alone),
-        );
-        let (first, second) = both.await;
-        is_fair(&first, "the first run");
-        is_fair(&second, "the second run");
-        let leased = [&first, &second].map(|run| matches!(run, Err(RunError::Leased { .. })));
-        assert!(leased != [true, true], "each kept the other out");
-        if !first_alone && !second_alone {
-            assert!(first.is_ok() || second.is_ok(), "{first:?} {second:?}");
-        }
-        let store = world.store();
-        let seen = readers_see(&store).await.map(|release| content(&release)).unwrap_or_default();
-        assert!(seen == night.before || seen == night.after, "a mix");
-        world.run("next", true).await.expect("the next run");
-        let release = readers_see(&store).await.expect("a release");
-        assert_eq!(differing(&content(&release), &night.after), Vec::<String>::new());
-        assert_eq!(release.number, night.number);
-        all_is_projected(&store, &release).await;
-    };
-    let runtime = runtime();
-    for _ in 0..2 {
-        for (first, second) in [(true, true), (false, false), (false, true)] {
-            runtime.block_on(round(first, second));
-        }
-    }
-}
-
 /// Goal: a clock that jumps changes nothing that is published. Method: a night whose clock goes
 /// back and forth by hours and days before it settles.
 #[test]
