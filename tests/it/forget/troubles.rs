@@ -214,3 +214,36 @@ async fn the_command_ends_with_65_until_the_raw_objects_are_gone() {
     project.write("who.txt", "email:info@example.com\n");
     assert_eq!(call(&["--subjects", "who.txt"]).0, Some(64));
 }
+
+/// Goal: environments share files, so forgetting is done in all of them, and none loses a file that
+/// it names. Method: a warehouse and an environment with a release of its own; what both name is
+/// there and whole afterwards, and nobody names her.
+#[tokio::test(flavor = "multi_thread")]
+async fn forgetting_is_done_in_every_environment() {
+    let project = shop("");
+    night(&project, 1, true);
+    project.run().await.expect("a night");
+    let open = || {
+        let environment = Some("try".to_owned());
+        let settings = Settings { environment, ..project.settings() };
+        cxmart::run::open("jobs/project.toml", settings).expect("the job opens")
+    };
+    night(&project, 2, true);
+    Box::pin(cxmart::run::run(Arc::new(open()), None)).await.expect("a night in the environment");
+    let done = forget_ana(&project).await.expect("forgotten");
+    assert_eq!((done.people, done.releases_deleted), (1, 2));
+    assert_eq!(named_in_warehouse(&project), Vec::<String>::new());
+    let (own, other) = (project.open().store.clone(), open().store.clone());
+    let (one, two) = (latest(&own).await, latest(&other).await);
+    assert_eq!((one.number, two.number), (2, 3));
+    assert_ne!(whole(&own, &one).await, whole(&other, &two).await);
+    for release in [&one, &two] {
+        for file in release.state.values().flat_map(|dataset| &dataset.files) {
+            own.read_verified(&file.path, &file.file_hash).await.expect("a whole file");
+        }
+    }
+    let verified = forget::clean::verify(&Arc::new(project.open())).await.expect("looked at");
+    assert_eq!(verified.held, Vec::<String>::new());
+    assert_eq!(verified.raw.len(), 10, "of both nights");
+    assert!(!Box::pin(cxmart::run::run(Arc::new(open()), None)).await.expect("a run").published);
+}
