@@ -17,9 +17,19 @@ use crate::measure::kernel::quantile::quantile;
 const TOUCHPOINTS_MAX: usize = 200;
 /// Paths told one by one, the most frequent; the others are one row.
 const PATHS_MAX: usize = 1_000;
+const START: &str = "(start)";
+const CONVERTED: &str = "(converted)";
+const LOST: &str = "(lost)";
 const OTHER: &str = "(other)";
+const OTHER_PATHS: &str = "(other paths)";
 /// Purchases that no touch came before.
 const UNTOUCHED: &str = "(none)";
+/// Touches before those shown.
+const BEFORE: &str = "…";
+/// Between two touches of a path.
+const STEP: &str = " > ";
+/// Names that say something else; systems give some of them to touchpoints.
+const TAKEN: [&str; 7] = [START, CONVERTED, LOST, OTHER, OTHER_PATHS, UNTOUCHED, BEFORE];
 /// Of the first and of the last touch in the position model; those between share the rest.
 const END_SHARE: f64 = 0.4;
 
@@ -38,33 +48,32 @@ struct Touchpoints {
     places: Vec<u32>,
 }
 
+/// A touchpoint's name as tables show it: none is taken for something else, nor one for two.
+fn shown_name(name: &str) -> String {
+    if TAKEN.contains(&name) { format!("\"{name}\"") } else { name.replace(STEP, " / ") }
+}
+
 impl Touchpoints {
     fn new(names: &[Box<str>], counted: &Counted) -> Self {
-        let mut met = vec![0_u64; names.len()];
+        let shown: Vec<String> = names.iter().map(|name| shown_name(name)).collect();
+        let mut met: BTreeMap<&str, u64> = BTreeMap::new();
         for (passage, count) in &counted.passages {
             if let Place::At(number) = passage[2]
-                && let Some(met) = met.get_mut(number as usize)
+                && let Some(name) = shown.get(number as usize)
             {
-                *met += count;
+                *met.entry(name).or_default() += count;
             }
         }
-        let mut told: Vec<(&str, usize, u64)> = names
-            .iter()
-            .zip(&met)
-            .enumerate()
-            .map(|(number, (name, met))| (&**name, number, *met))
-            .collect();
-        told.sort_by_key(|(name, _, met)| (Reverse(*met), *name));
+        let mut told: Vec<(&str, u64)> = met.into_iter().collect();
+        told.sort_by_key(|(name, met)| (Reverse(*met), *name));
         let rest = told.split_off(told.len().min(TOUCHPOINTS_MAX));
-        told.sort_by_key(|(name, ..)| *name);
+        told.sort_by_key(|(name, _)| *name);
         let other = u32::try_from(told.len()).unwrap_or(u32::MAX);
-        let mut places = vec![other; names.len()];
-        for (place, (_, number, _)) in (0..).zip(&told) {
-            if let Some(at) = places.get_mut(*number) {
-                *at = place;
-            }
-        }
-        let mut names: Vec<String> = told.iter().map(|(name, ..)| (*name).to_owned()).collect();
+        let by_name: BTreeMap<&str, u32> =
+            told.iter().map(|(name, _)| *name).zip(0_u32..).collect();
+        let place = |name: &String| by_name.get(name.as_str()).copied().unwrap_or(other);
+        let places = shown.iter().map(place).collect();
+        let mut names: Vec<String> = told.iter().map(|(name, _)| (*name).to_owned()).collect();
         if !rest.is_empty() {
             names.push(OTHER.to_owned());
         }
@@ -85,10 +94,10 @@ impl Touchpoints {
 
     fn name_of(&self, place: Place) -> &str {
         match place {
-            Place::Start => "(start)",
+            Place::Start => START,
             Place::At(place) => self.name(place),
-            Place::Converted => "(converted)",
-            Place::Lost => "(lost)",
+            Place::Converted => CONVERTED,
+            Place::Lost => LOST,
         }
     }
 }
@@ -186,9 +195,9 @@ fn shown(paths: &Paths, touchpoints: &Touchpoints, counted: Counted) -> Vec<Show
         .map(|(rank, (touches, told))| {
             let is_shortened = touches.len() > paths.shape.touches_max;
             let names = touches.iter().skip(usize::from(is_shortened));
-            let names: Vec<&str> = names.map(|place| touchpoints.name(*place)).collect();
-            let path = names.join(" > ");
-            let path = if is_shortened { format!("… > {path}") } else { path };
+            let names = names.map(|place| touchpoints.name(*place));
+            let path = is_shortened.then_some(BEFORE).into_iter().chain(names);
+            let path = path.collect::<Vec<_>>().join(STEP);
             let touches = (!is_shortened).then(|| i64::try_from(touches.len()).unwrap_or(i64::MAX));
             Shown { rank: Some(rank), path, touches, is_shortened, told }
         })
@@ -201,7 +210,7 @@ fn shown(paths: &Paths, touchpoints: &Touchpoints, counted: Counted) -> Vec<Show
         told,
     };
     if is_cut {
-        rows.push(single(OTHER, None, rest));
+        rows.push(single(OTHER_PATHS, None, rest));
     }
     if counted.untouched.converted > 0 {
         rows.push(single(UNTOUCHED, Some(0), counted.untouched));

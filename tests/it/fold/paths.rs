@@ -274,3 +274,49 @@ fn tables_do_not_depend_on_who_came_first() {
     assert_eq!(one.paths, two.paths);
     assert_eq!(one.attribution, two.attribution);
 }
+
+/// Goal: a path is one row, whatever touchpoints are called and however many there are. Method: names
+/// that systems give and that mean something here, 250 rare touchpoints, and 1,100 paths of two.
+#[test]
+fn a_path_is_one_row_whatever_touchpoints_are_called() {
+    let start = day("2025-01-01");
+    let leaked = |name: String| -> &'static str { name.leak() };
+    let mut rows = vec![
+        touch("odd", "(none)", start, 1),
+        order("odd", start, 10),
+        order("odd", start + 1, 20),
+        touch("one", "a > b", start, 1),
+        touch("two", "a", start, 1),
+        touch("two", "b", start, 2),
+    ];
+    for i in 0..250 {
+        let customer = format!("rare {i:04}");
+        rows.push(touch(&customer, leaked(format!("rare {i}")), start, 1));
+    }
+    for i in 0..1_100 {
+        let customer = format!("pair {i:04}");
+        rows.push(touch(&customer, leaked(format!("from {}", i % 40)), start, 1));
+        rows.push(touch(&customer, leaked(format!("to {}", i / 40)), start, 2));
+    }
+    let tables = made(&paths(), &rows);
+    let told = |rows: &RecordBatch, columns: &[&str]| -> Vec<String> {
+        let mut told: Vec<_> = (0..rows.num_rows()).map(|i| texts(rows, columns, i)).collect();
+        told.sort();
+        told
+    };
+    for (rows, grain) in [
+        (&tables.paths, &["path"][..]),
+        (&tables.transitions, &["from_touchpoint", "to_touchpoint"]),
+        (&tables.attribution, &["model", "touchpoint"]),
+    ] {
+        let all = told(rows, grain);
+        let mut once = all.clone();
+        once.dedup();
+        assert_eq!(all, once);
+    }
+    let all = told(&tables.paths, &["path"]);
+    let has = |path: &str| all.iter().any(|other| other == path);
+    assert!(["\"(none)\"", "(none)", "(other)", "(other paths)"].into_iter().all(has), "{all:?}");
+    let n: i64 = tables.paths["n_paths"].as_primitive::<Int64Type>().iter().flatten().sum();
+    assert_eq!(n, 2 + 2 + 250 + 1_100);
+}
