@@ -4,7 +4,6 @@
 use super::project::Project;
 use arrow::array::AsArray;
 use arrow::datatypes::{Decimal128Type, Int64Type};
-use cxmart::engine::FileInput;
 
 const JOB: &str = r#"
 name = "project"
@@ -46,21 +45,6 @@ const ORDERS: &str = "source_id,customer_source_id,email,total,refunded,currency
 6,a,a@example.com,20.00,50.00,DKK,2024-03-02T10:00:00Z
 ";
 
-/// Rows of a query over the newest release and its intermediates.
-async fn query(project: &Project, sql: &str) -> arrow::array::RecordBatch {
-    let context = project.open();
-    let release = project.release().await.expect("a release");
-    let session = context.engine.session();
-    for (name, dataset) in release.tables.iter().chain(&release.state) {
-        let Some(contract) = context.contract(name) else { continue };
-        let files = dataset.files.iter().map(|file| FileInput::of(&context.store, file));
-        session.files(name, contract.schema(), files.collect()).expect("a table");
-    }
-    let batches = session.collect("test", sql).await.expect("rows");
-    let schema = batches.first().expect("a batch").schema();
-    arrow::compute::concat_batches(&schema, &batches).expect("one batch")
-}
-
 fn subscriptions(status: &str, mrr: &str, updated: &str) -> String {
     format!(
         "source_id,customer_source_id,email,status,mrr,currency,started_at,updated_at\n\
@@ -85,7 +69,7 @@ async fn money_counts_at_the_rate_of_its_day_and_prices_change_with_their_versio
     }
     project.run().await.expect("the run succeeds");
 
-    let bought = query(&project, "select * from customer_purchases").await;
+    let bought = project.query("select * from customer_purchases").await;
     let count = |name: &str| bought[name].as_primitive::<Int64Type>().value(0);
     // 100 kroner, 10 euros by Friday's rate, 10 dollars over the euro, and 20 kroner of which 50
     // came back; pounds have no rate at all, and on the 20th the euro's is too old.
@@ -94,14 +78,14 @@ async fn money_counts_at_the_rate_of_its_day_and_prices_change_with_their_versio
     assert_eq!(revenue, 1_000_000 + 750_000 + 600_000 + 200_000 - 500_000);
     let check =
         "select n_failed, severity from check_results where check_name = 'money_has_a_rate'";
-    let check = query(&project, check).await;
+    let check = project.query(check).await;
     assert_eq!(check["n_failed"].as_primitive::<Int64Type>().value(0), 2, "GBP and EUR");
     assert_eq!(check["severity"].as_string::<i32>().value(0), "warn");
 
     let ledger = "select mrr_new, mrr_expansion, mrr_churned, mrr_end, n_churned from churn_ledger \
                   where period_grain = 'month' and dimension = 'relationship' \
                   and dimension_value = 'contractual' order by period_start";
-    let ledger = query(&project, ledger).await;
+    let ledger = project.query(ledger).await;
     let money = |name: &str| -> Vec<i128> {
         let values = ledger[name].as_primitive::<Decimal128Type>();
         values.values().iter().map(|value| value / 10_000).collect()

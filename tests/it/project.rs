@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arrow::array::{Array, RecordBatch};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use chrono::NaiveDate;
+use cxmart::engine::{FileInput, Session};
 use cxmart::run::{Context, Outcome, RunError};
 use cxmart::settings::{self, Settings};
 use cxmart::state::{Release, StateReader};
@@ -90,6 +91,14 @@ impl Project {
         StateReader::new(self.open().store).latest().await.expect("readable state")
     }
 
+    /// Rows of a query over [`tables`].
+    pub async fn query(&self, sql: &str) -> RecordBatch {
+        let session = tables(&self.open()).await;
+        let batches = session.collect("test", sql).await.expect("rows");
+        let schema = batches.first().expect("a batch").schema();
+        arrow::compute::concat_batches(&schema, &batches).expect("one batch")
+    }
+
     /// Rows of a table of the newest release, as `a|b` of the columns, sorted.
     pub async fn rows(&self, table: &str, columns: &[&str]) -> Vec<String> {
         let release = self.release().await.expect("a release");
@@ -105,6 +114,19 @@ impl Project {
         rows.sort();
         rows
     }
+}
+
+/// The newest release's tables and intermediates, for SQL.
+pub async fn tables(context: &Context) -> Session {
+    let release = StateReader::new(context.store.clone()).latest().await.expect("readable state");
+    let release = release.expect("a release");
+    let session = context.engine.session();
+    for (name, dataset) in release.tables.iter().chain(&release.state) {
+        let Some(contract) = context.contract(name) else { continue };
+        let files = dataset.files.iter().map(|file| FileInput::of(&context.store, file));
+        session.files(name, contract.schema(), files.collect()).expect("a table");
+    }
+    session
 }
 
 fn cells(batch: &RecordBatch, columns: &[&str]) -> Vec<String> {

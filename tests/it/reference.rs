@@ -10,7 +10,6 @@ use arrow::array::{
 };
 use arrow::datatypes::{Date32Type, Decimal128Type, Float64Type, Int64Type};
 use chrono::{Datelike, NaiveDate, TimeDelta};
-use cxmart::engine::FileInput;
 use cxmart::measure::clv::{Inputs, Tables, Terms, lifetime_value};
 use cxmart::measure::kernel::buying::Kind;
 use cxmart::table::day::{date, day_number};
@@ -268,20 +267,6 @@ fn orders(from: NaiveDate, days: i64) -> String {
     text
 }
 
-async fn query(project: &Project, sql: &str) -> RecordBatch {
-    let context = project.open();
-    let release = project.release().await.expect("a release");
-    let session = context.engine.session();
-    for (name, dataset) in release.tables.iter().chain(&release.state) {
-        let Some(contract) = context.contract(name) else { continue };
-        let files = dataset.files.iter().map(|file| FileInput::of(&context.store, file));
-        session.files(name, contract.schema(), files.collect()).expect("a table");
-    }
-    let batches = session.collect("test", sql).await.expect("rows");
-    let schema = batches.first().expect("a batch").schema();
-    arrow::compute::concat_batches(&schema, &batches).expect("one batch")
-}
-
 /// Two products of one order each: what they earn is by their own margins, the rest by the job's.
 #[test]
 fn profit_is_by_the_margins_of_what_was_bought() {
@@ -353,7 +338,7 @@ async fn a_warehouse_keeps_its_first_fit_and_holds_costs_against_first_touches()
     let costs = "select acquisition_channel, cac, n_customers, ltv_cac, payback_months \
                  from customer_acquisition_cost where month = date '2024-01-01' \
                  order by acquisition_channel";
-    let costs = query(&project, costs).await;
+    let costs = project.query(costs).await;
     let channels: Vec<_> = costs["acquisition_channel"].as_string::<i32>().iter().collect();
     assert_eq!(channels, [Some("(none)"), Some("paid_search"), Some("paid_social")]);
     let won = costs["n_customers"].as_primitive::<Int64Type>().values().to_vec();
@@ -366,25 +351,25 @@ async fn a_warehouse_keeps_its_first_fit_and_holds_costs_against_first_touches()
 
     let kept = "select fitted_on, fit, estimate from clv_reference \
                 where model = 'bg_nbd' and parameter = 'alpha'";
-    let first = query(&project, kept).await;
+    let first = project.query(kept).await;
     let day = |batch: &RecordBatch| date(batch["fitted_on"].as_primitive::<Date32Type>().value(0));
     assert_eq!(day(&first).to_string(), "2024-09-30");
     // A night with more of the same, and one with people who buy three times as often.
     let later: NaiveDate = "2024-05-01".parse().expect("a day");
     project.write("raw/orders/dt=2024-12-31/orders.csv", &orders(later, 9));
     project.run().await.expect("the run succeeds");
-    assert_eq!(query(&project, kept).await, first);
+    assert_eq!(project.query(kept).await, first);
     assert!(!project.run().await.expect("the run succeeds").published, "nothing new");
     let check = "select n_failed, severity from check_results \
                  where check_name = 'clv_fits_near_reference' order by as_of desc";
-    let check = query(&project, check).await;
+    let check = project.query(check).await;
     assert!(check["n_failed"].as_primitive::<Int64Type>().value(0) >= 4, "{check:?}");
     assert_eq!(check["severity"].as_string::<i32>().value(0), "warn");
 
     let last = "\n[clv]\nfit = 2\nmargins = { beans = 0.5 }\n";
     project.write("jobs/project.toml", &format!("{JOB}{last}"));
     project.run().await.expect("the run succeeds");
-    let renewed = query(&project, kept).await;
+    let renewed = project.query(kept).await;
     assert_eq!(day(&renewed).to_string(), "2024-12-31");
     assert_eq!(renewed["fit"].as_primitive::<Int64Type>().value(0), 2);
     assert!(!project.run().await.expect("the run succeeds").published, "nothing new");

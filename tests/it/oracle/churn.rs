@@ -10,14 +10,14 @@ use arrow::datatypes::{
 };
 use chrono::{Datelike, NaiveDate};
 use cxmart::demo;
-use cxmart::engine::{FileInput, Session};
+use cxmart::engine::Session;
 use cxmart::job::value::Override;
 use cxmart::run::Context;
 use cxmart::settings::{self, Settings};
-use cxmart::state::StateReader;
 use cxmart::table::day::{date, day_number};
 
 use super::rates;
+use crate::project::tables;
 
 const DAY: i64 = 86_400_000_000;
 pub(super) const INACTIVE: i32 = 90;
@@ -69,14 +69,7 @@ async fn open(dir: &Path) -> (Context, Session) {
     let done = cxmart::run::run(std::sync::Arc::new(context(dir)), Some(demo::as_of())).await;
     assert!(done.expect("the run succeeds").published);
     let context = context(dir);
-    let release = StateReader::new(context.store.clone()).latest().await.expect("readable");
-    let release = release.expect("a release");
-    let session = context.engine.session();
-    for (name, dataset) in release.tables.iter().chain(&release.state) {
-        let Some(contract) = context.contract(name) else { continue };
-        let files = dataset.files.iter().map(|file| FileInput::of(&context.store, file));
-        session.files(name, contract.schema(), files.collect()).expect("a table");
-    }
+    let session = tables(&context).await;
     (context, session)
 }
 
