@@ -64,38 +64,20 @@ parts as (
         hidden.period_grain as part_grain,
         count(*) as n_suppressed
     from cells as longer
+    inner join nested_periods as nested
+        on
+            longer.period_grain = nested.longer_grain
+            and longer.period_start = nested.longer_start
     inner join hidden
         on
-            longer.metric = hidden.metric
+            nested.part_grain = hidden.period_grain
+            and nested.part_start = hidden.period_start
+            and longer.metric = hidden.metric
             and longer.scale = hidden.scale
             and longer.definition_version = hidden.definition_version
             and longer.dimension = hidden.dimension
             and longer.dimension_value = hidden.dimension_value
-    where
-        not longer.is_suppressed
-        and hidden.period_start >= longer.period_start
-        and (
-            (
-                longer.period_grain = 'week'
-                and hidden.period_grain = 'day'
-                and hidden.period_start < longer.period_start + interval '7' day
-            )
-            or (
-                longer.period_grain = 'month'
-                and hidden.period_grain = 'day'
-                and hidden.period_start < longer.period_start + interval '1' month
-            )
-            or (
-                longer.period_grain = 'quarter'
-                and hidden.period_grain in ('day', 'month')
-                and hidden.period_start < longer.period_start + interval '3' month
-            )
-            or (
-                longer.period_grain = 'year'
-                and hidden.period_grain in ('day', 'month', 'quarter')
-                and hidden.period_start < longer.period_start + interval '12' month
-            )
-        )
+    where not longer.is_suppressed
     group by
         longer.metric,
         longer.scale,
