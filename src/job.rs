@@ -159,24 +159,12 @@ pub struct Profile {
 
 impl Default for Profile {
     fn default() -> Self {
-        let tracked = [
-            "display_name",
-            "primary_email",
-            "primary_phone",
-            "company_name",
-            "country",
-            "language",
-            "city",
-            "postal_code",
-            "lifecycle_stage",
-            "segment",
-            "email_consent",
-        ];
+        let tracked = TRACKABLE.into_iter().take(TRACKED_AT_FIRST);
         Self {
             source_priority: Vec::new(),
             field_priority: BTreeMap::new(),
             field_rules: BTreeMap::new(),
-            tracked: tracked.map(String::from).into(),
+            tracked: tracked.map(String::from).collect(),
         }
     }
 }
@@ -230,6 +218,8 @@ pub const FIELDS: [&str; 20] = [
     "loyalty_tier",
 ];
 
+/// So many of [`TRACKABLE`] are tracked unless the job says otherwise.
+const TRACKED_AT_FIRST: usize = 11;
 /// Columns of `customer_history` that a job can track.
 pub const TRACKABLE: [&str; 19] = [
     "display_name",
