@@ -11,7 +11,7 @@ select
 from change_effects as effects
 cross join run
 where
-    effects.is_suppressed <> (effects.n < run.min_cell)
+    effects.is_suppressed <> (effects.n < run.min_cell or effects.n = 0)
     or effects.is_suppressed <> (effects.value is null)
     or (effects.is_suppressed and effects.rest_value is not null)
     or (effects.phase = 'before' and effects.difference is not null)

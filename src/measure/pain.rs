@@ -112,18 +112,18 @@ impl Spot<'_> {
 pub fn pains(touched: &[Touched], answered: &[Answered], terms: Terms) -> Vec<Pain> {
     let mut spots: BTreeMap<(&str, &str), Spot<'_>> = BTreeMap::new();
     for one in touched {
-        let touches = &mut spots.entry((&one.stage, &one.touchpoint)).or_default().touches;
+        let touches = &mut spots.entry((one.stage.as_str(), one.touchpoint.as_str())).or_default().touches;
         touches.dropped += one.dropped;
         touches.all += one.dropped + one.led_on;
     }
     let mut usual: BTreeMap<(&str, Scale), (i128, u64)> = BTreeMap::new();
     for one in answered.iter().filter(|one| one.scale.holds(one.score)) {
-        let known = usual.entry((&one.metric, one.scale)).or_default();
+        let known = usual.entry((one.metric.as_str(), one.scale)).or_default();
         known.0 += i128::from(one.score) * i128::from(one.count);
         known.1 += one.count;
         if let Some(touchpoint) = &one.touchpoint {
-            let given = &mut spots.entry((&one.stage, touchpoint)).or_default().given;
-            *given.entry((&one.metric, one.scale, one.score)).or_default() += one.count;
+            let given = &mut spots.entry((one.stage.as_str(), touchpoint.as_str())).or_default().given;
+            *given.entry((one.metric.as_str(), one.scale, one.score)).or_default() += one.count;
         }
     }
     let usual: BTreeMap<(&str, Scale), f64> = usual
@@ -132,7 +132,7 @@ pub fn pains(touched: &[Touched], answered: &[Answered], terms: Terms) -> Vec<Pa
         .collect();
     let mut stages: BTreeMap<&str, Ends> = BTreeMap::new();
     for ((stage, _), spot) in &spots {
-        let all = stages.entry(stage).or_default();
+        let all = stages.entry(*stage).or_default();
         all.dropped += spot.touches.dropped;
         all.all += spot.touches.all;
     }

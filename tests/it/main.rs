@@ -29,6 +29,7 @@ mod cli;
 mod clients;
 mod clv;
 mod counted;
+mod cube;
 mod currencies;
 mod daily;
 mod demo;

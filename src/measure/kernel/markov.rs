@@ -180,9 +180,9 @@ fn hopeful<'a>(leads: &Leads<'a>) -> BTreeSet<&'a [Place]> {
     for (from, to) in leads {
         for to in to.keys() {
             if to.last() == Some(&Place::Converted) {
-                open.push(from);
+                open.push(*from);
             } else {
-                before.entry(to).or_default().push(from);
+                before.entry(*to).or_default().push(*from);
             }
         }
     }
