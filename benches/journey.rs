@@ -162,7 +162,11 @@ fn lines(file: &str) -> Vec<BTreeMap<String, String>> {
     let mut lines = text.lines();
     let names: Vec<&str> = lines.next().unwrap_or_default().split(',').collect();
     let line = |line: &str| {
-        names.iter().map(|name| (*name).to_owned()).zip(line.split(',').map(str::to_owned)).collect()
+        names
+            .iter()
+            .map(|name| (*name).to_owned())
+            .zip(line.split(',').map(str::to_owned))
+            .collect()
     };
     lines.map(line).collect()
 }
@@ -281,7 +285,8 @@ fn markov(touchpoints: u64, paths: u64) {
             *passages.entry([behind[0], behind[1], place]).or_default() += 1;
             behind = [behind[1], place];
             if dice.below(5) == 0 {
-                let end = if dice.below(10) < 1 + last % 4 { Place::Converted } else { Place::Lost };
+                let end =
+                    if dice.below(10) < 1 + last % 4 { Place::Converted } else { Place::Lost };
                 *passages.entry([behind[0], behind[1], end]).or_default() += 1;
                 break;
             }

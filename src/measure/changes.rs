@@ -192,8 +192,8 @@ pub fn effects(
     for metric in asked {
         for (phase, days) in &phases {
             let mut effect = effect(&sides, metric, *phase, terms);
-            effect.change = name.to_owned();
-            effect.scope = scope_text.to_owned();
+            name.clone_into(&mut effect.change);
+            scope_text.clone_into(&mut effect.scope);
             (effect.first_day, effect.last_day) = *days;
             effect.is_complete = days.1 <= terms.horizon_day;
             effects.push(effect);
@@ -254,9 +254,8 @@ fn others(sides: &mut Sides, phases: &[(Phase, (i32, i32))], facts: &[Fact]) {
         for (phase, days) in phases {
             match fact {
                 Fact::Hits { metric, days: own, is_inside, share } if within(*own, *days) => {
-                    let sum = shares
-                        .entry((metric, *phase, *is_inside))
-                        .or_insert(Share { k: 0, n: 0 });
+                    let sum =
+                        shares.entry((metric, *phase, *is_inside)).or_insert(Share { k: 0, n: 0 });
                     (sum.k, sum.n) = (sum.k + share.k, sum.n + share.n);
                 }
                 Fact::Number { metric, day, is_inside, value, count }
@@ -296,10 +295,8 @@ fn effect(sides: &Sides, metric: &Metric, phase: Phase, terms: Terms) -> Effect 
     let difference = since(true);
     let rest = if now.is_some() { since(false) } else { None };
     let net = difference.zip(rest).map(|(own, rest)| {
-        let limits = of_difference(
-            (own.difference, own.interval),
-            (rest.difference, rest.interval),
-        );
+        let limits =
+            of_difference((own.difference, own.interval), (rest.difference, rest.interval));
         (own.difference - rest.difference, limits)
     });
     Effect {

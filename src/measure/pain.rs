@@ -112,7 +112,8 @@ impl Spot<'_> {
 pub fn pains(touched: &[Touched], answered: &[Answered], terms: Terms) -> Vec<Pain> {
     let mut spots: BTreeMap<(&str, &str), Spot<'_>> = BTreeMap::new();
     for one in touched {
-        let touches = &mut spots.entry((one.stage.as_str(), one.touchpoint.as_str())).or_default().touches;
+        let touches =
+            &mut spots.entry((one.stage.as_str(), one.touchpoint.as_str())).or_default().touches;
         touches.dropped += one.dropped;
         touches.all += one.dropped + one.led_on;
     }
@@ -122,7 +123,8 @@ pub fn pains(touched: &[Touched], answered: &[Answered], terms: Terms) -> Vec<Pa
         known.0 += i128::from(one.score) * i128::from(one.count);
         known.1 += one.count;
         if let Some(touchpoint) = &one.touchpoint {
-            let given = &mut spots.entry((one.stage.as_str(), touchpoint.as_str())).or_default().given;
+            let given =
+                &mut spots.entry((one.stage.as_str(), touchpoint.as_str())).or_default().given;
             *given.entry((one.metric.as_str(), one.scale, one.score)).or_default() += one.count;
         }
     }
@@ -137,7 +139,7 @@ pub fn pains(touched: &[Touched], answered: &[Answered], terms: Terms) -> Vec<Pa
         all.all += spot.touches.all;
     }
     let is_few = hidden(&spots, terms, |spot| spot.touches.all);
-    let is_unheard = hidden(&spots, terms, Spot::answers);
+    let is_unheard = hidden(&spots, terms, |spot| spot.answers());
     let flags = is_few.into_iter().zip(is_unheard);
     let mut pains: Vec<Pain> = spots
         .iter()
@@ -198,8 +200,7 @@ fn drop_off(own: Ends, all: Ends, terms: Terms) -> (Option<DropOff>, Option<f64>
     let rate = |share: Share| share.k as f64 / share.n as f64;
     let difference = proportions(share, rest, terms.confidence);
     let pooled = all.dropped as f64 / all.all as f64;
-    let error =
-        (pooled * (1.0 - pooled) * (1.0 / share.n as f64 + 1.0 / rest.n as f64)).sqrt();
+    let error = (pooled * (1.0 - pooled) * (1.0 / share.n as f64 + 1.0 / rest.n as f64)).sqrt();
     let errors = |d: Difference| if error > 0.0 { d.difference / error } else { 0.0 };
     let told = DropOff {
         dropped: own.dropped,

@@ -154,7 +154,10 @@ fn metrics_a_change_may_move_are_those_of_the_tables() {
         from: "2025-01-01".into(),
         until: None,
         days: 90,
-        scope: names.iter().map(|name| ((*name).to_owned(), "x".to_owned())).collect::<BTreeMap<_, _>>(),
+        scope: names
+            .iter()
+            .map(|name| ((*name).to_owned(), "x".to_owned()))
+            .collect::<BTreeMap<_, _>>(),
         metrics: Vec::new(),
     };
     assert!(change(&["channel"]).concerns(Family::Scores));

@@ -111,7 +111,7 @@ fn rows_of_pain_points_follow_the_contract() {
     let (catalog, _) = Catalog::read(&Files::embedded());
     let contract = &catalog.tables["pain_points"].contract;
     // One touchpoint alone in its stage has nothing to be held against.
-    let found = pains(&[touched("use", "only", 20, 10)], &[], TERMS);
+    let found = pains(&[touched("use", "only", 10, 10)], &[], TERMS);
     let rows = contract.conform(&pain::batch(&found).expect("rows"), false).expect("a contract");
     assert_eq!(rows.num_rows(), 1);
     let rate = rows["drop_off_rate"].as_primitive::<Float64Type>();

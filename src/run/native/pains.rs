@@ -21,8 +21,7 @@ const DROP_OFFS: &str = "select stage, touchpoint, n_led_on, n_dropped from path
 /// SQL that fails, or a full disk.
 pub async fn pains(bench: &Bench<'_>) -> Result<Vec<Dataset>, RunError> {
     let metrics = &bench.context.job.metrics;
-    let terms =
-        Terms { confidence: metrics.confidence, min_cell: u64::from(metrics.min_cell) };
+    let terms = Terms { confidence: metrics.confidence, min_cell: u64::from(metrics.min_cell) };
     let touched = touched(bench).await?;
     let answered = answered(bench).await?;
     let rows = pain::batch(&pain::pains(&touched, &answered, terms));
@@ -35,7 +34,8 @@ pub async fn pains(bench: &Bench<'_>) -> Result<Vec<Dataset>, RunError> {
 async fn touched(bench: &Bench<'_>) -> Result<Vec<Touched>, RunError> {
     let mut touched = Vec::new();
     for batch in bench.collect("path_drop_offs", DROP_OFFS).await? {
-        let (stages, touchpoints) = (rows::text(&batch, "stage")?, rows::text(&batch, "touchpoint")?);
+        let (stages, touchpoints) =
+            (rows::text(&batch, "stage")?, rows::text(&batch, "touchpoint")?);
         let count = |name: &str| rows::primitive::<Int64Type>(&batch, name);
         let (led_on, dropped) = (count("n_led_on")?, count("n_dropped")?);
         touched.extend((0..batch.num_rows()).map(|i| Touched {

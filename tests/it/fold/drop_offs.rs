@@ -25,7 +25,8 @@ fn touch(customer: &str, touchpoint: &'static str, day: i32) -> Row {
 fn told(rows: &RecordBatch) -> Vec<(String, String, i64, i64)> {
     let text = |name: &str, i: usize| rows[name].as_string::<i32>().value(i).to_owned();
     let count = |name: &str, i: usize| rows[name].as_primitive::<Int64Type>().value(i);
-    let row = |i| (text("stage", i), text("touchpoint", i), count("n_led_on", i), count("n_dropped", i));
+    let row =
+        |i| (text("stage", i), text("touchpoint", i), count("n_led_on", i), count("n_dropped", i));
     (0..rows.num_rows()).map(row).collect()
 }
 

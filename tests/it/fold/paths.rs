@@ -404,8 +404,7 @@ fn a_path_is_one_row_whatever_touchpoints_are_called() {
 /// "Process mining", table 2.2, prints them: six variants, and sixteen pairs that follow directly.
 #[test]
 fn the_running_example_has_six_variants_and_sixteen_edges() {
-    const CASES: [&str; 6] =
-        ["abdeh", "adceg", "acdefbdeg", "adbeh", "acdefdcefcdeh", "acdeg"];
+    const CASES: [&str; 6] = ["abdeh", "adceg", "acdefbdeg", "adbeh", "acdefdcefcdeh", "acdeg"];
     let start = day("2025-01-01");
     let mut rows = Vec::new();
     for (case, letters) in CASES.iter().enumerate() {
@@ -483,6 +482,9 @@ fn a_touchpoint_of_lost_paths_alone_is_given_nothing() {
     }
     // The models that go by place tell of converted paths only.
     assert!(!given(&tables.attribution, "first").contains_key("banner"));
-    assert!((0..tables.transitions.num_rows())
-        .any(|i| texts(&tables.transitions, &["from_touchpoint"], i) == "banner"));
+    assert!((0..tables.transitions.num_rows()).any(|i| texts(
+        &tables.transitions,
+        &["from_touchpoint"],
+        i
+    ) == "banner"));
 }
