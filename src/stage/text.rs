@@ -262,7 +262,12 @@ pub fn shown(value: &str, is_word: bool) -> String {
     let mut out = String::new();
     let mut digits = 0;
     for c in value.chars().take(SHOWN_MAX) {
-        digits = if c.is_ascii_digit() { digits + 1 } else { 0 };
+        digits = match c {
+            '0'..='9' => digits + 1,
+            // People write numbers in groups.
+            ' ' | '-' | '.' | '/' | '(' | ')' => digits,
+            _ => 0,
+        };
         out.push(match c {
             c if c.is_control() => ' ',
             c if !has_digits && c.is_ascii_digit() && digits > DIGITS_SHOWN_MAX => '#',

@@ -20,6 +20,7 @@
 mod accounts;
 mod airflow;
 mod ana;
+mod canaries;
 mod catalog;
 mod cdnow;
 mod chaos;
@@ -53,6 +54,7 @@ mod oracle;
 mod past;
 mod pinned;
 mod planned;
+mod policies;
 mod profile;
 mod project;
 mod proxy;
