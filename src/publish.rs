@@ -134,12 +134,11 @@ pub async fn place(
             None => fresh.push((made, Some(file.path.clone()))),
         }
     }
-    let placing = fresh.into_iter().map(async |(made, wanted): (&FileRef, Option<String>)| {
-        match wanted {
+    let placing =
+        fresh.into_iter().map(async |(made, wanted): (&FileRef, Option<String>)| match wanted {
             Some(wanted) => place_file(store, made, wanted).await,
             None => Ok(store.vouch(&made.path, &made.file_hash).await?),
-        }
-    });
+        });
     stream::iter(placing).buffer_unordered(AT_ONCE).try_collect::<Vec<()>>().await?;
     Ok(placed)
 }

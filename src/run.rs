@@ -30,6 +30,7 @@ pub mod scale;
 pub mod sink;
 pub mod staging;
 pub mod stop;
+pub mod traces;
 pub mod work;
 pub mod workers;
 

@@ -553,7 +553,11 @@ fn locate(location: &str, base: &FilePath) -> Result<Url, StorageError> {
     if location.contains("://") {
         let url = Url::parse(location).map_err(|_| wrong())?;
         let is_signed = url.query().is_some_and(|query| query.contains('='));
-        return if url.password().is_some() || is_signed { Err(StorageError::Secret) } else { Ok(url) };
+        return if url.password().is_some() || is_signed {
+            Err(StorageError::Secret)
+        } else {
+            Ok(url)
+        };
     }
     let folder = base.join(location);
     let folder = std::path::absolute(&folder).map_err(|_| wrong())?;

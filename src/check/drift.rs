@@ -107,9 +107,9 @@ fn distance(one: &Scores, other: &Scores) -> f64 {
         scores.get(score).copied().unwrap_or_default() as f64 / all.max(1.0)
     };
     let names: std::collections::BTreeSet<&String> = one.keys().chain(other.keys()).collect();
-    let apart = names.into_iter().map(|score| {
-        (share(one, score, all_one) - share(other, score, all_other)).abs()
-    });
+    let apart = names
+        .into_iter()
+        .map(|score| (share(one, score, all_one) - share(other, score, all_other)).abs());
     apart.sum::<f64>() / 2.0
 }
 
@@ -125,7 +125,9 @@ pub fn check(filled: &[Filled], scored: &[Scored], as_of: NaiveDate) -> [Finding
     let other = scored.iter().filter_map(|metric| {
         let (day, share, high) = metric.unusual(as_of)?;
         let (name, share, high) = (&metric.name, percent(share), percent(high));
-        Some(format!("{share} of the scores of {name} on {day} fall otherwise, usual are up to {high}"))
+        Some(format!(
+            "{share} of the scores of {name} on {day} fall otherwise, usual are up to {high}"
+        ))
     });
     [
         finding(

@@ -75,9 +75,8 @@ fn is_phone(text: &[char]) -> bool {
     }
     let groups = text.split(|c| !c.is_ascii_digit()).filter(|group| !group.is_empty());
     let groups: Vec<String> = groups.map(|group| group.iter().collect()).collect();
-    let is_year = |group: &String| {
-        group.len() == 4 && (group.starts_with("19") || group.starts_with("20"))
-    };
+    let is_year =
+        |group: &String| group.len() == 4 && (group.starts_with("19") || group.starts_with("20"));
     let is_date = groups.len() >= 3 && [0, 2].iter().any(|i| groups.get(*i).is_some_and(is_year));
     GROUPED.contains(&count) && !is_date
 }

@@ -193,11 +193,7 @@ async fn ask(
 
 /// Asks one check. What it shows of rows it found is masked where a column has the name of a
 /// personal one, or is made from one under any name.
-async fn ask_one(
-    context: &Context,
-    session: &Session,
-    check: &Check,
-) -> Result<Finding, RunError> {
+async fn ask_one(context: &Context, session: &Session, check: &Check) -> Result<Finding, RunError> {
     let finding = check::run(session, check, &|_| true).await?;
     if finding.n_failed == 0 {
         return Ok(finding);
@@ -211,7 +207,8 @@ async fn ask_one(
     };
     let schema = session.query(&check.name, &check.sql).await?.schema;
     // How many addresses there are is nobody's address.
-    let is_count = |name: &str| schema.field_with_name(name).is_ok_and(|f| f.data_type().is_numeric());
+    let is_count =
+        |name: &str| schema.field_with_name(name).is_ok_and(|f| f.data_type().is_numeric());
     let origins = session.origins(&check.name, &check.sql).await?;
     let made = origins.iter().filter(|(_, from)| from.iter().any(is_personal));
     let made: BTreeSet<&str> =

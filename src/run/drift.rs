@@ -115,7 +115,8 @@ fn fill(
         let (source, day) = key(batch, row).ok_or_else(|| RunError::NoTable(table.to_owned()))?;
         for (i, column) in columns.iter().enumerate() {
             let name = format!("{column} of {source} in {table}");
-            let of = filled.entry(name.clone()).or_insert_with(|| Filled { name, ..Filled::default() });
+            let of =
+                filled.entry(name.clone()).or_insert_with(|| Filled { name, ..Filled::default() });
             of.days.insert(day, (count(batch, 4, row), count(batch, 5 + i, row)));
         }
     }

@@ -22,7 +22,7 @@ const PERSONAL: [&str; 5] =
     ["quokkina", "zanzibarova", "quokka.canary", "heliotrope wombat", "71829304"];
 
 /// Variables with secrets, and the part of each that must not be told.
-const SECRETS: [(&str, &str, &str); 9] = [
+const SECRETS: [(&str, &str, &str); 10] = [
     ("AWS_ACCESS_KEY_ID", "AKIACANARY4711", "akiacanary4711"),
     ("AWS_SECRET_ACCESS_KEY", "aws-canary-secret", "aws-canary-secret"),
     ("AWS_SESSION_TOKEN", "aws-canary-session", "aws-canary-session"),
@@ -30,6 +30,7 @@ const SECRETS: [(&str, &str, &str); 9] = [
     ("GOOGLE_SERVICE_ACCOUNT_KEY", "{\"private_key\":\"google-canary\"}", "google-canary"),
     ("CXMART__PING_URL", "http://127.0.0.1:1/ping-canary", "ping-canary"),
     ("OPENLINEAGE_API_KEY", "lineage-canary", "lineage-canary"),
+    ("OTEL_EXPORTER_OTLP_HEADERS", "authorization=otel-canary", "otel-canary"),
     ("CXMART__IDENTITY__SALT", SALT, SALT),
     ("CXMART__PRIVACY__KEY", KEY, KEY),
 ];
@@ -169,7 +170,8 @@ fn secrets_and_people_are_told_nowhere_but_in_their_tables() {
     say(&["validate", "broken"], &[], 78);
     // An object that cannot be decoded, and checks that say no, fail a run.
     let block = "\n[checks]\nblock = [\"somebody_is_there\"]\n";
-    project.write("jobs/block.toml", &(broken.replace("s3://me:canary-password@bucket/", "") + block));
+    project
+        .write("jobs/block.toml", &(broken.replace("s3://me:canary-password@bucket/", "") + block));
     project.night("2024-05-30", 6, &[2]);
     say(&["run", "block", "--no-lease"], &listeners, 65);
 
@@ -184,7 +186,8 @@ fn secrets_and_people_are_told_nowhere_but_in_their_tables() {
         let path = project.path().join(place);
         if path.is_dir() { files(&path, &mut written) } else { written.push(path) }
     }
-    for kind in ["runs/", "work/", "receipt.json", "_delta_log/", "releases/", "views.sql", ".prom"] {
+    for kind in ["runs/", "work/", "receipt.json", "_delta_log/", "releases/", "views.sql", ".prom"]
+    {
         let is_there = |path: &PathBuf| path.to_string_lossy().contains(kind);
         assert!(written.iter().any(is_there), "no `{kind}` was written");
     }
@@ -243,7 +246,8 @@ async fn no_name_leads_out_of_its_folder() {
         let told = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(78), "`{name}`: {told}");
         assert!(told.contains("is not a name of a table"), "{told}");
-        std::fs::remove_file(project.path().join(format!("sql/assemble/{name}.toml"))).expect("gone");
+        std::fs::remove_file(project.path().join(format!("sql/assemble/{name}.toml")))
+            .expect("gone");
     }
 
     let store = Store::on_disk(&project.path().join("warehouse"));

@@ -84,9 +84,9 @@ fn a_column_that_stays_empty_is_unusual() {
 }
 
 fn scored(days: &[&[(&str, u64)]]) -> Scored {
-    let scores = days.iter().map(|scores| {
-        scores.iter().map(|(score, n)| ((*score).to_owned(), *n)).collect()
-    });
+    let scores = days
+        .iter()
+        .map(|scores| scores.iter().map(|(score, n)| ((*score).to_owned(), *n)).collect());
     Scored { name: "nps of hubspot/answers".into(), days: (0..).map(day).zip(scores).collect() }
 }
 

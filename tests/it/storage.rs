@@ -117,7 +117,10 @@ async fn a_copy_is_a_second_name_that_outlives_the_first() {
     everywhere("copy", |store| async move {
         store.create("work/a", bytes("rows")).await.expect("a create");
         store.copy("work/a", "tables/t/part-1", &Hash::of("rows")).await.expect("a copy");
-        store.copy("work/a", "tables/t/part-1", &Hash::of("rows")).await.expect("the same copy again");
+        store
+            .copy("work/a", "tables/t/part-1", &Hash::of("rows"))
+            .await
+            .expect("the same copy again");
         store.delete("work/a").await.expect("a delete");
         assert_eq!(store.read("tables/t/part-1").await.expect("bytes"), bytes("rows"));
         let harmed = store.copy("tables/t/part-1", "tables/t/part-2", &Hash::of("more")).await;
@@ -156,7 +159,10 @@ async fn renewing_keeps_the_bytes_and_needs_an_object() {
         store.create("a", bytes("rows")).await.expect("a create");
         store.renew("a", &Hash::of("rows")).await.expect("a renewal");
         assert_eq!(store.read("a").await.expect("bytes"), bytes("rows"));
-        assert!(matches!(store.renew("b", &Hash::of("rows")).await, Err(StorageError::NotFound { .. })));
+        assert!(matches!(
+            store.renew("b", &Hash::of("rows")).await,
+            Err(StorageError::NotFound { .. })
+        ));
     })
     .await;
 }

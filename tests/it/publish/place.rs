@@ -102,8 +102,7 @@ async fn a_file_that_was_harmed_since_it_was_written_is_not_placed() {
         // Under its final name already, it is not made young either.
         store.replace(&sound.files[0].path, "rowz".into()).await.expect("one bit");
         let placed = place(&store, &sound, None).await;
-        let is_told =
-            matches!(&placed, Err(PublishError::Storage(StorageError::Damaged { .. })));
+        let is_told = matches!(&placed, Err(PublishError::Storage(StorageError::Damaged { .. })));
         assert!(is_told, "{placed:?}");
     }
 }
