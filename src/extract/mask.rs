@@ -36,6 +36,13 @@ pub fn mask(text: &str) -> String {
     masked.chars().take(TEXT_CHARS).collect()
 }
 
+/// The text with the digits of phone numbers masked, as far as they are looked at.
+pub fn without_phones(text: &str) -> String {
+    let mut seen: Vec<char> = text.chars().take(SEEN_CHARS).collect();
+    mask_groups(&mut seen);
+    seen.into_iter().collect()
+}
+
 /// Masks numbers whose digits stand in groups, such as `+45 20 30 40 51` or `(020) 7946-0018`; not
 /// dates, which is what most rejects are about.
 fn mask_groups(seen: &mut [char]) {
@@ -77,7 +84,10 @@ fn is_phone(text: &[char]) -> bool {
     let groups: Vec<String> = groups.map(|group| group.iter().collect()).collect();
     let is_year =
         |group: &String| group.len() == 4 && (group.starts_with("19") || group.starts_with("20"));
-    let is_date = groups.len() >= 3 && [0, 2].iter().any(|i| groups.get(*i).is_some_and(is_year));
+    let is_day =
+        |group: &String| group.len() == 8 && (group.starts_with("19") || group.starts_with("20"));
+    let is_date = groups.len() >= 3 && [0, 2].iter().any(|i| groups.get(*i).is_some_and(is_year))
+        || groups.len() == 2 && groups.first().is_some_and(is_day);
     GROUPED.contains(&count) && !is_date
 }
 

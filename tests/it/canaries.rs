@@ -42,9 +42,8 @@ fn told(text: &str, needles: &[&'static str]) -> Vec<&'static str> {
     let text = text.to_lowercase();
     let close: String = text.chars().filter(|c| !" -./()".contains(*c)).collect();
     let is_number = |needle: &str| needle.bytes().all(|b| b.is_ascii_digit());
-    let is_told = |needle: &&&str| match is_number(needle) {
-        true => close.contains(**needle),
-        false => text.contains(**needle),
+    let is_told = |needle: &&&str| {
+        if is_number(needle) { close.contains(**needle) } else { text.contains(**needle) }
     };
     needles.iter().filter(is_told).copied().collect()
 }

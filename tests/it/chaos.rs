@@ -316,9 +316,8 @@ impl ObjectStore for Chaos {
         };
         let fault = self.next(call, location.as_ref());
         self.befall(fault, location).await;
-        match fault {
-            Some(Fault::Error | Fault::Dead) => return Err(failed("connection reset")),
-            _ => {}
+        if matches!(fault, Some(Fault::Error | Fault::Dead)) {
+            return Err(failed("connection reset"));
         }
         let got = self.inner.get_opts(location, options).await?;
         if !matches!(fault, Some(Fault::Truncated | Fault::Flipped)) {
@@ -338,9 +337,8 @@ impl ObjectStore for Chaos {
     async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
         let fault = self.next(Call::Part, location.as_ref());
         self.befall(fault, location).await;
-        match fault {
-            Some(Fault::Error | Fault::Dead) => return Err(failed("connection reset")),
-            _ => {}
+        if matches!(fault, Some(Fault::Error | Fault::Dead)) {
+            return Err(failed("connection reset"));
         }
         let mut parts = self.inner.get_ranges(location, ranges).await?;
         // A real client's ranges are answers of their own, and their lengths are compared.

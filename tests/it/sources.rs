@@ -117,21 +117,24 @@ fn scores_that_fall_otherwise_are_unusual() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_night_unlike_those_before_warns_and_blocks_if_asked() {
     let project = Project::new("");
+    let night = |number: u32, scores: &[u32], has_mail: bool| {
+        project.night(&day(number).to_string(), number * 30, scores);
+        let path = format!("raw/dt={}/responses.json", day(number));
+        let text = std::fs::read_to_string(project.path().join(&path)).expect("a night");
+        // Answered on the first of May: none of these nights knows of a later day.
+        let mut text = text.replace("17168", "17145");
+        for who in (number * 30..).take(if has_mail { 0 } else { scores.len() }) {
+            text = text.replace(&format!("p{who}@example.com"), "");
+        }
+        project.write(&path, &text);
+    };
     let scores = [9, 3, 10, 7, 9, 8].repeat(4);
     for number in 0..8 {
-        project.night(&day(number).to_string(), number * 30, &scores);
+        night(number, &scores, true);
     }
     let calm = project.run().await.expect("eight nights");
     assert!(calm.warnings.iter().all(|warning| !warning.contains("source_")), "{calm:?}");
-    let path = format!("raw/dt={}/responses.json", day(8));
-    project.night(&day(8).to_string(), 240, &[0; 24]);
-    let text = std::fs::read_to_string(project.path().join(&path)).expect("a night");
-    let mut parts = text.split("\"email\":\"");
-    let first = parts.next().unwrap_or_default().to_owned();
-    // What stood there ends with the next quote.
-    let rest = parts.filter_map(|part| part.split_once('"')).map(|(_, rest)| rest);
-    let text = rest.fold(first, |text, rest| text + "\"email\":\"\"" + rest);
-    project.write(&path, &text);
+    night(8, &[0; 24], false);
     let odd = project.run().await.expect("an odd night");
     let told = |check: &str, words: &str| {
         let is_told = |warning: &String| warning.contains(check) && warning.contains(words);
@@ -145,7 +148,7 @@ async fn a_night_unlike_those_before_warns_and_blocks_if_asked() {
 
     let job = std::fs::read_to_string(project.path().join("jobs/project.toml")).expect("the job");
     project.write("jobs/project.toml", &format!("{job}\n[checks]\nblock = [\"{NULLS}\"]\n"));
-    project.night(&day(9).to_string(), 270, &[9]);
+    night(9, &[9], true);
     let refused = project.run().await.expect_err("its newest day with rows enough is unlike");
     assert_eq!(Failure::from(refused).exit(), Exit::Data);
 }
