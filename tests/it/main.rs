@@ -20,6 +20,7 @@
 mod accounts;
 mod airflow;
 mod ana;
+mod canaries;
 mod catalog;
 mod cdnow;
 mod changes;
@@ -56,6 +57,7 @@ mod pains;
 mod past;
 mod pinned;
 mod planned;
+mod policies;
 mod profile;
 mod project;
 mod proxy;
