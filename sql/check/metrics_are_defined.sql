@@ -5,6 +5,8 @@ published as (
 
     select definition_id, definition_version from experience_scores
     union all
+    select definition_id, definition_version from experience_cube
+    union all
     select definition_id, definition_version from survey_participation
     union all
     select definition_id, definition_version from service_levels
@@ -32,6 +34,18 @@ published as (
     select definition_id, definition_version from retention_projection
     union all
     select definition_id, definition_version from churn_by_feedback
+    union all
+    select definition_id, definition_version from journey_stage_metrics
+    union all
+    select definition_id, definition_version from journey_transitions
+    union all
+    select definition_id, definition_version from journey_paths
+    union all
+    select definition_id, definition_version from touchpoint_attribution
+    union all
+    select definition_id, definition_version from pain_points
+    union all
+    select definition_id, definition_version from change_effects
 
 )
 

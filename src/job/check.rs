@@ -275,6 +275,7 @@ impl Found<'_> {
         self.positive("stages.conversion_days", job.stages.conversion_days);
         self.positive("stages.loyal_orders", job.stages.loyal_orders);
         self.positive("paths.touches_max", job.paths.touches_max);
+        self.positive("paths.pain_days", job.paths.pain_days);
     }
 
     fn metrics(&mut self, job: &Job) {

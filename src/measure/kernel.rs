@@ -10,6 +10,7 @@ pub mod change;
 pub mod gamma_gamma;
 pub mod interval;
 pub mod kaplan_meier;
+pub mod krylov;
 pub mod log_rank;
 pub mod markov;
 pub mod optimise;

@@ -133,6 +133,12 @@ min_cell = -1
 [profile]
 source_priority = ["asknicly"]
 
+[[change]]
+name = "bot"
+from = "2024-13-01"
+scope = { team = "first" }
+metrics = ["nps", "replies"]
+
 [limits]
 reject_max = 0.1
 

@@ -3,6 +3,7 @@
 mod churn;
 mod cohorts;
 mod contracts;
+mod drop_offs;
 mod feedback;
 mod journey;
 mod paths;
