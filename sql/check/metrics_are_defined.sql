@@ -32,6 +32,18 @@ published as (
     select definition_id, definition_version from retention_projection
     union all
     select definition_id, definition_version from churn_by_feedback
+    union all
+    select definition_id, definition_version from customer_segments
+    union all
+    select definition_id, definition_version from personas
+    union all
+    select definition_id, definition_version from persona_profiles
+    union all
+    select definition_id, definition_version from churn_risk
+    union all
+    select definition_id, definition_version from churn_risk_model
+    union all
+    select definition_id, definition_version from next_best_contact
 
 )
 

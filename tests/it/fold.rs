@@ -3,6 +3,7 @@
 mod churn;
 mod cohorts;
 mod contracts;
+pub mod features;
 mod feedback;
 mod journey;
 mod paths;

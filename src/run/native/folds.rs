@@ -14,6 +14,8 @@ use futures::{StreamExt, TryStreamExt};
 use super::{Bench, Sink};
 use crate::catalog::Model;
 use crate::job::{CohortStart, Period};
+use crate::measure::drawn::Drawn;
+use crate::measure::fold::features::Features;
 use crate::measure::fold::path_tables;
 use crate::measure::fold::paths::{self, Level, Paths, Shape};
 use crate::measure::fold::purchases::Purchases;
@@ -81,9 +83,9 @@ fn calendar(context: &Context, terms: &Terms, periods: &[Period]) -> Arc<Calenda
 }
 
 /// All folds as one.
-type All = (((Purchases, Retention), Journey), (Paths, Paths));
+type All = ((((Purchases, Retention), Features), Journey), (Paths, Paths));
 
-fn all(context: &Context, terms: &Terms) -> All {
+fn all(context: &Context, terms: &Terms, people: usize) -> All {
     let metrics = &context.job.metrics;
     let ledger = calendar(context, terms, &metrics.periods);
     let cohorts = calendar(context, terms, &metrics.cohorts);
@@ -101,7 +103,11 @@ fn all(context: &Context, terms: &Terms) -> All {
         let touches_max = usize::try_from(told.touches_max).unwrap_or(usize::MAX);
         Paths::new(terms.clone(), Shape { level, touches_max, collapses: told.collapse_repeats })
     };
-    (((purchases, retention), journey), (paths(Level::Touchpoint), paths(Level::Channel)))
+    let wanted = u64::from(context.job.risk.train_customers);
+    let drawn = Drawn::new("churn_risk", wanted, people as u64);
+    let features = Features { terms: terms.clone(), drawn };
+    let paths = (paths(Level::Touchpoint), paths(Level::Channel));
+    ((((purchases, retention), features), journey), paths)
 }
 
 /// Makes the tables of all folds.
@@ -110,14 +116,14 @@ fn all(context: &Context, terms: &Terms) -> All {
 /// A file is missing or damaged, or the timeline's rows are not what they should be.
 pub async fn folds(bench: &Bench<'_>) -> Result<Vec<Dataset>, RunError> {
     let terms = terms(bench.context, bench.plan);
-    let folds = Arc::new(all(bench.context, &terms));
+    let known = Arc::new(Attributes::new(&bench.collect("golden_customers", COUNTRIES).await?)?);
+    let folds = Arc::new(all(bench.context, &terms, known.people()));
     let (mut counted, mut staged) = (retention::Counted::default(), StageMetrics::default());
     let mut walked = [paths::Counted::default(), paths::Counted::default()];
     let mut sinks = PER_CUSTOMER
         .map(|table| bench.sink(table))
         .into_iter()
         .collect::<Result<Vec<Sink>, RunError>>()?;
-    let known = Arc::new(Attributes::new(&bench.collect("golden_customers", COUNTRIES).await?)?);
     let groups = groups(bench)?.into_iter();
     let folded = groups.map(|files| group(bench, Arc::clone(&folds), Arc::clone(&known), files));
     let mut folded = futures::stream::iter(folded).buffered(bench.context.settings.threads.max(1));
@@ -156,8 +162,13 @@ pub async fn folds(bench: &Bench<'_>) -> Result<Vec<Dataset>, RunError> {
 
 /// Tables of single customers, which buckets hand on as they are walked; `plan::native` names the
 /// outputs in the order of these and then of [`few`].
-const PER_CUSTOMER: [&str; 4] =
-    ["customer_purchases", "journey_stage_history", "churn_ledger_customers", "customer_contracts"];
+const PER_CUSTOMER: [&str; 5] = [
+    "customer_purchases",
+    "journey_stage_history",
+    "churn_ledger_customers",
+    "customer_contracts",
+    "customer_features",
+];
 
 /// Tables of what is counted over all customers.
 fn few(
@@ -167,7 +178,7 @@ fn few(
     staged: &StageMetrics,
     terms: &Terms,
 ) -> Result<[(&'static str, RecordBatch); 7], RunError> {
-    let ((_, retention), journey) = &folds.0;
+    let (((_, retention), _), journey) = &folds.0;
     let job = &bench.context.job;
     let grains: Vec<_> = job.metrics.periods.iter().copied().map(grain).collect();
     let monthly_rate = (1.0 + job.clv.discount_rate).powf(1.0 / 12.0) - 1.0;
@@ -269,17 +280,18 @@ fn walk(
     buckets: &[Vec<RecordBatch>],
     fired: &[RecordBatch],
 ) -> Result<Folded, RunError> {
-    let ((purchases, _), journey) = &folds.0;
+    let (((purchases, _), _), journey) = &folds.0;
     let marks = Marks::new(fired, &journey.stages.names)?;
     let mut folded = Folded::default();
     for rows in buckets {
-        let (((bought, retained), staged), (touchpoints, channels)) =
+        let ((((bought, retained), described), staged), (touchpoints, channels)) =
             pass(folds, rows, &marks, known)?;
         let tables = [
             bought.batch(&purchases.terms)?,
             staged.history(journey, &marks.rules)?,
             retained.months.batch(&purchases.terms)?,
             retained.contracts.batch()?,
+            described.batch()?,
         ];
         for (batches, rows) in folded.rows.iter_mut().zip(tables) {
             batches.push(rows);
