@@ -1,6 +1,6 @@
 //! `customer_features` as columns: what personas and churn risk are told by.
 
-use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{Date32Type, Decimal128Type, Int64Type};
 
 use super::fold::features::{FEATURES, Unit};
@@ -41,7 +41,8 @@ impl Described {
         for batch in batches {
             all.take(batch)?;
         }
-        let is_before = |a: usize, b: usize| (&all.ids[a], all.days[a]) < (&all.ids[b], all.days[b]);
+        let is_before =
+            |a: usize, b: usize| (&all.ids[a], all.days[a]) < (&all.ids[b], all.days[b]);
         if (1..all.ids.len()).all(|i| is_before(i - 1, i)) {
             return Ok(all);
         }
@@ -60,7 +61,7 @@ impl Described {
         let (active, contract) = (flag("is_active")?, flag("is_contractual")?);
         let churned = flag("has_churned")?;
         self.ids.extend(ids.iter().map(|id| id.unwrap_or_default().to_owned()));
-        self.days.extend(days.values());
+        self.days.extend(days.values().iter());
         self.is_active.extend(active.iter().map(|is| is.unwrap_or_default()));
         self.is_contractual.extend(contract.iter().map(|is| is.unwrap_or_default()));
         self.has_churned.extend(churned.iter());

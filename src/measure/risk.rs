@@ -130,7 +130,8 @@ impl Study {
         let is_better = brier(Model::Boosted)
             .zip(brier(Model::Baseline))
             .is_some_and(|(boosted, baseline)| boosted < baseline);
-        let chosen = trained.as_ref().map(|_| if is_better { Model::Boosted } else { Model::Baseline });
+        let chosen =
+            trained.as_ref().map(|_| if is_better { Model::Boosted } else { Model::Baseline });
         let drift = (0..INPUTS.len())
             .map(|input| stability_index(&training.inputs.column(input), &today.column(input)))
             .collect();
@@ -144,7 +145,8 @@ impl Study {
 
     fn reasons(&self, place: usize) -> Vec<Reason> {
         let made = self.trained.as_ref().zip(self.chosen);
-        let reasons = |(trained, model): (&Trained, Model)| trained.reasons(model, &self.today, place);
+        let reasons =
+            |(trained, model): (&Trained, Model)| trained.reasons(model, &self.today, place);
         made.map_or_else(Vec::new, reasons)
     }
 }
@@ -177,10 +179,7 @@ pub fn churn_risk(features: &[RecordBatch], terms: &Terms) -> Result<Tables, Fea
     let active = all.filtered(|i| all.days[i] == terms.as_of && all.is_active[i]);
     let study = Study::new(&all, &active, terms);
     drop(all);
-    Ok(Tables {
-        risks: rows::risks(&active, &study, terms)?,
-        model: rows::model(&study, terms)?,
-    })
+    Ok(Tables { risks: rows::risks(&active, &study, terms)?, model: rows::model(&study, terms)? })
 }
 
 /// First day of the window that models are tested on, minus one: what they knew.

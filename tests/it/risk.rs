@@ -167,7 +167,8 @@ fn too_few_churners_leave_risks_empty_and_say_so() {
 
 #[test]
 fn customers_with_one_purchase_each_all_leave() {
-    let once: Vec<Row> = (0..900).map(|i| order(&format!("c_{i:03}"), AS_OF - 10 - i % 450, 5)).collect();
+    let once: Vec<Row> =
+        (0..900).map(|i| order(&format!("c_{i:03}"), AS_OF - 10 - i % 450, 5)).collect();
     let tables = made(&[features(&once)], &terms());
     assert_eq!(status(&tables), ["too_few_stayers"]);
     assert_eq!(tables.risks["churn_risk"].null_count(), tables.risks.num_rows());

@@ -184,8 +184,11 @@ fn ways_to_live_become_personas_with_a_written_profile() {
 
     let segments = &tables.segments;
     assert_eq!(segments.num_rows(), 300);
-    let of: BTreeSet<_> = numbers(segments, "persona").into_iter().zip(numbers(segments, "n_orders"))
-        .map(|(persona, orders)| (persona, orders.map(|n| n.min(3)))).collect();
+    let of: BTreeSet<_> = numbers(segments, "persona")
+        .into_iter()
+        .zip(numbers(segments, "n_orders"))
+        .map(|(persona, orders)| (persona, orders.map(|n| n.min(3))))
+        .collect();
     assert_eq!(of.len(), 3, "each way is one persona: {of:?}");
     assert_eq!(tables.profiles.num_rows(), 3 * 11);
     // The mean of those who order most, added up here.

@@ -14,8 +14,10 @@ pub(super) fn check(found: &mut Found<'_>, job: &Job) {
         found.say("segments.personas_min", message, Some("one group tells nobody apart"));
     }
     if segments.personas_max < segments.personas_min {
-        let message =
-            format!("{} is less than `personas_min`, {}", segments.personas_max, segments.personas_min);
+        let message = format!(
+            "{} is less than `personas_min`, {}",
+            segments.personas_max, segments.personas_min
+        );
         found.say("segments.personas_max", message, None);
     }
     if segments.personas_max > PERSONAS_MAX {

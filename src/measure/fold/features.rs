@@ -197,10 +197,15 @@ impl Watched {
             Some((span, _)) => span.is_some_and(|span| span.holds(day)),
             None => day < active.last.saturating_add(patience),
         };
-        let values = values(known, (start, day), &active, contract.as_ref().map(|known| {
-            let days = known.0.filter(|span| span.holds(day)).map(|span| day - span.start);
-            (days, known.1)
-        }));
+        let values = values(
+            known,
+            (start, day),
+            &active,
+            contract.as_ref().map(|known| {
+                let days = known.0.filter(|span| span.holds(day)).map(|span| day - span.start);
+                (days, known.1)
+            }),
+        );
         Some(Described { is_active, is_contractual: contract.is_some(), values })
     }
 }
@@ -346,7 +351,9 @@ impl Rows {
         for (place, (name, unit)) in FEATURES.into_iter().enumerate() {
             let values = rows.iter().map(|row| row.at.values.get(place).copied().flatten());
             let array = match unit {
-                Unit::Count => counts(values.map(|value| value.and_then(|v| i64::try_from(v).ok()))),
+                Unit::Count => {
+                    counts(values.map(|value| value.and_then(|v| i64::try_from(v).ok())))
+                }
                 Unit::Decimal => money(TABLE, values)?,
             };
             columns.push((name, array));

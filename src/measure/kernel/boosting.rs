@@ -184,9 +184,10 @@ impl<'a> Ground<'a> {
         nodes.push(Node { weight: all.weight(&self.shape), split: None });
         let best = if depth == 0 { None } else { self.best(&cells, all) };
         let Some(best) = best else { return place };
-        let goes_left = |row: &u32| self.row(*row).get(best.feature).is_some_and(|b| *b <= best.bin);
+        let goes_left =
+            |row: &u32| self.row(*row).get(best.feature).is_some_and(|b| *b <= best.bin);
         // Both sides keep the order of the rows, and so of the sums.
-        let (lefts, rights): (Vec<u32>, Vec<u32>) = rows.iter().partition(|row| goes_left(row));
+        let (lefts, rights): (Vec<u32>, Vec<u32>) = rows.iter().copied().partition(goes_left);
         let (left_rows, right_rows) = rows.split_at_mut(lefts.len());
         left_rows.copy_from_slice(&lefts);
         right_rows.copy_from_slice(&rights);
@@ -301,7 +302,9 @@ impl Boosted {
         }
         let all: f64 = gains.iter().sum();
         if all > 0.0 {
-            gains.iter_mut().for_each(|gain| *gain /= all);
+            for gain in &mut gains {
+                *gain /= all;
+            }
         }
         gains
     }

@@ -33,7 +33,9 @@ fn centre(points: &[f64], width: usize, places: &[usize]) -> Vec<f64> {
         let point = points.iter().skip(place * width);
         sum.iter_mut().zip(point).for_each(|(sum, x)| *sum += x);
     }
-    sum.iter_mut().for_each(|sum| *sum /= places.len().max(1) as f64);
+    for sum in &mut sum {
+        *sum /= places.len().max(1) as f64;
+    }
     sum
 }
 
@@ -118,7 +120,9 @@ pub fn k_means(points: &[f64], width: usize, k: usize) -> Clusters {
         }
     }
     let mut sizes = vec![0; centres.len()];
-    assigned.iter().for_each(|group| sizes[*group] += 1);
+    for group in &assigned {
+        sizes[*group] += 1;
+    }
     let distance = |point: &[f64]| nearest(&centres, point).map_or(0.0, |found| found.1);
     let spread = points.chunks_exact(width).map(distance).sum();
     Clusters { centres, sizes, spread, rounds }
@@ -143,7 +147,9 @@ pub fn silhouette(
 ) -> Option<(Vec<f64>, f64)> {
     let width = width.max(1);
     let mut sizes = vec![0_usize; k];
-    assigned.iter().for_each(|group| sizes[*group] += 1);
+    for group in assigned {
+        sizes[*group] += 1;
+    }
     if sizes.iter().filter(|size| **size > 0).count() < 2 {
         return None;
     }

@@ -28,7 +28,7 @@ pub fn auc(scored: &[(f64, bool)]) -> Option<f64> {
     Some(twice as f64 / 2.0 / (cases as f64 * others as f64))
 }
 
-/// Interval of an area (Hanley & McNeil 1982, eqs. 1 and 2).
+/// Interval of an area (Hanley & `McNeil` 1982, eqs. 1 and 2).
 pub fn auc_interval(auc: f64, cases: u64, others: u64, confidence: f64) -> Interval {
     let (n, m) = (cases.max(1) as f64, others.max(1) as f64);
     let square = auc * auc;

@@ -1,5 +1,5 @@
 //! Logistic regression by maximum likelihood: Newton's method, which for this model is iteratively
-//! reweighted least squares (McCullagh & Nelder 1989, §2.5), with an optional ridge.
+//! reweighted least squares (`McCullagh` & Nelder 1989, §2.5), with an optional ridge.
 //!
 //! A ridge keeps coefficients finite where a feature parts the classes without a mistake.
 
@@ -35,6 +35,8 @@ const ITERATIONS_MAX: u32 = 100;
 /// Longest slope, per row, that is none.
 const GRADIENT_GOAL: f64 = 1e-10;
 const HALVINGS_MAX: u32 = 40;
+/// Share of a loss that is rounding: near the bottom a step may seem to go up by as much.
+const ROUNDING: f64 = 1e-12;
 
 /// Rows beside each other, and what each came to.
 struct Data<'a> {
@@ -51,12 +53,13 @@ struct Surface {
     curvature: Vec<f64>,
 }
 
-impl Data<'_> {
-    fn linear(&self, at: &[f64], row: &[f64]) -> f64 {
-        let slopes = at.iter().skip(1).zip(row).map(|(slope, x)| slope * x).sum::<f64>();
-        at.first().copied().unwrap_or(0.0) + slopes
-    }
+/// Log-odds of a row by an intercept and slopes.
+fn linear(at: &[f64], row: &[f64]) -> f64 {
+    let slopes = at.iter().skip(1).zip(row).map(|(slope, x)| slope * x).sum::<f64>();
+    at.first().copied().unwrap_or(0.0) + slopes
+}
 
+impl Data<'_> {
     fn penalty(&self, at: &[f64]) -> f64 {
         0.5 * self.ridge * at.iter().skip(1).map(|slope| slope * slope).sum::<f64>()
     }
@@ -64,7 +67,7 @@ impl Data<'_> {
     fn loss(&self, at: &[f64]) -> f64 {
         let pairs = self.rows.chunks_exact(self.width).zip(self.labels);
         let one = |(row, label): (&[f64], &bool)| {
-            let x = self.linear(at, row);
+            let x = linear(at, row);
             softplus(x) - if *label { x } else { 0.0 }
         };
         pairs.map(one).sum::<f64>()
@@ -77,7 +80,7 @@ impl Data<'_> {
         let mut x = vec![1.0; n];
         for (row, label) in self.rows.chunks_exact(self.width).zip(self.labels) {
             x[1..].copy_from_slice(row);
-            let linear = self.linear(at, row);
+            let linear = linear(at, row);
             let p = sigmoid(linear);
             let residual = p - f64::from(u8::from(*label));
             let weight = p * (1.0 - p);
@@ -85,14 +88,14 @@ impl Data<'_> {
             for i in 0..n {
                 surface.gradient[i] += residual * x[i];
                 let scaled = weight * x[i];
-                for j in 0..=i {
-                    surface.curvature[i * n + j] += scaled * x[j];
+                for (sum, x) in surface.curvature[i * n..].iter_mut().zip(&x).take(i + 1) {
+                    *sum += scaled * x;
                 }
             }
         }
         surface.loss += self.penalty(at);
-        for i in 1..n {
-            surface.gradient[i] += self.ridge * at[i];
+        for (i, slope) in at.iter().enumerate().skip(1) {
+            surface.gradient[i] += self.ridge * slope;
             surface.curvature[i * n + i] += self.ridge;
         }
         surface
@@ -151,7 +154,7 @@ fn downhill(data: &Data<'_>, at: &[f64], step: &[f64], loss: f64) -> Option<Vec<
     for _ in 0..HALVINGS_MAX {
         let next: Vec<f64> = at.iter().zip(step).map(|(at, step)| at - share * step).collect();
         let there = data.loss(&next) + data.penalty(&next);
-        if there.is_finite() && there <= loss {
+        if there.is_finite() && there <= loss + ROUNDING * loss.abs() {
             return Some(next);
         }
         share *= 0.5;

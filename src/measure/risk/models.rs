@@ -68,10 +68,13 @@ impl Curve {
         }
         let scores: Vec<f64> = scored.iter().map(|one| one.0).collect();
         let labels: Vec<bool> = scored.iter().map(|one| one.1).collect();
-        let curve = logistic::fit(&scores, 1, &labels, RIDGE)?;
-        // A score that says the opposite of itself says nothing.
-        let is_rising = curve.coefficients.first().is_some_and(|slope| *slope > 0.0);
-        is_rising.then_some(Self::Straight(curve))
+        let mut curve = logistic::fit(&scores, 1, &labels, RIDGE)?;
+        // A score that says the opposite of itself says nothing: everybody has the share.
+        if curve.coefficients.iter().any(|slope| *slope <= 0.0) {
+            curve.coefficients = vec![0.0];
+            curve.intercept = libm::log(cases as f64 / (scored.len() - cases) as f64);
+        }
+        Some(Self::Straight(curve))
     }
 
     fn at(&self, score: f64) -> f64 {

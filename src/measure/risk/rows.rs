@@ -73,17 +73,19 @@ fn tenths(risks: &[f64]) -> Vec<i64> {
 ///
 /// # Errors
 /// The columns do not fit each other.
-pub fn risks(active: &Described, study: &Study, terms: &Terms) -> Result<RecordBatch, FeatureError> {
+pub fn risks(
+    active: &Described,
+    study: &Study,
+    terms: &Terms,
+) -> Result<RecordBatch, FeatureError> {
     let n = active.len();
     let risks = study.risks();
     let tenths = tenths(&risks);
     let reasons: Vec<Vec<Reason>> = (0..n).map(|place| study.reasons(place)).collect();
     let model = study.chosen.map(Model::name);
     let silent = active.rows().map(|row| row.get("days_silent").map(|days| days as i64));
-    let mut columns = vec![
-        ("customer_id", texts(active.ids.iter().map(Some))),
-        ("as_of", day(terms.as_of, n)),
-    ];
+    let mut columns =
+        vec![("customer_id", texts(active.ids.iter().map(Some))), ("as_of", day(terms.as_of, n))];
     columns.extend(definition(n));
     columns.extend([
         ("status", texts(std::iter::repeat_n(Some(study.status.name()), n))),

@@ -263,23 +263,20 @@ fn label(centres: &[Vec<f64>], scale: &Scale, reference: &Reference, terms: &Ter
         None => centre.clone(),
     };
     let today: Vec<Vec<f64>> = centres.iter().map(standard).collect();
-    let before: Vec<Vec<f64>> =
-        known.iter().flat_map(|k| k.all.iter().map(|one| k.scale.standard(&one.centre))).collect();
+    let before: Vec<Vec<f64>> = known
+        .iter()
+        .flat_map(|k| k.all.iter().map(move |one| k.scale.standard(&one.centre)))
+        .collect();
     let mut next = known.iter().flat_map(|k| &k.all).map(|one| one.number).max().unwrap_or(0);
     let partners = matched(&today, &before);
     let label = |(point, partner): (&Vec<f64>, Option<usize>)| {
         let found = partner.and_then(|j| Some((known.as_ref()?.all.get(j)?, before.get(j)?)));
-        match found {
-            Some((one, centre)) => Label {
-                number: one.number,
-                name: Some(one.name.clone()),
-                shift: Some(squared_distance(point, centre).sqrt()),
-            },
-            None => {
-                next += 1;
-                Label { number: next, name: None, shift: None }
-            }
+        if let Some((one, centre)) = found {
+            let shift = Some(squared_distance(point, centre).sqrt());
+            return Label { number: one.number, name: Some(one.name.clone()), shift };
         }
+        next += 1;
+        Label { number: next, name: None, shift: None }
     };
     today.iter().zip(partners).map(label).collect()
 }

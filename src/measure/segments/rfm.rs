@@ -18,15 +18,15 @@ impl Rfm {
     /// how much, and names nothing.
     pub fn segment(self) -> &'static str {
         match (self.recency, self.frequency) {
-            (5, 4..) => "champions",
-            (3..=4, 4..) => "loyal_customers",
-            (4.., 2..=3) => "potential_loyalists",
+            (5, 4 | 5) => "champions",
+            (3 | 4, 4 | 5) => "loyal_customers",
+            (4 | 5, 2 | 3) => "potential_loyalists",
             (5, _) => "new_customers",
             (4, _) => "promising",
             (3, 3) => "needs_attention",
             (3, _) => "about_to_sleep",
             (_, 5) => "cannot_lose_them",
-            (_, 3..=4) => "at_risk",
+            (_, 3 | 4) => "at_risk",
             _ => "hibernating",
         }
     }

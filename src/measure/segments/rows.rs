@@ -70,7 +70,8 @@ pub fn segments(
         counts(customers.rows().map(move |row| row.get(name).map(|value| value as i64)))
     };
     let fifth = |of: fn(&Rfm) -> u8| counts(rfm.iter().map(|r| Some(i64::from(of(r.as_ref()?)))));
-    let revenue = customers.rows().map(|row| Some((row.get("revenue_total")? * 10_000.0).round() as i128));
+    let revenue =
+        customers.rows().map(|row| Some((row.get("revenue_total")? * 10_000.0).round() as i128));
     let revenue = revenue.collect::<Decimal128Array>();
     let revenue = revenue.with_precision_and_scale(DECIMAL.0, DECIMAL.1);
     let revenue = revenue.map_err(|source| FeatureError::Rows { table: TABLE, source })?;

@@ -39,8 +39,7 @@ pub fn name(personas: &mut [Persona]) {
         let words: Vec<&str> =
             ranked(persona).into_iter().map(|place| word(persona, place)).collect();
         let named = |n: &usize| words.iter().take(*n).copied().collect::<Vec<_>>().join(", ");
-        let names = (2..=words.len()).map(|n| named(&n));
-        let free = names.into_iter().find(|name| !taken.contains(name));
+        let free = (2..=words.len()).map(|n| named(&n)).find(|name| !taken.contains(name));
         persona.name = free.unwrap_or_else(|| format!("persona {}", persona.number));
         taken.push(persona.name.clone());
     }

@@ -51,7 +51,8 @@ pub async fn segments(bench: &Bench<'_>) -> Result<Vec<Dataset>, RunError> {
 /// # Errors
 /// A file of it is missing or damaged.
 pub async fn features(bench: &Bench<'_>, which: &str) -> Result<Vec<RecordBatch>, RunError> {
-    let sql = format!("select customer_features.* from customer_features cross join run where {which}");
+    let sql =
+        format!("select customer_features.* from customer_features cross join run where {which}");
     let answer = bench.query("customer_features", &sql).await?;
     Ok(answer.batches.try_collect().await?)
 }

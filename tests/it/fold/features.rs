@@ -147,7 +147,8 @@ fn what_comes_after_a_day_moves_nothing_that_is_said_of_it() {
         let known: Vec<Row> = rows.iter().filter(|row| row.day() <= former).cloned().collect();
         let then = cells(&features(&terms(former), &known));
         let active = |cells: &BTreeMap<(String, i32), BTreeMap<String, String>>| {
-            let of_day = cells.iter().filter(|(key, row)| key.1 == former && row["is_active"] == "true");
+            let of_day =
+                cells.iter().filter(|(key, row)| key.1 == former && row["is_active"] == "true");
             of_day
                 .map(|(key, row)| {
                     let mut row = row.clone();
@@ -187,9 +188,9 @@ fn labels_are_the_ledgers() {
             continue;
         }
         let day = on.value(i);
-        let within = left.iter().any(|(id, end)| {
-            *id == ids.value(i) && *end > day && *end <= day + WINDOW_DAYS
-        });
+        let within = left
+            .iter()
+            .any(|(id, end)| *id == ids.value(i) && *end > day && *end <= day + WINDOW_DAYS);
         assert_eq!(labels.value(i), within, "{} on {day}", ids.value(i));
         *(if within { &mut churned } else { &mut stayed }) += 1;
     }
