@@ -99,9 +99,10 @@ pub enum RunError {
     #[error("records of `{object}` do not balance: {counts:?}")]
     Balance { object: String, counts: Counts },
     #[error(
-        "{rejected} of {read} records of `{object}` were rejected, more than `rejects_max` of {limit}"
+        "{rejected} of {read} records of `{export}` were rejected, more than `rejects_max` of {limit}: \
+         {broken}"
     )]
-    Rejects { object: String, rejected: u64, read: u64, limit: f64 },
+    Rejects { export: String, rejected: u64, read: u64, limit: f64, broken: String },
     #[error("nothing was published, because checks said no: {}", list(failed))]
     Check { failed: Vec<Finding> },
     #[error(transparent)]

@@ -128,6 +128,8 @@ pub struct Counts {
     pub duplicate: u64,
     pub rejected: u64,
     pub skipped: u64,
+    /// Rows of canonical tables that the mappings gave, also of people who are forgotten.
+    pub rows: u64,
 }
 
 impl Counts {
@@ -137,6 +139,7 @@ impl Counts {
         self.duplicate += other.duplicate;
         self.rejected += other.rejected;
         self.skipped += other.skipped;
+        self.rows += other.rows;
     }
 
     pub fn balances(&self) -> bool {

@@ -21,6 +21,8 @@ use serde::{Deserialize, Serialize};
 
 /// How many buckets keys and customers are hashed into; part of the on-disk layout.
 pub const BUCKETS: usize = 64;
+/// Below this many rows an intermediate stays in one file: opening 64 costs more than it saves.
+pub const BUCKETED_ROWS_MIN: u64 = 16_384;
 /// Rows after which a partition is cut into a further file.
 pub const FILE_ROWS_MAX: usize = 4_194_304;
 /// From this many rows on, a `sliced` table is cut into [`BUCKETS`] files by customer.

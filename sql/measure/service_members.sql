@@ -57,7 +57,33 @@ roots as (
 )
 
 select
-    requests.*,
+    requests.conversation_id,
+    requests.source,
+    requests.source_account,
+    requests.source_id,
+    requests.entity,
+    requests.identity_key,
+    requests.kind,
+    requests.channel,
+    requests.priority,
+    requests.team,
+    requests.assignee,
+    requests.touchpoint,
+    requests.product,
+    requests.language,
+    requests.status,
+    requests.handled_by,
+    requests.created_at,
+    requests.created_date,
+    requests.created_month,
+    requests.resolved_at,
+    requests.closed_at,
+    requests.vendor_first_response_seconds,
+    requests.vendor_first_bot_response_seconds,
+    requests.vendor_resolution_seconds,
+    requests.vendor_reopens,
+    requests.vendor_replies,
+    requests.vendor_sla_breached,
     coalesce(roots.request_id, requests.conversation_id) as request_id
 from requests
 left join roots on requests.conversation_id = roots.conversation_id

@@ -208,8 +208,7 @@ impl Failure {
                 return Some(format!("daily tables are {}", daily.join(", ")));
             }
             RunError::Rejects { .. } => {
-                "`cxmart rejects JOB` lists those of the newest release; `limits.rejects_max` \
-                 raises the limit"
+                "with a higher `limits.rejects_max`, `cxmart rejects JOB` then lists all of them"
             }
             RunError::Leased { .. } => {
                 "wait for it to end; a run that was killed elsewhere frees its lease by itself"

@@ -26,7 +26,7 @@ use crate::table::dataset::{Dataset, FileRef};
 use crate::table::day::day_number;
 use crate::table::hash::Hash;
 use crate::table::order::{Pile, Place};
-use crate::table::{Contract, TableError, id};
+use crate::table::{BUCKETED_ROWS_MIN, Contract, TableError, id};
 
 /// What one run of the node works with.
 struct Merge<'a> {
@@ -105,6 +105,8 @@ impl Merge<'_> {
         let merged: BTreeSet<_> = before.files.iter().map(|file| &file.file_hash).collect();
         let same = code == versions.fingerprint
             && merged.is_subset(&now)
+            && is_spread(before) == is_spread(self.staged)
+            && (is_spread(self.staged) || versions.files.iter().all(|f| f.ordinal == sole()))
             && before.retired == self.staged.retired;
         same.then_some(Before { versions, merged })
     }
@@ -209,7 +211,8 @@ impl Merge<'_> {
         files: impl Iterator<Item = &FileRef>,
         only: Option<&BTreeSet<u32>>,
     ) -> Result<Sink, RunError> {
-        let key = current::indices(&self.contract, &current::KEY);
+        let key: &[&str] = if is_spread(self.staged) { &current::KEY } else { &[] };
+        let key = current::indices(&self.contract, key);
         let spread = Spread::Buckets(key.clone());
         let mut rows = Sink::new(&self.contract, spread, &self.scratch.join("spill"));
         let mut seen = BTreeSet::new();
@@ -323,6 +326,18 @@ impl Merge<'_> {
         };
         Ok(vec![dataset(newest_name, newest), dataset(versions_name, versions)])
     }
+}
+
+/// Whether the rows are worth 64 buckets. All staged rows count, so that every way to the same
+/// staged files has the same buckets.
+fn is_spread(staged: &Dataset) -> bool {
+    staged.rows >= BUCKETED_ROWS_MIN
+}
+
+/// The one bucket of rows that are not spread. Forgetting takes staged rows away, so that few can be
+/// spread still.
+fn sole() -> u32 {
+    u32::try_from(id::bucket("")).unwrap_or(0)
 }
 
 fn merge(contract: &Contract, rows: &Pile, earlier: usize) -> Result<current::Current, RunError> {

@@ -125,6 +125,7 @@ pub static OBJECTS_CONTRACT: LazyLock<Contract> = LazyLock::new(|| {
             ("n_duplicate", Kind::Int64, "Records equal to an earlier one of the object."),
             ("n_rejected", Kind::Int64, "Records that could not be used."),
             ("n_skipped", Kind::Int64, "Footers and rows that staging filters."),
+            ("n_rows", Kind::Int64, "Rows of canonical tables that its records gave."),
         ],
     )
 });
@@ -179,6 +180,7 @@ pub async fn write(context: &Context, objects: &[ObjectEntry]) -> Result<Dataset
         number(&|entry| int(entry.counts.duplicate)),
         number(&|entry| int(entry.counts.rejected)),
         number(&|entry| int(entry.counts.skipped)),
+        number(&|entry| int(entry.counts.rows)),
     ];
     let rows = batch(&OBJECTS_CONTRACT, columns)?;
     let mut hasher = Hasher::new(OBJECTS);

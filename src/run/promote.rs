@@ -39,10 +39,11 @@ async fn under_lease(context: &Context, environment: &str) -> Result<Release, Ru
     }
     let mut registry = source.registry(&tried).await?;
     if let Some(newest) = &newest {
-        // Whom people asked to forget here stays forgotten.
+        // Forgetting is done in every environment. One that missed it may hold somebody.
         let own = StateReader::new(context.store.clone()).registry(newest).await?;
-        for subject in own.subjects {
-            registry.add(subject);
+        let missed = own.subjects.into_iter().map(|subject| registry.add(subject));
+        if missed.filter(|is_new| *is_new).count() > 0 {
+            return Err(RunError::Forgotten { number: tried.number });
         }
     }
     let writer = StateWriter::new(context.store.clone());

@@ -75,7 +75,7 @@ impl Record {
 
     /// All batches are staged, and `steps` come next.
     pub fn staged(&self, objects: usize, counts: Counts, steps: usize) {
-        let Counts { read, used, duplicate, rejected, skipped } = counts;
+        let Counts { read, used, duplicate, rejected, skipped, rows: _ } = counts;
         tracing::info!(objects, read, used, duplicate, rejected, skipped, "staged");
         self.progress.steps(steps);
         let seconds = self.seconds();

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use super::forget::Forgotten;
 use super::lease::Lease;
+use super::mask::Mask;
 use super::{
     Context, RunError, Tables, checks, give_back, ledger, listing, make, retired, slice_hash,
     staging,
@@ -143,6 +144,7 @@ pub async fn restore(
     bench.staged.retired = retired::by_table(&context.catalog, &bench.staged.objects, &windows);
     bench.steps().await?;
     bench.results().await?;
+    bench.shown(release).await?;
     let is_whole = |path: &String| (path.clone(), bench.whole.contains(path));
     context.store.settle(bench.whole.iter().map(String::as_str))?;
     Ok(faults.iter().map(is_whole).collect())
@@ -183,19 +185,24 @@ impl Bench<'_> {
     async fn put(&mut self, made: &[Dataset]) -> Result<(), RunError> {
         for new in made {
             let Some(old) = self.tables.get(&new.name) else { continue };
-            let harmed = old.files.iter().filter(|file| self.is_fault(file));
-            let mut mended = Vec::new();
-            for file in harmed {
-                let same = |made: &&FileRef| made.file_hash == file.file_hash;
-                let Some(made) = new.files.iter().find(same) else { continue };
-                // What was made may be the harmed file itself, taken over from a release.
-                if made.path != file.path {
-                    self.context.store.copy(&made.path, &file.path).await?;
-                    mended.push(file.path.clone());
-                }
-            }
-            self.whole.extend(mended);
+            let old = old.files.clone();
+            self.mend(&old, &new.files).await?;
         }
+        Ok(())
+    }
+
+    async fn mend(&mut self, old: &[FileRef], made: &[FileRef]) -> Result<(), RunError> {
+        let mut mended = Vec::new();
+        for file in old.iter().filter(|file| self.is_fault(file)) {
+            let same = |made: &&FileRef| made.file_hash == file.file_hash;
+            let Some(made) = made.iter().find(same) else { continue };
+            // What was made may be the harmed file itself, taken over from a release.
+            if made.path != file.path {
+                self.context.store.copy(&made.path, &file.path).await?;
+                mended.push(file.path.clone());
+            }
+        }
+        self.whole.extend(mended);
         Ok(())
     }
 
@@ -267,6 +274,28 @@ impl Bench<'_> {
             let made = checks::audit(self.context, &self.plan, &self.tables, &self.staged.objects);
             let made = made.await?;
             self.put(made.as_slice()).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes what readers see again of tables that they do not see whole.
+    async fn shown(&mut self, release: &Release) -> Result<(), RunError> {
+        let is_less = |(name, shown): &(&String, &Dataset)| {
+            release.state.contains_key(*name) && self.is_harmed(shown)
+        };
+        let harmed: Vec<_> = release.tables.iter().filter(is_less).collect();
+        let has_forgotten = !self.forgotten.registry.is_empty();
+        if harmed.is_empty() {
+            return Ok(());
+        }
+        let mask = Mask::new(self.context, Some(release), has_forgotten)?;
+        let whole = harmed.iter().map(|(name, _)| ((*name).clone(), release.state[*name].clone()));
+        let horizon = release.horizon;
+        let made = mask.show(self.context, horizon, None, &whole.collect()).await?.tables;
+        for (name, shown) in harmed {
+            if let Some(made) = made.get(name) {
+                self.mend(&shown.files, &made.files).await?;
+            }
         }
         Ok(())
     }

@@ -17,10 +17,12 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 
 use super::{RunError, workers};
 use crate::storage::StorageError;
-use crate::storage::parquet::{FileWriter, Finished, Layout};
+use crate::storage::parquet::{Care, FileWriter, Finished, Layout};
 use crate::table::hash::Hash;
 use crate::table::order::{Pile, Place};
-use crate::table::{BUCKETS, Contract, FILE_ROWS_MAX, SLICED_ROWS_MIN, TableError, id};
+use crate::table::{
+    BUCKETED_ROWS_MIN, BUCKETS, Contract, FILE_ROWS_MAX, SLICED_ROWS_MIN, TableError, id,
+};
 
 /// Rows of all partitions together that wait in memory.
 const MEMORY_BYTES: usize = 192 << 20;
@@ -43,7 +45,8 @@ pub struct Written {
 pub enum Spread {
     /// As the contract says.
     Contract,
-    /// 64 buckets by hash of these columns joined: the natural key, or the customer.
+    /// 64 buckets by hash of these columns joined: the natural key, or the customer. One bucket
+    /// where there are no columns, or few rows.
     Buckets(Vec<usize>),
 }
 
@@ -249,7 +252,9 @@ impl Sink {
     /// # Errors
     /// A full disk.
     pub fn finish(mut self, threads: usize) -> Result<Vec<Written>, RunError> {
-        let whole = self.contract.sliced && self.rows < SLICED_ROWS_MIN;
+        let buckets = matches!(self.spread, Spread::Buckets(_));
+        let apart_from = if buckets { BUCKETED_ROWS_MIN } else { SLICED_ROWS_MIN };
+        let whole = (self.contract.sliced || buckets) && self.rows < apart_from;
         let mut groups: Vec<(Key, Vec<Key>)> = Vec::new();
         for key in self.partitions() {
             match groups.last_mut() {
@@ -257,14 +262,13 @@ impl Sink {
                 _ => groups.push((if whole { (key.0.clone(), 0) } else { key.clone() }, vec![key])),
             }
         }
-        let buckets = matches!(self.spread, Spread::Buckets(_));
         let many = self.contract.sliced || buckets;
         let writer = Writer {
             contract: self.contract.clone(),
             scratch: self.scratch.clone(),
             cuts_apart: if many { BUCKETS } else { 1 },
             // Buckets are how intermediates are spread.
-            is_draft: buckets,
+            care: if buckets { Care::Draft } else { Care::Published },
         };
         let count = threads.clamp(1, groups.len().max(1));
         let work = |(key, rows): (Key, Vec<RecordBatch>)| writer.write(&key, rows);
@@ -287,7 +291,7 @@ struct Writer {
     scratch: PathBuf,
     /// Between the ordinals of two cuts: a bucket is known by its files' ordinals, modulo 64.
     cuts_apart: usize,
-    is_draft: bool,
+    care: Care,
 }
 
 impl Writer {
@@ -302,7 +306,7 @@ impl Writer {
         let mut written = Vec::new();
         for (cut, order) in order.chunks(FILE_ROWS_MAX).enumerate() {
             let path = self.scratch.join(format!("out-{}-{cut}.parquet", stem.short()));
-            let layout = Layout { is_draft: self.is_draft, ..layout(&self.contract, order.len()) };
+            let layout = Layout { care: self.care, ..layout(&self.contract, order.len()) };
             let pieces = pieces(&self.contract, &pile, order);
             let file = write_pieces(&self.contract, &layout, &path, pieces)?;
             let ordinal = key.1 + u32::try_from(cut * self.cuts_apart).unwrap_or(u32::MAX);
@@ -355,7 +359,7 @@ pub fn open_unordered(contract: &Contract, path: &Path) -> Result<FileWriter, Ru
     let layout = Layout {
         sorted_by: Vec::new(),
         bloom: Vec::new(),
-        is_draft: true,
+        care: Care::Kept,
         is_unordered: true,
         ..layout(contract, 0)
     };
@@ -387,7 +391,7 @@ pub fn write_bucket(
     order: &[Place],
     path: &Path,
 ) -> Result<Finished, RunError> {
-    let layout = Layout { is_draft: true, bloom: Vec::new(), ..layout(contract, order.len()) };
+    let layout = Layout { care: Care::Draft, bloom: Vec::new(), ..layout(contract, order.len()) };
     write_pieces(contract, &layout, path, pieces(contract, pile, order))
 }
 

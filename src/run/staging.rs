@@ -180,10 +180,11 @@ struct Ready {
     dt: NaiveDate,
 }
 
-/// A batch, and how many of its objects were left out.
+/// A batch, how many of its objects were left out, and which rules its records broke.
 struct Done {
     batch: StagedBatch,
     left_out: u64,
+    broken: String,
 }
 
 async fn stage_batch(
@@ -315,6 +316,7 @@ async fn decode_and_map(
     }
     let left_out = told.left_out;
     told.hush(&mut refused, &origins, &found);
+    let broken = told::broken(&told.rejects.iter().chain(&refused).collect::<Vec<_>>(), &origins);
     datasets.extend(write_told(context, batch, &origins, told, refused, fingerprint)?);
     let mut kept = Vec::new();
     for (name, mut written) in datasets {
@@ -325,7 +327,7 @@ async fn decode_and_map(
     }
     let tallies = tallies.lock().map(|mut t| std::mem::take(&mut *t)).unwrap_or_default();
     let objects = entries(context, batch, (ready, tallies), &found, fingerprint, staging)?;
-    Ok(Done { batch: StagedBatch { datasets: kept, objects, found }, left_out })
+    Ok(Done { batch: StagedBatch { datasets: kept, objects, found }, left_out, broken })
 }
 
 /// Writes what is told of the objects of a batch.
@@ -404,6 +406,7 @@ fn entries(
             duplicate: tally.duplicate,
             rejected,
             skipped: tally.skipped + filtered.unwrap_or(0),
+            rows: tally.rows,
         };
         if !counts.balances() {
             return Err(RunError::Balance { object: object.found.url, counts });
@@ -435,7 +438,8 @@ fn check_rejects(context: &Context, done: &Done, spec: &str) -> Result<(), RunEr
     let rejected = rejected - done.left_out;
     let limit = context.job.limits.rejects_max;
     if rejected as f64 > limit * read as f64 && rejected > 0 {
-        return Err(RunError::Rejects { object: spec.to_owned(), rejected, read, limit });
+        let (export, broken) = (spec.to_owned(), done.broken.clone());
+        return Err(RunError::Rejects { export, rejected, read, limit, broken });
     }
     Ok(())
 }

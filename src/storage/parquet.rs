@@ -24,6 +24,19 @@ use crate::table::hash::{ContentHasher, Hash};
 const ROW_GROUP_ROWS: usize = 262_144;
 const BATCH_ROWS: usize = 8_192;
 
+/// How much work a file is worth, by who reads it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Care {
+    /// Anyone, any part of it, for as long as there are releases: small, with statistics.
+    #[default]
+    Published,
+    /// Later runs, all rows of it: small, without statistics.
+    Kept,
+    /// The next steps, all rows of it: quick. A context of Zstandard for every column of every
+    /// small file was a fifth of a small run.
+    Draft,
+}
+
 /// How a file is written; all of it is a function of the table, never of the run.
 #[derive(Debug, Clone, Default)]
 pub struct Layout {
@@ -35,18 +48,19 @@ pub struct Layout {
     pub metadata: BTreeMap<String, String>,
     /// Distinct values expected in a bloom filter column.
     pub rows: u64,
-    /// Read by the next steps alone, all rows of it: written quickly, without statistics.
-    pub is_draft: bool,
+    pub care: Care,
     /// Rows stand in no order that their content decides: the bytes stand for the content.
     pub is_unordered: bool,
 }
 
 impl Layout {
     fn properties(&self) -> WriterProperties {
-        let level = if self.is_draft { 1 } else { 3 };
-        let zstd = ZstdLevel::try_new(level).unwrap_or_default();
-        let statistics =
-            if self.is_draft { EnabledStatistics::None } else { EnabledStatistics::Page };
+        let zstd = |level| Compression::ZSTD(ZstdLevel::try_new(level).unwrap_or_default());
+        let (compression, statistics) = match self.care {
+            Care::Published => (zstd(3), EnabledStatistics::Page),
+            Care::Kept => (zstd(1), EnabledStatistics::None),
+            Care::Draft => (Compression::SNAPPY, EnabledStatistics::None),
+        };
         let metadata = self.metadata.iter();
         let metadata = metadata.map(|(k, v)| KeyValue::new(k.clone(), v.clone())).collect();
         let sorting = self.sorted_by.iter().map(|i| SortingColumn {
@@ -55,7 +69,7 @@ impl Layout {
             nulls_first: true,
         });
         let mut properties = WriterProperties::builder()
-            .set_compression(Compression::ZSTD(zstd))
+            .set_compression(compression)
             .set_writer_version(WriterVersion::PARQUET_1_0)
             .set_created_by("cxmart".to_owned())
             .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))

@@ -220,15 +220,17 @@ async fn found(check: &str, tables: &[(&str, &str)]) -> i64 {
 
 #[tokio::test]
 async fn records_that_went_nowhere_are_found() {
-    let counts = |used: u32| {
+    let counts = |used: u32, newest: u32| {
         format!(
             "select 'a.csv' as object_url, 1 as object_version, 10 as n_read, {used} as n_used, \
-            1 as n_duplicate, 1 as n_rejected, 0 as n_skipped"
+            1 as n_duplicate, 1 as n_rejected, 0 as n_skipped, 0 as n_partly_rejected, \
+            8 as n_rows, {newest} as n_rows_newest, 8 - {newest} as n_rows_superseded"
         )
     };
     let check = "load_reconciliation_balances";
-    assert_eq!(found(check, &[("load_reconciliation", &counts(8))]).await, 0);
-    assert_eq!(found(check, &[("load_reconciliation", &counts(7))]).await, 1);
+    assert_eq!(found(check, &[("load_reconciliation", &counts(8, 8))]).await, 0);
+    assert_eq!(found(check, &[("load_reconciliation", &counts(7, 8))]).await, 1);
+    assert_eq!(found(check, &[("load_reconciliation", &counts(8, 9))]).await, 1);
 }
 
 #[tokio::test]

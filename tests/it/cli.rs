@@ -262,6 +262,14 @@ fn rejects_are_driven_again_after_a_fix() {
     project.write("till/dt=2024-05-28/a.csv", "id,amount\n1,\"1,50\"\n2,2\n,3\n");
     let (code, _, stderr) = project.cxmart(&["run", "night", "--refit", "match"]);
     assert!(code == 64 && stderr.contains("no matching to fit"), "{code}: {stderr}");
+    let strict = till.replace("rejects_max = 1.0", "rejects_max = 0.05");
+    project.write("jobs/night.toml", &format!("{JOB}{strict}"));
+    let (code, _, stderr) = project.cxmart(&["run", "night"]);
+    let told = "2 of 3 records of `till/sales` were rejected, more than `rejects_max` of 0.05: \
+                missing_required in `id` once, first in record 3 of till/dt=2024-05-28/a.csv; \
+                not_a_number in `amount` once, first in record 1 of ";
+    assert!(code == 65 && stderr.contains(told), "{code}: {stderr}");
+    project.write("jobs/night.toml", &format!("{JOB}{till}"));
     assert_eq!(project.cxmart(&["run", "night"]).0, 0);
     project.check("redrive-nothing", &["rejects", "night", "--redrive"]);
     project.write("sql/stage/till/sales.toml", &format!("{spec}decimal_mark = \",\"\n"));

@@ -14,6 +14,7 @@ use super::stages::{Journey, Stages, Stay};
 use super::{Event, FoldError, Terms};
 use crate::measure::kernel::interval::{Interval, wilson};
 use crate::measure::kernel::kaplan_meier::{Observed, kaplan_meier};
+use crate::measure::suppression::{self, Rule, hidden};
 
 const TABLE: &str = "journey_stage_metrics";
 const DAY_US: i64 = 86_400_000_000;
@@ -225,7 +226,8 @@ impl StageMetrics {
                 }
                 for ((period, stage), cell) in by_period(journey, periods, cells) {
                     rows.push(Row {
-                        grain: periods.grain.name(),
+                        grain: periods.grain,
+                        is_hidden: false,
                         start_day: periods.start(period),
                         is_complete: periods.end(period) <= terms.horizon_day + 1,
                         stage,
@@ -237,6 +239,7 @@ impl StageMetrics {
                 }
             }
         }
+        hide(&mut rows, terms);
         columns(&rows, &journey.stages, terms)
     }
 }
@@ -278,7 +281,8 @@ fn by_period(journey: &Journey, periods: &Periods, cells: &Cells) -> BTreeMap<(u
 }
 
 struct Row<'a> {
-    grain: &'static str,
+    grain: Grain,
+    is_hidden: bool,
     start_day: i32,
     is_complete: bool,
     stage: u8,
@@ -302,8 +306,33 @@ impl Row<'_> {
     }
 }
 
+/// Hides stages of few entries, and those that would give them away, stage by stage.
+fn hide(rows: &mut [Row<'_>], terms: &Terms) {
+    let min_cell = u64::try_from(terms.min_cell).unwrap_or(0);
+    let rule = Rule { min_cell, horizon_day: terms.horizon_day };
+    let mut stages: BTreeMap<u8, Vec<usize>> = BTreeMap::new();
+    for (i, row) in rows.iter().enumerate() {
+        stages.entry(row.stage).or_default().push(i);
+    }
+    for members in stages.into_values() {
+        let cells = members.iter().filter_map(|i| rows.get(*i)).map(|row| suppression::Cell {
+            grain: row.grain,
+            start: row.start_day,
+            dimension: row.dimension,
+            value: row.value,
+            n: u64::try_from(row.cell.entered).unwrap_or(0),
+        });
+        let flags = hidden(&cells.collect::<Vec<_>>(), rule);
+        for (i, is_hidden) in members.into_iter().zip(flags) {
+            if let Some(row) = rows.get_mut(i) {
+                row.is_hidden = is_hidden;
+            }
+        }
+    }
+}
+
 fn columns(rows: &[Row<'_>], stages: &Stages, terms: &Terms) -> Result<RecordBatch, FoldError> {
-    let few = |row: &Row<'_>| row.cell.entered < terms.min_cell;
+    let few = |row: &Row<'_>| row.is_hidden;
     let count = |of: &dyn Fn(&Row<'_>) -> Option<i64>| {
         counts(rows.iter().map(|row| if few(row) { None } else { of(row) }))
     };
@@ -330,7 +359,7 @@ fn columns(rows: &[Row<'_>], stages: &Stages, terms: &Terms) -> Result<RecordBat
     batch(
         TABLE,
         vec![
-            ("period_grain", texts(rows.iter().map(|row| Some(row.grain)))),
+            ("period_grain", texts(rows.iter().map(|row| Some(row.grain.name())))),
             ("period_start", days(rows.iter().map(|row| row.start_day))),
             ("stage", text(&|row| stages.name(row.stage).to_owned())),
             ("dimension", texts(rows.iter().map(|row| Some(row.dimension)))),

@@ -186,6 +186,7 @@ impl Mapping {
             (self.spec.source.as_str(), self.account.as_str(), self.spec.natural_entity());
         let (table, canonical) = (&self.table, &self.canonical);
         let finished = stage::finish(table, canonical, &staging, natural, &self.origins, &rows)?;
+        self.each_place(&rows, |tally, _| tally.rows += 1);
         let Some((eraser, shape)) = &self.eraser else {
             self.mark_used(&rows);
             return Ok(finished);
@@ -209,11 +210,16 @@ impl Mapping {
     }
 
     fn mark_used(&self, rows: &RecordBatch) {
+        self.each_place(rows, |tally, number| tally.used.insert(number));
+    }
+
+    /// Tells the tally of each row's object of the row's record.
+    fn each_place(&self, rows: &RecordBatch, mut tell: impl FnMut(&mut Tally, u64)) {
         let ids = rows.column_by_name("record_id").and_then(|a| a.as_primitive_opt::<Int64Type>());
         let (Some(ids), Ok(mut tallies)) = (ids, self.tallies.lock()) else { return };
         for (object, number) in ids.iter().flatten().map(place) {
             if let Some(tally) = tallies.get_mut(object) {
-                tally.used.insert(number);
+                tell(tally, number);
             }
         }
     }

@@ -6,6 +6,7 @@ pub(super) struct Tally {
     pub(super) read: u64,
     pub(super) duplicate: u64,
     pub(super) skipped: u64,
+    pub(super) rows: u64,
     pub(super) rejected: Bits,
     pub(super) used: Bits,
 }

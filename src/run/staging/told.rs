@@ -85,6 +85,29 @@ impl Told {
     }
 }
 
+/// The rules that records broke, most frequent first, and where the first of them stands; what
+/// stood there is told by no error.
+pub(super) fn broken(rejects: &[&PlacedReject], origins: &[Origin]) -> String {
+    let mut rules: BTreeMap<(&str, &str), (u64, (usize, u64))> = BTreeMap::new();
+    for reject in rejects.iter().filter(|reject| !reject.value_only) {
+        let place = (reject.object, reject.record_number);
+        let known = rules.entry((&reject.rule, &reject.column)).or_insert((0, place));
+        *known = (known.0 + 1, known.1.min(place));
+    }
+    let mut rules: Vec<_> = rules.into_iter().collect();
+    rules.sort_by_key(|(rule, (count, _))| (std::cmp::Reverse(*count), *rule));
+    let told = rules.iter().take(RULES_TOLD).map(|((rule, column), (count, (object, record)))| {
+        let column = if column.is_empty() { String::new() } else { format!(" in `{column}`") };
+        let url = origins.get(*object).map_or("", |origin| origin.url.as_str());
+        let often = if *count == 1 { "once".to_owned() } else { format!("{count} times") };
+        format!("{rule}{column} {often}, first in record {record} of {url}")
+    });
+    told.collect::<Vec<_>>().join("; ")
+}
+
+/// How many rules an error names.
+const RULES_TOLD: usize = 3;
+
 /// A reject with its object's place in the batch.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PlacedReject {

@@ -1,6 +1,6 @@
 //! Deaths in the middle, runs beside it, and going back: nobody who is forgotten comes back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
@@ -9,11 +9,13 @@ use std::time::Duration;
 use cxmart::engine::{Engine, Limits};
 use cxmart::run::forget;
 use cxmart::run::work::Work;
-use cxmart::run::{Context, RunError, release};
+use cxmart::run::{Context, RunError, promote, release, repair};
 use cxmart::settings::Settings;
 use cxmart::settings::clock::Clock;
 use cxmart::state::{Release, StateReader};
 use cxmart::storage::Store;
+use cxmart::table::dataset::FileRef;
+use cxmart::upkeep::verify;
 use url::Url;
 
 use super::shop::{ANA, content, forget_ana, named_in, named_in_warehouse, night, shop};
@@ -246,4 +248,47 @@ async fn forgetting_is_done_in_every_environment() {
     assert_eq!(verified.held, Vec::<String>::new());
     assert_eq!(verified.raw.len(), 10, "of both nights");
     assert!(!Box::pin(cxmart::run::run(Arc::new(open()), None)).await.expect("a run").published);
+    let context = project.open();
+    let promoted = promote::promote(&context, "try").await.expect("promoted");
+    assert_eq!((promoted.number, &promoted.registry), (3, &two.registry));
+    assert!(!project.run().await.expect("a run").published);
+    assert_eq!(named_in_warehouse(&project), Vec::<String>::new());
+}
+
+/// Goal: files that are made again are those that were there, with nobody in them who is forgotten
+/// and with the same pseudonyms. Method: of a release after forgetting every second file is lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn files_made_again_bring_nobody_back() {
+    let project = shop("[privacy]\npseudonyms = true\nkey_id = \"one\"\n");
+    let open = || {
+        let settings = Settings { privacy_key: Some("11".repeat(32)), ..project.settings() };
+        Arc::new(cxmart::run::open("jobs/project.toml", settings).expect("the job opens"))
+    };
+    for number in [1, 2] {
+        night(&project, number, true);
+        Box::pin(cxmart::run::run(open(), None)).await.expect("a night");
+    }
+    forget::apply(&open(), &[ANA.to_owned()]).await.expect("forgotten");
+    let context = open();
+    let release = latest(&context.store).await;
+    let is_shown = |name: &&String| release.state.contains_key(*name);
+    assert!(release.tables.keys().filter(is_shown).count() > 5, "tables with pseudonyms");
+    let datasets = release.tables.values().chain(release.state.values());
+    let today = |file: &&FileRef| {
+        file.partition.get("as_of").is_none_or(|day| *day == release.as_of.to_string())
+    };
+    let files: BTreeSet<&str> =
+        datasets.flat_map(|d| &d.files).filter(today).map(|file| file.path.as_str()).collect();
+    let lost: Vec<&str> = files.into_iter().step_by(2).collect();
+    for path in &lost {
+        std::fs::remove_file(project.path().join("warehouse").join(path)).expect("removed");
+    }
+    let done = repair::repair(&context, std::slice::from_ref(&release)).await.expect("repaired");
+    let failed: Vec<_> = done.iter().filter(|(_, is_whole)| !**is_whole).collect();
+    assert!(failed.is_empty(), "{failed:?}");
+    assert_eq!(done.len(), lost.len());
+    let found = verify::verify(&context.store, std::slice::from_ref(&release), true).await;
+    assert!(found.expect("looked at").faults.is_empty());
+    let verified = forget::clean::verify(&open()).await.expect("looked at");
+    assert_eq!(verified.held, Vec::<String>::new());
 }
