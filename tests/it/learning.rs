@@ -2,7 +2,7 @@
 
 use cxmart::measure::drawn::Drawn;
 use cxmart::measure::kernel::boosting::{self, Shape};
-use cxmart::measure::kernel::clusters::{assign, k_means, matched, silhouette, starts};
+use cxmart::measure::kernel::clusters::{assign, distances, k_means, matched, silhouette, starts};
 use cxmart::measure::kernel::discrimination::{
     auc, auc_interval, average_precision, bins, brier, calibration_error, log_loss,
 };
@@ -194,10 +194,10 @@ fn known_groups_are_found_from_starts_that_nothing_is_drawn_for() {
     assert_eq!(found.sizes, [5, 5, 5]);
     let groups = assign(&found.centres, &points, 2);
     assert!((0..15).all(|i| groups[i] == groups[i % 3]) && groups[0] != groups[1]);
-    let (each, all) = silhouette(&points, 2, &groups, 3).expect("three groups");
+    let (each, all) = silhouette(&distances(&points, 2), &groups, 3).expect("three groups");
     assert!(all > 0.9 && each.iter().all(|one| *one > 0.9));
     let two = assign(&k_means(&points, 2, 2).centres, &points, 2);
-    assert!(silhouette(&points, 2, &two, 2).expect("two groups").1 < all);
+    assert!(silhouette(&distances(&points, 2), &two, 2).expect("two groups").1 < all);
     assert_eq!(starts(&[1.0, 1.0, 1.0], 1, 3).len(), 1, "points that do not differ");
     assert!(k_means(&[], 2, 3).centres.is_empty());
 }
@@ -205,13 +205,14 @@ fn known_groups_are_found_from_starts_that_nothing_is_drawn_for() {
 /// By hand: 0 and 1 against 10 and 11.
 #[test]
 fn a_silhouette_is_the_one_by_hand() {
-    let (each, all) = silhouette(&[0.0, 1.0, 10.0, 11.0], 1, &[0, 0, 1, 1], 2).expect("two");
+    let (each, all) =
+        silhouette(&distances(&[0.0, 1.0, 10.0, 11.0], 1), &[0, 0, 1, 1], 2).expect("two");
     let (outer, inner) = (9.5 / 10.5, 8.5 / 9.5);
     relative(all, f64::midpoint(outer, inner), 1e-12);
     relative(each[0], f64::midpoint(outer, inner), 1e-12);
-    let (each, _) = silhouette(&[0.0, 1.0, 10.0], 1, &[0, 0, 1], 2).expect("two");
+    let (each, _) = silhouette(&distances(&[0.0, 1.0, 10.0], 1), &[0, 0, 1], 2).expect("two");
     assert_eq!(each[1], 0.0, "alone");
-    assert_eq!(silhouette(&[0.0, 1.0], 1, &[0, 0], 2), None);
+    assert_eq!(silhouette(&distances(&[0.0, 1.0], 1), &[0, 0], 2), None);
 }
 
 #[test]

@@ -134,18 +134,18 @@ pub fn assign(centres: &[Vec<f64>], points: &[f64], width: usize) -> Vec<usize> 
     points.chunks_exact(width.max(1)).map(place).collect()
 }
 
+/// Distances of all points from each other, row by row.
+pub fn distances(points: &[f64], width: usize) -> Vec<f64> {
+    let all = || points.chunks_exact(width.max(1));
+    all().flat_map(|a| all().map(move |b| squared_distance(a, b).sqrt())).collect()
+}
+
 /// How much nearer points are to their own group than to the next one, −1 to 1 (Rousseeuw 1987),
-/// as the mean of each group and over all points.
+/// as the mean of each group and over all points; by [`distances`].
 ///
 /// A point alone in its group has 0. None where there are not two groups with points. Takes time
 /// with the square of the points.
-pub fn silhouette(
-    points: &[f64],
-    width: usize,
-    assigned: &[usize],
-    k: usize,
-) -> Option<(Vec<f64>, f64)> {
-    let width = width.max(1);
+pub fn silhouette(distances: &[f64], assigned: &[usize], k: usize) -> Option<(Vec<f64>, f64)> {
     let mut sizes = vec![0_usize; k];
     for group in assigned {
         sizes[*group] += 1;
@@ -154,10 +154,10 @@ pub fn silhouette(
         return None;
     }
     let (mut sums, mut all) = (vec![0.0; k], 0.0);
-    for (point, own) in points.chunks_exact(width).zip(assigned) {
+    for (row, own) in distances.chunks_exact(assigned.len()).zip(assigned) {
         let mut far = vec![0.0; k];
-        for (other, group) in points.chunks_exact(width).zip(assigned) {
-            far[*group] += squared_distance(point, other).sqrt();
+        for (distance, group) in row.iter().zip(assigned) {
+            far[*group] += distance;
         }
         let own = *own;
         if sizes[own] < 2 {

@@ -15,9 +15,9 @@ const RIDGE: f64 = 1.0;
 const FAR: f64 = 5.0;
 /// One customer in so many is kept apart for the probabilities.
 const APART: u64 = 4;
-/// Churners kept apart from which on probabilities follow them freely; of fewer, only along a
-/// curve of two parameters.
-const FREE_MIN: usize = 100;
+/// Customers kept apart from which on probabilities follow them freely (Niculescu-Mizil & Caruana
+/// 2005); of fewer, only along a curve of two parameters.
+const FREE_MIN: usize = 1_000;
 /// Of each class, kept apart at least.
 const APART_MIN: usize = 5;
 /// Reasons of a customer at most.
@@ -63,7 +63,7 @@ impl Curve {
         if fewest < APART_MIN {
             return None;
         }
-        if fewest >= FREE_MIN {
+        if scored.len() >= FREE_MIN {
             return isotonic::fit(scored).map(Self::Free);
         }
         let scores: Vec<f64> = scored.iter().map(|one| one.0).collect();
@@ -195,8 +195,11 @@ impl Trained {
     pub fn weights(&self, model: Model) -> Vec<(f64, Option<f64>)> {
         match model {
             Model::Baseline => {
-                let errors = self.baseline.standard_errors.iter().skip(1).copied().map(Some);
-                self.baseline.coefficients.iter().copied().zip(errors).collect()
+                let errors = self.baseline.standard_errors.iter().skip(1);
+                // What nobody differs in has no coefficient to be unsure of.
+                let known =
+                    errors.zip(&self.scale.0).map(|(e, (_, sd))| (*sd > 1e-12).then_some(*e));
+                self.baseline.coefficients.iter().copied().zip(known).collect()
             }
             Model::Boosted => self.boosted.gains().into_iter().map(|gain| (gain, None)).collect(),
         }

@@ -10,7 +10,7 @@ use super::{Terms, words};
 use crate::measure::drawn::Drawn;
 use crate::measure::features::{Described, Row};
 use crate::measure::kernel::clusters::{
-    Clusters, assign, k_means, matched, nearest, silhouette, squared_distance,
+    Clusters, assign, distances, k_means, matched, nearest, silhouette, squared_distance,
 };
 
 /// Fewer customers are no groups.
@@ -18,7 +18,7 @@ pub const PEOPLE_MIN: usize = 200;
 /// People that centres are fitted to, and that silhouettes are taken of: a fit of more would move
 /// no centre by a tenth of a standard deviation, and silhouettes take time with their square.
 const FITTED: u64 = 20_000;
-const ASKED: u64 = 1_500;
+const ASKED: u64 = 1_000;
 /// Standard deviations beyond which a customer is just far.
 const FAR: f64 = 4.0;
 /// The reference's number of groups stays unless another one is better by more than this.
@@ -216,6 +216,7 @@ fn best(
     terms: &Terms,
 ) -> Option<(Clusters, (Vec<f64>, f64))> {
     let width = INPUTS.len();
+    let apart = distances(asked, width);
     let mut tried: Vec<(Clusters, (Vec<f64>, f64))> = Vec::new();
     for k in terms.personas_min.max(2)..=terms.personas_max.max(terms.personas_min) {
         let clusters = k_means(points, width, k as usize);
@@ -223,7 +224,7 @@ fn best(
             break;
         }
         let groups = assign(&clusters.centres, asked, width);
-        let silhouette = silhouette(asked, width, &groups, clusters.centres.len());
+        let silhouette = silhouette(&apart, &groups, clusters.centres.len());
         tried.extend(silhouette.map(|silhouette| (clusters, silhouette)));
     }
     let kept = reference.personas(terms);
