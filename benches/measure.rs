@@ -75,7 +75,8 @@ async fn experience(session: &Session) {
         shares: None,
         horizon_day: horizon(),
     };
-    let rows = scores::batch(&scores::scores(&answers, &terms)).expect("rows").num_rows();
+    let scores = scores::scores(&answers, &terms);
+    let rows = scores::batch(&scores.iter().collect::<Vec<_>>()).expect("rows").num_rows();
     say(&format!("experience_scores, {rows} rows"), started);
 }
 

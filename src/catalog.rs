@@ -142,6 +142,7 @@ impl Catalog {
         let mut problems = Vec::new();
         for table in self.tables.values().chain(self.canonical_tables.values()) {
             let contract = &table.contract;
+            problems.extend(lint::name(&contract.name, &contract.name));
             problems.extend(lint::reserved(&contract.name, &contract.columns));
             let mut seen = BTreeSet::new();
             for column in &contract.columns {
@@ -158,6 +159,7 @@ impl Catalog {
             }
         }
         for model in self.models.values() {
+            problems.extend(lint::name(&model.path, &model.name));
             if let Some(target) = &model.header.canonical
                 && !self.canonical_tables.contains_key(target)
             {

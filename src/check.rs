@@ -4,6 +4,7 @@
 //! the others are files in `sql/check/`, named after what they check. A check finds; it repairs
 //! nothing, and a finding that blocks keeps the last release in place.
 
+pub mod drift;
 pub mod sources;
 
 use arrow::array::{Array, AsArray, RecordBatch};

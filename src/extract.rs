@@ -35,6 +35,7 @@ use self::csv::{Csv, Dialect};
 use self::document::Document;
 use self::encoding::Charset;
 use self::feed::Feed;
+pub use self::mask::without_phones;
 use self::ndjson::Ndjson;
 use self::parquet::Parquet;
 use self::record::Lookup;

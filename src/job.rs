@@ -79,6 +79,8 @@ pub struct Job {
     pub service: measure::Service,
     #[serde(rename = "calendar", default)]
     pub calendars: Vec<measure::WorkCalendar>,
+    #[serde(rename = "change", default)]
+    pub changes: Vec<measure::Change>,
     #[serde(default)]
     pub clv: Clv,
     #[serde(default)]
@@ -275,11 +277,13 @@ pub struct Paths {
     pub touches_max: u32,
     /// The same touchpoint again at once is one touch.
     pub collapse_repeats: bool,
+    /// Days up to the newest in which pain points are looked for.
+    pub pain_days: u32,
 }
 
 impl Default for Paths {
     fn default() -> Self {
-        Self { touches_max: 10, collapse_repeats: true }
+        Self { touches_max: 10, collapse_repeats: true, pain_days: 365 }
     }
 }
 

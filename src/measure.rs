@@ -2,11 +2,13 @@
 //!
 //! Plain functions without IO; `run::native` reads their inputs by SQL and writes what they give.
 
+pub mod changes;
 pub mod clv;
 pub mod drawn;
 pub mod features;
 pub mod fold;
 pub mod kernel;
+pub mod pain;
 pub mod participation;
 pub mod risk;
 pub mod scores;

@@ -9,6 +9,7 @@ pub mod backfill;
 pub mod checks;
 pub mod current;
 pub mod detect;
+pub mod drift;
 pub mod forget;
 pub mod headline;
 pub mod lease;
@@ -29,6 +30,7 @@ pub mod scale;
 pub mod sink;
 pub mod staging;
 pub mod stop;
+pub mod traces;
 pub mod work;
 pub mod workers;
 
@@ -109,7 +111,7 @@ pub enum RunError {
     Checking(#[from] CheckError),
     #[error(transparent)]
     Upkeep(#[from] UpkeepError),
-    #[error("another run published first, {COMMIT_TRIES} times")]
+    #[error("another run published first, or cleared what this one had made, {COMMIT_TRIES} times")]
     CommitLost,
     #[error("`{path}` of release {number} is {fault}")]
     Unusable { number: u64, path: String, fault: Fault },

@@ -9,6 +9,7 @@ pub mod delta;
 pub mod local;
 pub mod parquet;
 mod receive;
+mod whole;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -24,9 +25,9 @@ use object_store::{
     Error as Cause, GetOptions, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions,
     PutPayload,
 };
-use sha2::{Digest, Sha256};
 use url::Url;
 
+pub use self::whole::{Refusal, harmed, refusal};
 use crate::table::hash::Hash;
 
 /// Above this size a file is sent in parts.
@@ -48,6 +49,8 @@ pub enum StorageError {
         #[source]
         source: Option<Box<Cause>>,
     },
+    #[error("the url of a store holds a secret, which logs and tables would tell")]
+    Secret,
     #[error("`{path}` was not found")]
     NotFound { path: String },
     #[error("permission denied on `{path}`")]
@@ -246,9 +249,13 @@ impl Store {
         }
     }
 
-    /// The file of a path, if the store is on the local disk.
+    /// The file of a path, if the store is on the local disk; never one outside of its folder.
     pub fn file(&self, path: &str) -> Option<PathBuf> {
-        self.disk.as_ref().map(|folder| folder.join(self.placed(path).as_ref()))
+        let mut path = self.placed(path);
+        if path.split('/').any(|part| ["", ".", ".."].contains(&part)) {
+            path = Cow::Owned(Path::from(path.as_ref()).to_string());
+        }
+        self.disk.as_ref().map(|folder| folder.join(path.as_ref()))
     }
 
     /// Puts `inner` behind all urls `memory://<host>/…` of this process that are opened from now
@@ -316,23 +323,6 @@ impl Store {
             return Ok(bytes);
         }
         Err(StorageError::Damaged { path: path.to_owned() })
-    }
-
-    /// Whether the object is there with the hash recorded when it was written; read in pieces.
-    ///
-    /// # Errors
-    /// The store failed.
-    pub async fn is_whole(&self, path: &str, hash: &Hash) -> Result<bool, StorageError> {
-        let mut pieces = match self.stream(path).await {
-            Ok(pieces) => pieces,
-            Err(StorageError::NotFound { .. }) => return Ok(false),
-            Err(error) => return Err(error),
-        };
-        let mut digest = Sha256::new();
-        while let Some(piece) = pieces.next().await {
-            digest.update(&piece?);
-        }
-        Ok(Hash::from_digest(&digest.finalize()) == *hash)
     }
 
     /// The object in pieces as they arrive; fewer bytes than the store promised are an error.
@@ -514,19 +504,16 @@ impl Store {
         upload.complete().await.map(|_| ()).map_err(fail)
     }
 
-    /// Gives an object a second, content-addressed name: a link on disk, a copy elsewhere. The name
-    /// lasts once [`Store::settle`] returned.
+    /// Gives an object whose SHA-256 is `hash` a second, content-addressed name: a link on disk, a
+    /// copy elsewhere. The name lasts once [`Store::settle`] returned.
     ///
     /// # Errors
-    /// The source is not there, or the store failed.
-    pub async fn copy(&self, from: &str, to: &str) -> Result<(), StorageError> {
+    /// The source is not there or damaged (then it gets no other name), or the store failed.
+    pub async fn copy(&self, from: &str, to: &str, hash: &Hash) -> Result<(), StorageError> {
+        self.vouch(from, hash).await?;
         if let (Some(old), Some(new)) = (self.file(from), self.file(to)) {
             // A disk syncs many files at once in little more time than one.
-            let linking = tokio::task::spawn_blocking(move || local::link(&old, &new));
-            return linking.await.map_err(|cause| StorageError::Unavailable {
-                path: from.to_owned(),
-                source: cause.into(),
-            })?;
+            return local::aside(from, move || local::link(&old, &new)).await;
         }
         let (from, to) = (self.full(from), self.full(to));
         self.inner.copy(&from, &to).await.map_err(|cause| StorageError::of(&from, cause))
@@ -540,32 +527,6 @@ impl Store {
         let Some(root) = &self.disk else { return Ok(()) };
         let files: Vec<PathBuf> = paths.filter_map(|path| self.file(path)).collect();
         local::sync_folders(root, files.iter().map(PathBuf::as_path))
-    }
-
-    /// Makes an object count as written now, its bytes unchanged; clean-ups go by age.
-    ///
-    /// # Errors
-    /// It is not there, or the store failed.
-    pub async fn renew(&self, path: &str) -> Result<(), StorageError> {
-        if let Some(file) = self.file(path) {
-            return local::touch(&file);
-        }
-        // A store refuses to copy an object onto itself.
-        let bytes = self.read(path).await?;
-        self.replace(path, bytes).await
-    }
-
-    /// Hash of an object's bytes, read piece by piece.
-    ///
-    /// # Errors
-    /// It is missing, or the store failed.
-    pub async fn hash(&self, path: &str) -> Result<Hash, StorageError> {
-        let mut pieces = self.stream(path).await?;
-        let mut digest = Sha256::new();
-        while let Some(piece) = pieces.next().await {
-            digest.update(&piece?);
-        }
-        Ok(Hash::from_digest(&digest.finalize()))
     }
 
     /// Removes an object; one that is not there is as good as removed.
@@ -590,7 +551,13 @@ fn cut_short(path: &str, size: u64) -> StorageError {
 fn locate(location: &str, base: &FilePath) -> Result<Url, StorageError> {
     let wrong = || StorageError::Url { url: location.to_owned(), source: None };
     if location.contains("://") {
-        return Url::parse(location).map_err(|_| wrong());
+        let url = Url::parse(location).map_err(|_| wrong())?;
+        let is_signed = url.query().is_some_and(|query| query.contains('='));
+        return if url.password().is_some() || is_signed {
+            Err(StorageError::Secret)
+        } else {
+            Ok(url)
+        };
     }
     let folder = base.join(location);
     let folder = std::path::absolute(&folder).map_err(|_| wrong())?;

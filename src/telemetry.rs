@@ -175,7 +175,7 @@ pub fn chain(error: &(dyn Error + 'static)) -> Vec<String> {
     told
 }
 
-/// Text with e-mail addresses, and passwords in urls, starred out.
+/// Text with e-mail addresses, and passwords and signatures in urls, starred out.
 pub fn mask(text: &str) -> String {
     let is_word = |c: char| !c.is_whitespace() && !"\"'`()<>[]{},;|".contains(c);
     let mut masked = String::with_capacity(text.len());
@@ -193,6 +193,12 @@ pub fn mask(text: &str) -> String {
 }
 
 fn mask_word(word: &str) -> String {
+    if let Some((url, query)) = word.split_once('?')
+        && url.contains("://")
+        && query.contains('=')
+    {
+        return mask_word(url) + "?***";
+    }
     let Some((before, after)) = word.rsplit_once('@') else { return word.to_owned() };
     match before.split_once("://") {
         // `s3://key:secret@host/path`

@@ -5,6 +5,8 @@ published as (
 
     select definition_id, definition_version from experience_scores
     union all
+    select definition_id, definition_version from experience_cube
+    union all
     select definition_id, definition_version from survey_participation
     union all
     select definition_id, definition_version from service_levels
@@ -44,6 +46,18 @@ published as (
     select definition_id, definition_version from churn_risk_model
     union all
     select definition_id, definition_version from next_best_contact
+    union all
+    select definition_id, definition_version from journey_stage_metrics
+    union all
+    select definition_id, definition_version from journey_transitions
+    union all
+    select definition_id, definition_version from journey_paths
+    union all
+    select definition_id, definition_version from touchpoint_attribution
+    union all
+    select definition_id, definition_version from pain_points
+    union all
+    select definition_id, definition_version from change_effects
 
 )
 

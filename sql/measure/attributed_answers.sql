@@ -24,13 +24,13 @@ keys as (
 
 ),
 
-employees as (
+people as (
 
     select
         customer_id,
-        is_internal
+        is_internal,
+        segment as customer_segment
     from golden_customers
-    where is_internal
 
 ),
 
@@ -40,10 +40,11 @@ answers as (
         responses.*,
         keys.customer_id,
         coalesce(keys.customer_id, responses.identity_key) as respondent,
-        coalesce(employees.is_internal, false) as is_internal
+        people.customer_segment,
+        coalesce(people.is_internal, false) as is_internal
     from responses
     left join keys on responses.identity_key = keys.identity_key
-    left join employees on keys.customer_id = employees.customer_id
+    left join people on keys.customer_id = people.customer_id
 
 )
 

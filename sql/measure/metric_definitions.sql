@@ -497,6 +497,30 @@ definitions as (
     union all
 
     select
+        'pain_point' as definition_id,
+        cast(1 as bigint) as definition_version,
+        'Pain point' as name,
+        'drop-off: touches that were the last of a lost path / touches whose outcome is known, against all other touchpoints of the stage; score: mean answer on 0 to 1 against the mean of the same metric and scale; severity: sum of both differences in standard errors / square root of how many of them are known' as formula,
+        'enps not among the answers' as scale_rule,
+        'this job; intervals: Wilson 1927, Newcombe 1998, Student; severity: Stouffer 1949' as authority,
+        'paths, stages, metrics.confidence, metrics.min_cell, metrics.resubmission_days, scale' as options_read,
+        date '2026-11-22' as since
+
+    union all
+
+    select
+        'change_effect' as definition_id,
+        cast(1 as bigint) as definition_version,
+        'Effect of a change' as name,
+        'the metric during and after a change minus the metric before it, over as many days; net of it: less the same difference outside the scope of the change; what came with the change, not what it caused' as formula,
+        'as the metric' as scale_rule,
+        'two proportions: Newcombe 1998; means: Welch 1947; difference of differences: Zou & Donner 2008' as authority,
+        'change, metrics.confidence, metrics.min_cell, metrics.resubmission_days, scale' as options_read,
+        date '2026-11-22' as since
+
+    union all
+
+    select
         'survival' as definition_id,
         cast(1 as bigint) as definition_version,
         'Survival' as name,

@@ -34,7 +34,7 @@ staged as (
         counted.channel,
         counted.touchpoint,
         response_stages.journey_stage,
-        counted.segment,
+        coalesce(counted.segment, counted.customer_segment) as segment,
         counted.country,
         counted.language,
         counted.product,

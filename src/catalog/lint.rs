@@ -204,12 +204,20 @@ fn against_the_flow(
     })
 }
 
+/// Whether a name needs no quotes in any SQL, and is no path.
+fn is_plain(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+}
+
+/// The name of a table or model stands in SQL and in paths of files as it is.
+pub fn name(path: &str, name: &str) -> Option<Problem> {
+    let wrong = || Problem::new(path, format!("`{name}` is not a name of a table"));
+    (!is_plain(name)).then(|| wrong().hint("lower case letters, digits and `_`"))
+}
+
 /// Columns of a contract that some reader would have to quote.
 pub fn reserved(path: &str, columns: &[crate::table::Column]) -> Vec<Problem> {
-    let plain = |name: &str| {
-        name.starts_with(|c: char| c.is_ascii_lowercase())
-            && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
-    };
     let problem = |name: &str| {
         if RESERVED.split_whitespace().any(|word| word == name) {
             let message =
@@ -217,7 +225,7 @@ pub fn reserved(path: &str, columns: &[crate::table::Column]) -> Vec<Problem> {
             return Some(Problem::new(path, message).hint("find a name no reader must quote"));
         }
         let hint = "lower case letters, digits and `_`";
-        (!plain(name)).then(|| {
+        (!is_plain(name)).then(|| {
             Problem::new(path, format!("column `{name}` would have to be quoted")).hint(hint)
         })
     };

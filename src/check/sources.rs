@@ -14,9 +14,9 @@ pub const FRESHNESS: &str = "source_freshness";
 pub const VOLUME: &str = "source_volume";
 
 /// A day is compared with the days of so many before it.
-const TRAILING_DAYS: u64 = 56;
+pub const TRAILING_DAYS: u64 = 56;
 /// Fewer days say nothing about what is usual.
-const DAYS_MIN: usize = 7;
+pub(super) const DAYS_MIN: usize = 7;
 /// How many robust standard deviations (1.4826 median absolute deviations) are still usual.
 const DEVIATIONS_MAX: f64 = 5.0;
 const DEVIATION_OF_MAD: f64 = 1.4826;
@@ -51,13 +51,19 @@ impl Source {
         if before.len() < DAYS_MIN {
             return None;
         }
-        let usual = median(before.clone());
-        let away = median(before.iter().map(|n| (n - usual).abs()).collect());
-        let band = (DEVIATIONS_MAX * DEVIATION_OF_MAD * away).max(SHARE_MIN * usual);
+        let (usual, band) = usual(&before);
+        let band = band.max(SHARE_MIN * usual);
         let (low, high) = ((usual - band).max(0.0), usual + band);
         let is_usual = (low..=high).contains(&(*records as f64));
         (!is_usual).then_some((*day, *records, (low, high)))
     }
+}
+
+/// What is usual by some numbers, and how far from it is usual too.
+pub(super) fn usual(numbers: &[f64]) -> (f64, f64) {
+    let usual = median(numbers.to_vec());
+    let away = median(numbers.iter().map(|n| (n - usual).abs()).collect());
+    (usual, DEVIATIONS_MAX * DEVIATION_OF_MAD * away)
 }
 
 /// Of numbers that are there.
@@ -66,6 +72,11 @@ fn median(mut numbers: Vec<f64>) -> f64 {
     let middle = numbers.len() / 2;
     let at = |i: usize| numbers.get(i).copied().unwrap_or_default();
     if numbers.len() % 2 == 1 { at(middle) } else { f64::midpoint(at(middle - 1), at(middle)) }
+}
+
+/// Whether any of them has days enough to tell what is usual.
+pub fn have_past(sources: &[Source], as_of: NaiveDate) -> bool {
+    sources.iter().any(|source| source.records.range(..=as_of).count() > DAYS_MIN)
 }
 
 /// What the two checks find; each has a row in the results, found or not.
@@ -94,7 +105,7 @@ pub fn check(sources: &[Source], as_of: NaiveDate) -> [Finding; 2] {
     ]
 }
 
-fn finding(name: &str, description: &str, rows: Vec<String>) -> Finding {
+pub(super) fn finding(name: &str, description: &str, rows: Vec<String>) -> Finding {
     let shown = rows.iter().take(SAMPLE_ROWS).cloned().collect::<Vec<_>>();
     Finding {
         name: name.to_owned(),

@@ -18,7 +18,7 @@ use crate::run::RunError;
 use crate::run::stop::Signal;
 use crate::stage::StageError;
 use crate::state::StateError;
-use crate::storage::StorageError;
+use crate::storage::{self, Refusal, StorageError};
 use crate::table::TableError;
 use crate::telemetry;
 use crate::upkeep::UpkeepError;
@@ -231,7 +231,7 @@ impl Failure {
             RunError::Extract(ExtractError::TooLarge { .. }) => {
                 "`limits.object_bytes_max` raises the limit"
             }
-            RunError::Storage(StorageError::Permission { .. }) => {
+            RunError::Storage(StorageError::Permission { .. } | StorageError::Secret) => {
                 "credentials come from the store's own variables, such as AWS_ACCESS_KEY_ID"
             }
             RunError::Storage(StorageError::Full { .. }) => {
@@ -340,7 +340,9 @@ fn of_engine(error: &EngineError) -> Exit {
 
 fn of_storage(error: &StorageError) -> Exit {
     match error {
-        StorageError::Url { .. } | StorageError::TooMany { .. } => Exit::Config,
+        StorageError::Url { .. } | StorageError::Secret | StorageError::TooMany { .. } => {
+            Exit::Config
+        }
         // The holder of the lease clears the work of runs that go without one.
         StorageError::NotFound { path } if path.contains("work/") => Exit::TryAgain,
         StorageError::NotFound { .. } => Exit::NoInput,
@@ -374,7 +376,7 @@ fn of_table(error: &TableError) -> Exit {
 
 /// The first input or output error below `error` that has a code of its own.
 fn of_chain(error: &(dyn std::error::Error + 'static)) -> Option<Exit> {
-    let mut next = Some(error);
+    let (mut next, mut of_store) = (Some(error), None);
     while let Some(error) = next {
         if let Some(found) = error.downcast_ref::<StorageError>() {
             return Some(of_storage(found));
@@ -382,9 +384,14 @@ fn of_chain(error: &(dyn std::error::Error + 'static)) -> Option<Exit> {
         if let Some(exit) = error.downcast_ref::<std::io::Error>().and_then(of_io) {
             return Some(exit);
         }
+        of_store = of_store.or_else(|| storage::refusal(error));
         next = error.source();
     }
-    None
+    of_store.map(|refusal| match refusal {
+        Refusal::Missing => Exit::NoInput,
+        Refusal::Permission => Exit::Permission,
+        Refusal::Unavailable => Exit::Unavailable,
+    })
 }
 
 fn of_io(error: &std::io::Error) -> Option<Exit> {

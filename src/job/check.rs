@@ -88,6 +88,7 @@ impl Found<'_> {
                 Some("a folder, or a url such as `s3://bucket/mart`"),
             );
         }
+        self.secret("warehouse", &job.warehouse);
         if let Some(country) = &job.country
             && !COUNTRIES.split_whitespace().any(|known| known == country)
         {
@@ -97,6 +98,14 @@ impl Found<'_> {
         if !CURRENCIES.split_whitespace().any(|known| known == job.currency) {
             let hint = "ISO 4217 in capitals, such as `EUR`, `DKK` or `USD`";
             self.say("currency", format!("`{}` is not a currency code", job.currency), Some(hint));
+        }
+    }
+
+    /// Urls are told in logs, tables and lineage.
+    fn secret(&mut self, at: &str, url: &str) {
+        if holds_secret(url) {
+            let hint = "object stores read their own variables, such as AWS_ACCESS_KEY_ID";
+            self.say(at, "is a url with a secret in it", Some(hint));
         }
     }
 
@@ -119,6 +128,7 @@ impl Found<'_> {
         if url.matches("{dt}").count() > 1 {
             self.say(&at, "`{dt}` stands more than once", Some("write `*` for the others"));
         }
+        self.secret(&at, url);
         let rest = url.replace("{dt}", "0000-00-00");
         if let Some(name) = rest.split_once('{').and_then(|(_, rest)| rest.split_once('}')) {
             let hint = "the only template is `{dt}`; `*` matches any text without `/`, `**` any";
@@ -267,6 +277,7 @@ impl Found<'_> {
         self.positive("stages.conversion_days", job.stages.conversion_days);
         self.positive("stages.loyal_orders", job.stages.loyal_orders);
         self.positive("paths.touches_max", job.paths.touches_max);
+        self.positive("paths.pain_days", job.paths.pain_days);
     }
 
     fn metrics(&mut self, job: &Job) {
@@ -363,6 +374,7 @@ impl Found<'_> {
 
     fn publish(&mut self, job: &Job) {
         let Some(export) = &job.publish.export else { return };
+        self.secret("publish.export", export);
         let rest = export.replace("{release}", "1");
         if export.trim().is_empty() {
             self.say("publish.export", "is empty", Some("leave it out for no export"));
@@ -388,6 +400,16 @@ impl Found<'_> {
             }
         }
     }
+}
+
+/// Whether a url carries a password, or a query that signs it.
+pub fn holds_secret(url: &str) -> bool {
+    const SIGNED: [&str; 5] = ["sig=", "signature=", "token=", "credential=", "secret="];
+    let Some((_, rest)) = url.split_once("://") else { return false };
+    let host = rest.split(['/', '?']).next().unwrap_or_default();
+    let has_password = host.rsplit_once('@').is_some_and(|(user, _)| user.contains(':'));
+    let query = rest.split_once('?').map(|(_, query)| query.to_ascii_lowercase());
+    has_password || query.is_some_and(|query| SIGNED.iter().any(|word| query.contains(word)))
 }
 
 fn is_name(text: &str) -> bool {

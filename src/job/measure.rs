@@ -146,6 +146,173 @@ pub enum Aim {
     Resolution,
 }
 
+/// Something the company changed, to be held against what was before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Change {
+    pub name: String,
+    /// First local day of the change.
+    pub from: String,
+    /// Last local day on which it was under way; left out: it came at once.
+    #[serde(default)]
+    pub until: Option<String>,
+    /// Days before it, and days after it, that are held against each other.
+    #[serde(default = "default_days")]
+    pub days: u32,
+    /// What it concerns, as `{ channel = "chat" }`; left out: everything.
+    #[serde(default)]
+    pub scope: BTreeMap<String, String>,
+    /// Metrics it may have moved; left out: all that know its scope.
+    #[serde(default)]
+    pub metrics: Vec<Moved>,
+}
+
+fn default_days() -> u32 {
+    90
+}
+
+/// A metric that a change may have moved.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Moved {
+    Nps,
+    NpsStrict5,
+    LtrMean,
+    Csat,
+    CsatMean,
+    Ces,
+    CesMean,
+    CesNorm,
+    Star,
+    StarShare,
+    FirstResponse,
+    FirstResolution,
+    FullResolution,
+    FirstContactResolution,
+    OneTouch,
+    ReopenRate,
+    Containment,
+    Replies,
+    ChurnGross,
+}
+
+/// Whose rows a metric is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    Scores,
+    Service,
+    Churn,
+}
+
+impl Moved {
+    pub const ALL: [Self; 19] = [
+        Self::Nps,
+        Self::NpsStrict5,
+        Self::LtrMean,
+        Self::Csat,
+        Self::CsatMean,
+        Self::Ces,
+        Self::CesMean,
+        Self::CesNorm,
+        Self::Star,
+        Self::StarShare,
+        Self::FirstResponse,
+        Self::FirstResolution,
+        Self::FullResolution,
+        Self::FirstContactResolution,
+        Self::OneTouch,
+        Self::ReopenRate,
+        Self::Containment,
+        Self::Replies,
+        Self::ChurnGross,
+    ];
+
+    /// As the tables of scores, service levels and churn name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Nps => "nps",
+            Self::NpsStrict5 => "nps_strict5",
+            Self::LtrMean => "ltr_mean",
+            Self::Csat => "csat",
+            Self::CsatMean => "csat_mean",
+            Self::Ces => "ces",
+            Self::CesMean => "ces_mean",
+            Self::CesNorm => "ces_norm",
+            Self::Star => "star",
+            Self::StarShare => "star_share",
+            Self::FirstResponse => "first_response",
+            Self::FirstResolution => "first_resolution",
+            Self::FullResolution => "full_resolution",
+            Self::FirstContactResolution => "first_contact_resolution",
+            Self::OneTouch => "one_touch",
+            Self::ReopenRate => "reopen_rate",
+            Self::Containment => "containment",
+            Self::Replies => "replies",
+            Self::ChurnGross => "churn_gross",
+        }
+    }
+
+    pub fn family(self) -> Family {
+        match self {
+            Self::FirstResponse
+            | Self::FirstResolution
+            | Self::FullResolution
+            | Self::FirstContactResolution
+            | Self::OneTouch
+            | Self::ReopenRate
+            | Self::Containment
+            | Self::Replies => Family::Service,
+            Self::ChurnGross => Family::Churn,
+            _ => Family::Scores,
+        }
+    }
+}
+
+impl Family {
+    /// What its rows can be told apart by.
+    pub fn dimensions(self) -> &'static [&'static str] {
+        match self {
+            Self::Scores => &[
+                "channel",
+                "country",
+                "journey_stage",
+                "language",
+                "product",
+                "segment",
+                "source",
+                "survey",
+                "touchpoint",
+            ],
+            Self::Service => &[
+                "assignee",
+                "channel",
+                "kind",
+                "language",
+                "priority",
+                "product",
+                "source",
+                "team",
+                "touchpoint",
+            ],
+            Self::Churn => &["acquisition_channel", "country", "relationship", "source"],
+        }
+    }
+}
+
+impl Change {
+    /// Whether rows of a family know all that the change is told by.
+    pub fn concerns(&self, family: Family) -> bool {
+        self.scope.keys().all(|name| family.dimensions().contains(&name.as_str()))
+    }
+
+    /// The metrics asked for, else all there are.
+    pub fn asked(&self) -> Vec<Moved> {
+        if self.metrics.is_empty() { Moved::ALL.to_vec() } else { self.metrics.clone() }
+    }
+}
+
 /// Working hours; several of one name are its versions, each in force from its day on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -15,6 +15,7 @@ pub mod cohorts;
 mod columns;
 pub mod contracts;
 pub mod dimensions;
+pub mod drop_offs;
 pub mod event;
 pub mod features;
 pub mod feedback;

@@ -14,6 +14,7 @@ pub mod gamma_gamma;
 pub mod interval;
 pub mod isotonic;
 pub mod kaplan_meier;
+pub mod krylov;
 pub mod log_rank;
 pub mod logistic;
 pub mod markov;

@@ -4,6 +4,7 @@
 //! Common readings that disagree are computed side by side; scales are never mixed, and a cell with
 //! few answers shows nothing but how many they were.
 
+pub mod cube;
 mod reading;
 pub mod resubmitted;
 mod rows;
@@ -12,7 +13,7 @@ mod weighted;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use self::reading::{DEFINITIONS, Definition, Reading, Scale};
+pub use self::reading::{DEFINITIONS, Definition, Reading, Scale, Statistic};
 pub use self::rows::{answers, batch};
 pub use self::weighted::Weighted;
 use super::fold::calendar::Grain;
@@ -20,7 +21,6 @@ use super::kernel::change::{Difference, holm};
 use super::kernel::interval::Interval;
 use super::suppression::{self, Rule};
 use crate::table::day::{date, day_number};
-use reading::Statistic;
 
 /// What can be wrong with the rows that scores are computed from.
 #[derive(Debug, thiserror::Error)]
@@ -141,7 +141,7 @@ struct Group {
 /// Cells by dimension value.
 type Cells = BTreeMap<String, Cell>;
 /// How often each answer was given: its score, and whether the job counts it as favourable.
-type Counts = BTreeMap<(i64, Option<bool>), u64>;
+pub type Counts = BTreeMap<(i64, Option<bool>), u64>;
 
 /// The answers of one dimension value.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -2,7 +2,7 @@
 //!
 //! A cell of fewer than `min_cell` is hidden. Sums would give it away, so where exactly one part of
 //! a whole is hidden the next smallest part goes with it. Wholes are the values of a dimension, the
-//! pairs that share a value, and the shorter periods of a longer one. A period that is still
+//! pairs and triples that share values, and the shorter periods of a longer one. A period that is still
 //! running is small because it has just begun: then the longer period, which is not over either, is
 //! hidden in its place, and what was told of periods that are over stays told.
 
@@ -33,6 +33,8 @@ pub struct Rule {
 }
 
 type Place<'a> = (Grain, i32, &'a str, &'a str);
+/// Names of columns with their values, in order of the names.
+type Values<'a> = Vec<(&'a str, &'a str)>;
 
 /// Parts that add up to a whole.
 #[derive(Debug)]
@@ -87,6 +89,9 @@ fn sums(cells: &[Cell<'_>]) -> Vec<Sum> {
     let places: BTreeMap<Place<'_>, usize> =
         cells.iter().enumerate().map(|(i, cell)| (place(cell), i)).collect();
     let at = |key: Place<'_>| places.get(&key).copied();
+    let told = cells.iter().enumerate();
+    let by_values: BTreeMap<(Grain, i32, Values<'_>), usize> =
+        told.map(|(i, cell)| ((cell.grain, cell.start, values_of(cell)), i)).collect();
     let mut grains: Vec<Grain> = cells.iter().map(|cell| cell.grain).collect();
     grains.sort_unstable();
     grains.dedup();
@@ -98,13 +103,13 @@ fn sums(cells: &[Cell<'_>]) -> Vec<Sum> {
         if cell.dimension != ALL {
             values.entry((cell.grain, cell.start, cell.dimension)).or_default().push(i);
         }
-        if let (Some(names), Some(of)) =
-            (cell.dimension.split_once('*'), cell.value.split_once(PAIR))
-        {
-            for (name, value) in [(names.0.trim(), of.0), (names.1.trim(), of.1)] {
-                if let Some(whole) = at((cell.grain, cell.start, name, value)) {
-                    parts.entry((whole, cell.grain, cell.dimension)).or_default().push(i);
-                }
+        let own = values_of(cell);
+        // A column fewer, or two; of pairs the one and the other.
+        for mask in 1..(1_usize << own.len()) - 1 {
+            let fewer = own.iter().enumerate().filter(|(bit, _)| mask & (1 << bit) != 0);
+            let fewer: Values<'_> = fewer.map(|(_, value)| *value).collect();
+            if let Some(whole) = by_values.get(&(cell.grain, cell.start, fewer)) {
+                parts.entry((*whole, cell.grain, cell.dimension)).or_default().push(i);
             }
         }
         for longer in grains.iter().filter(|longer| nests(cell.grain, **longer)) {
@@ -136,6 +141,17 @@ fn sums(cells: &[Cell<'_>]) -> Vec<Sum> {
 
 fn place<'a>(cell: &Cell<'a>) -> Place<'a> {
     (cell.grain, cell.start, cell.dimension, cell.value)
+}
+
+/// What a cell is of; of `all` nothing in particular.
+fn values_of<'a>(cell: &Cell<'a>) -> Values<'a> {
+    if cell.dimension == ALL {
+        return Vec::new();
+    }
+    let names = cell.dimension.split('*').map(str::trim);
+    let mut values: Values<'_> = names.zip(cell.value.split(PAIR)).collect();
+    values.sort_unstable();
+    values
 }
 
 /// Whether every period of the one length lies within one of the other.

@@ -127,8 +127,9 @@ pub static NATIVE: &[Native] = &[
             "journey_transitions",
             "journey_paths",
             "touchpoint_attribution",
+            "path_drop_offs",
         ],
-        version: 4,
+        version: 5,
         options: |job| {
             let clv = (&job.clv.fit_until, job.clv.holdout_days, job.clv.discount_rate);
             let drawn = job.risk.train_customers;
@@ -188,12 +189,38 @@ pub static NATIVE: &[Native] = &[
     Native {
         name: "scores",
         inputs: &["survey_answers", "run"],
-        outputs: &["experience_scores"],
-        version: 3,
+        outputs: &["experience_scores", "experience_cube"],
+        version: 4,
         options: |job| {
             let metrics = &job.metrics;
             let options = (metrics.confidence, metrics.min_cell, &metrics.periods);
             format!("{options:?}{:?}{:?}", metrics.dimensions, metrics.weights)
+        },
+    },
+    Native {
+        name: "pains",
+        inputs: &["path_drop_offs", "survey_answers", "run"],
+        outputs: &["pain_points"],
+        version: 1,
+        options: |job| {
+            let metrics = &job.metrics;
+            format!("{}{:?}{}", metrics.min_cell, metrics.confidence, job.paths.pain_days)
+        },
+    },
+    Native {
+        name: "changes",
+        inputs: &[
+            "survey_answers",
+            "conversation_service",
+            "current_conversations",
+            "churn_ledger_customers",
+            "run",
+        ],
+        outputs: &["change_effects"],
+        version: 1,
+        options: |job| {
+            let metrics = &job.metrics;
+            format!("{:?}{:?}{:?}", metrics.confidence, metrics.min_cell, job.changes)
         },
     },
     Native {

@@ -7,10 +7,11 @@ use arrow::array::{ArrayRef, Date32Array, Int64Array, RecordBatch, StringArray};
 use chrono::NaiveDate;
 
 use super::sink::{Sink, Spread};
-use super::{Context, RunError, Tables, model};
+use super::{Context, RunError, Tables, drift, model};
 use crate::catalog::{Catalog, Layer};
 use crate::check::sources::Source;
 use crate::check::{self, Check, Finding, Severity};
+use crate::engine::Session;
 use crate::job::schema::nearest;
 use crate::job::{Job, Problem};
 use crate::plan::graph::{is_view, with_views};
@@ -82,15 +83,22 @@ pub fn sources(job: &Job, objects: &[ObjectEntry]) -> Vec<Source> {
     all
 }
 
-/// The checks that read the object ledger alone.
-fn of_sources(context: &Context, objects: &[ObjectEntry], as_of: NaiveDate) -> Vec<Finding> {
-    let mut findings = check::sources::check(&sources(&context.job, objects), as_of).to_vec();
+/// The checks that compare sources with themselves.
+async fn of_sources(
+    context: &Context,
+    plan: &Plan,
+    tables: &Tables,
+    objects: &[ObjectEntry],
+) -> Result<Vec<Finding>, RunError> {
+    let sources = sources(&context.job, objects);
+    let mut findings = check::sources::check(&sources, plan.as_of).to_vec();
+    findings.extend(drift::findings(context, plan, tables, &sources).await?);
     for finding in &mut findings {
         if context.job.checks.block.contains(&finding.name) {
             finding.severity = Severity::Block;
         }
     }
-    findings
+    Ok(findings)
 }
 
 /// Problems of a job that names checks which are not there.
@@ -101,6 +109,7 @@ pub fn fit(path: &str, job: &Job, catalog: &Catalog) -> Vec<Problem> {
     let models = catalog.models.values().filter(|model| model.layer == Layer::Check);
     known.extend(models.map(|model| model.name.clone()));
     known.extend([check::sources::FRESHNESS, check::sources::VOLUME].map(str::to_owned));
+    known.extend([check::drift::NULLS, check::drift::SCORES].map(str::to_owned));
     let problem = |list: &str, i: usize, name: &String| {
         let at = format!("{path}: checks.{list}[{i}]");
         let hint = match nearest(name, known.iter().map(String::as_str)) {
@@ -164,19 +173,15 @@ async fn ask(
     for view in views {
         session.view(&view.name, &view.sql).await?;
     }
-    let columns = catalog.tables.values().flat_map(|table| &table.contract.columns);
-    let personal: BTreeSet<&str> =
-        columns.filter(|column| column.pii).map(|column| column.name.as_str()).collect();
-    let masked = |name: &str| personal.contains(name);
     let mut findings = Vec::with_capacity(checks.len());
     for check in &checks {
-        let finding = check::run(&session, check, &masked).await?;
+        let finding = ask_one(context, &session, check).await?;
         if finding.n_failed > 0 {
             context.record.warn(format!("check {finding}"));
         }
         findings.push(finding);
     }
-    for finding in of_sources(context, objects, plan.as_of) {
+    for finding in of_sources(context, plan, tables, objects).await? {
         if finding.n_failed > 0 {
             context.record.warn(format!("check {finding}"));
         }
@@ -184,6 +189,32 @@ async fn ask(
     }
     findings.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(findings)
+}
+
+/// Asks one check. What it shows of rows it found is masked where a column has the name of a
+/// personal one, or is made from one under any name.
+async fn ask_one(context: &Context, session: &Session, check: &Check) -> Result<Finding, RunError> {
+    let finding = check::run(session, check, &|_| true).await?;
+    if finding.n_failed == 0 {
+        return Ok(finding);
+    }
+    let columns = context.catalog.tables.values().flat_map(|table| &table.contract.columns);
+    let personal: BTreeSet<&str> =
+        columns.filter(|column| column.pii).map(|column| column.name.as_str()).collect();
+    let is_personal = |(table, column): &(String, String)| {
+        let column = context.contract(table).and_then(|contract| contract.column(column));
+        column.is_some_and(|column| column.pii)
+    };
+    let schema = session.query(&check.name, &check.sql).await?.schema;
+    // How many addresses there are is nobody's address.
+    let is_count =
+        |name: &str| schema.field_with_name(name).is_ok_and(|f| f.data_type().is_numeric());
+    let origins = session.origins(&check.name, &check.sql).await?;
+    let made = origins.iter().filter(|(_, from)| from.iter().any(is_personal));
+    let made: BTreeSet<&str> =
+        made.map(|(name, _)| name.as_str()).filter(|name| !is_count(name)).collect();
+    let masked = |name: &str| personal.contains(name) || made.contains(name);
+    Ok(check::run(session, check, &masked).await?)
 }
 
 /// Checks the tables of a run and gives the table of what was found.

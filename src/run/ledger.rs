@@ -23,6 +23,12 @@ pub(super) fn contract(
     grain: &[&str],
     columns: &[(&str, Kind, &str)],
 ) -> Contract {
+    // Texts of records as they came, however masked: no statistics in the footers of files.
+    let personal = ["raw_text", "sample"];
+    let column = |(name, kind, words): &(&str, Kind, &str)| Column {
+        pii: personal.contains(name),
+        ..Column::new(name, *kind, words)
+    };
     Contract {
         name: name.into(),
         description: description.into(),
@@ -30,10 +36,7 @@ pub(super) fn contract(
         partition: Vec::new(),
         sliced: false,
         bloom: Vec::new(),
-        columns: columns
-            .iter()
-            .map(|(name, kind, words)| Column::new(name, *kind, words))
-            .collect(),
+        columns: columns.iter().map(column).collect(),
     }
 }
 

@@ -3,8 +3,10 @@
 //! One file a room in `native/`; what each reads and makes is declared in `plan::native`.
 
 pub mod accounts;
+pub mod changes;
 pub mod clv;
 pub mod folds;
+pub mod pains;
 pub mod participation;
 pub mod profile;
 pub mod resolve;
@@ -174,6 +176,8 @@ pub async fn run(
         "risk" => risk::risk(&bench).await,
         "resubmissions" => scores::resubmissions(&bench).await,
         "scores" => scores::scores(&bench).await,
+        "changes" => changes::changes(&bench).await,
+        "pains" => pains::pains(&bench).await,
         "participation" => participation::participation(&bench).await,
         "service" => service::service(&bench).await,
         other => Err(RunError::NoTable(other.to_owned())),

@@ -1,8 +1,8 @@
-//! Tells others of a run: lineage, a watchdog, metrics. Nothing here can fail a run.
+//! Tells others of a run: lineage, traces, a watchdog, metrics. Nothing here can fail a run.
 
 use std::fmt::Write as _;
 
-use super::{Context, lineage};
+use super::{Context, lineage, traces};
 use crate::settings::machine;
 use crate::state::reports::Report;
 use crate::telemetry::notice;
@@ -23,6 +23,9 @@ pub async fn end(context: &Context, report: &Report) {
     let notices = &context.settings.notices;
     if let Some(event) = lineage::end(context, report).await {
         notice::lineage(&notices.lineage, notices.lineage_key.as_ref(), &event).await;
+    }
+    if let Some(to) = &notices.traces {
+        notice::traces(to, &traces::spans(to, report, machine::now_us())).await;
     }
     if let Some(path) = &notices.metrics_file {
         notice::metrics(path, &metrics(report, machine::now_us()));

@@ -107,6 +107,7 @@ impl Record {
                 step: name.to_owned(),
                 reason: step.reason.to_string(),
                 reused,
+                at_seconds: began.saturating_duration_since(self.began).as_secs_f64(),
                 seconds,
                 peak_bytes: machine::peak_bytes(),
                 rows: made.iter().map(|dataset| (dataset.name.clone(), dataset.rows)).collect(),

@@ -6,7 +6,6 @@
 //! inputs (the object ledger, the releases themselves) comes from a backup alone.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::error::Error;
 use std::sync::Arc;
 
 use super::forget::Forgotten;
@@ -16,19 +15,22 @@ use super::{
     Context, RunError, Tables, checks, give_back, ledger, listing, make, retired, slice_hash,
     staging,
 };
+use crate::engine::EngineError;
+use crate::extract::ExtractError;
 use crate::plan::graph::STAGED;
 use crate::plan::{self, Graph, Node, NodeKind, Plan, PlanError, RUN_TABLE};
-use crate::state::{Counts, Release, StateReader};
-use crate::storage::StorageError;
+use crate::publish::PublishError;
+use crate::state::{Counts, Release, StateError, StateReader};
+use crate::storage::{self, StorageError};
 use crate::table::dataset::{Dataset, FileRef};
 use crate::table::hash::Hash;
-use crate::upkeep::verify;
+use crate::upkeep::{UpkeepError, verify};
 
 /// Files that were looked after, by path; whether they are whole now.
 pub type Repaired = BTreeMap<String, bool>;
 
-/// Repairs what made a run fail, if that was a file of its parent release, so that it can be
-/// planned again; else gives the error back.
+/// Repairs what made a run fail, if that was a file of its parent release or one in `work/`, so
+/// that it can be planned again; else gives the error back.
 ///
 /// # Errors
 /// The run's own error, where nothing could be mended.
@@ -37,7 +39,17 @@ pub async fn of(
     parent: Option<&Release>,
     error: RunError,
 ) -> Result<(), RunError> {
-    let (Some(release), Some(path)) = (parent, harmed(&error)) else { return Err(error) };
+    let path = harmed(&error);
+    if let Some(path) = path.as_deref().filter(|path| context.work.holds(path)) {
+        return again(context, path).await;
+    }
+    if path.is_none()
+        && may_be_of_bytes(&error)
+        && let Some(path) = context.work.harmed().await?
+    {
+        return again(context, &path).await;
+    }
+    let (Some(release), Some(path)) = (parent, path) else { return Err(error) };
     let datasets = release.tables.values().chain(release.state.values());
     let mut files = datasets.flat_map(|dataset| &dataset.files);
     if !files.any(|file| path.ends_with(file.path.as_str())) {
@@ -56,25 +68,43 @@ pub async fn of(
     Ok(())
 }
 
+/// A file that a step wrote is gone (the run that held the lease cleared it) or damaged: nothing
+/// that was made beside it counts, and the run is planned again.
+async fn again(context: &Context, path: &str) -> Result<(), RunError> {
+    tracing::warn!(path, "a file in work/ is gone or damaged; what was made of it is made again");
+    Ok(context.work.distrust().await?)
+}
+
+/// Whether damaged bytes could be why: what SQL reads in parts, and rows that came of it.
+fn may_be_of_bytes(error: &RunError) -> bool {
+    matches!(
+        error,
+        RunError::Engine(EngineError::Failed { .. })
+            | RunError::Checking(_)
+            | RunError::Check { .. }
+            | RunError::Storage(StorageError::Parquet { .. })
+            | RunError::Table(_)
+            | RunError::Resolve(_)
+            | RunError::Fold(_)
+            | RunError::Clv(_)
+            | RunError::Scores(_)
+            | RunError::Service(_)
+            | RunError::Participation(_)
+    )
+}
+
 /// The file that an error says is missing or damaged.
 fn harmed(error: &RunError) -> Option<String> {
-    let of_storage = |error: &StorageError| match error {
-        StorageError::NotFound { path } | StorageError::Damaged { path } => Some(path.clone()),
+    // An error that shows itself as its cause is not among its own causes.
+    let of_storage = match error {
+        RunError::Storage(error)
+        | RunError::Publish(PublishError::Storage(error))
+        | RunError::State(StateError::Storage(error))
+        | RunError::Extract(ExtractError::Storage(error))
+        | RunError::Upkeep(UpkeepError::Storage(error)) => storage::harmed(error),
         _ => None,
     };
-    if let RunError::Storage(error) = error
-        && let Some(path) = of_storage(error)
-    {
-        return Some(path);
-    }
-    let mut next = error.source();
-    while let Some(cause) = next {
-        if let Some(path) = cause.downcast_ref::<StorageError>().and_then(of_storage) {
-            return Some(path);
-        }
-        next = cause.source();
-    }
-    None
+    of_storage.or_else(|| storage::harmed(error))
 }
 
 /// Looks whether files that releases name are whole, and makes those again that are not.
@@ -198,7 +228,8 @@ impl Bench<'_> {
             let Some(made) = made.iter().find(same) else { continue };
             // What was made may be the harmed file itself, taken over from a release.
             if made.path != file.path {
-                self.context.store.copy(&made.path, &file.path).await?;
+                let store = &self.context.store;
+                store.copy(&made.path, &file.path, &made.file_hash).await?;
                 mended.push(file.path.clone());
             }
         }

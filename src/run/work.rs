@@ -17,6 +17,8 @@ use crate::table::dataset::{Dataset, FileRef};
 use crate::table::hash::Hash;
 use crate::table::seal;
 
+const WORK: &str = "work";
+const RECEIPT: &str = "receipt.json";
 /// What names of scratch folders begin with.
 const SCRATCH: &str = "scratch-";
 /// Files hashed at the same time.
@@ -54,7 +56,7 @@ pub struct Work {
     /// Folders of `work/` that were written to, and final names that files were to get.
     written: Mutex<BTreeSet<String>>,
     /// Files that this run wrote, or has compared with their hash.
-    whole: Mutex<BTreeSet<String>>,
+    whole: Mutex<BTreeMap<String, Hash>>,
 }
 
 impl Work {
@@ -108,7 +110,7 @@ impl Work {
         for Written { file, partition, ordinal } in written {
             let path = format!("work/{fingerprint}/{name}-{}.parquet", file.file_hash);
             self.store.put_file(&file.scratch, &path).await?;
-            self.is_whole(&path);
+            self.is_whole(&path, &file.file_hash);
             files.push(FileRef {
                 path,
                 bytes: file.bytes,
@@ -122,8 +124,9 @@ impl Work {
         Ok(Dataset::new(name, fingerprint.clone(), files))
     }
 
-    fn is_whole(&self, path: &str) {
-        self.whole.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned());
+    fn is_whole(&self, path: &str, hash: &Hash) {
+        let mut whole = self.whole.lock().unwrap_or_else(PoisonError::into_inner);
+        whole.insert(path.to_owned(), hash.clone());
     }
 
     /// Compares files with their hashes before SQL reads parts of them; each once a run.
@@ -133,13 +136,11 @@ impl Work {
     pub async fn verify(&self, files: &[FileRef]) -> Result<(), StorageError> {
         let fresh: Vec<&FileRef> = {
             let whole = self.whole.lock().unwrap_or_else(PoisonError::into_inner);
-            files.iter().filter(|file| !whole.contains(&file.path)).collect()
+            files.iter().filter(|file| !whole.contains_key(&file.path)).collect()
         };
         let looks = fresh.into_iter().map(async |file: &FileRef| {
-            if self.store.hash(&file.path).await? != file.file_hash {
-                return Err(StorageError::Damaged { path: file.path.clone() });
-            }
-            self.is_whole(&file.path);
+            self.store.vouch(&file.path, &file.file_hash).await?;
+            self.is_whole(&file.path, &file.file_hash);
             Ok(())
         });
         stream::iter(looks).buffer_unordered(LOOKS).try_collect().await
@@ -212,7 +213,7 @@ impl Work {
             if !self.store.is_whole(&file.path, &file.file_hash).await? {
                 return Ok(None);
             }
-            self.is_whole(&file.path);
+            self.is_whole(&file.path, &file.file_hash);
         }
         let found = Found { records: receipt.records, links: receipt.links, ..Found::default() };
         Ok(Some(StagedBatch { datasets: receipt.made, objects: receipt.objects, found }))
@@ -220,8 +221,50 @@ impl Work {
 }
 
 impl Work {
-    /// Deletes what steps left: a release has all of it by now. Only for the holder of the lease;
-    /// another run may be reading it.
+    /// Whether a path, as errors tell it, lies in `work/`. What is there is a cache: it costs time
+    /// to lose it, and no more.
+    pub fn holds(&self, path: &str) -> bool {
+        let is_below = |folder: &str| {
+            path.strip_prefix(folder).is_some_and(|rest| rest.starts_with(['/', '\\']))
+        };
+        let on_disk = self.store.file(WORK).is_some_and(|f| is_below(&f.display().to_string()));
+        // The store's own words are of the whole path there, ours of that below its root.
+        on_disk || is_below(WORK) || is_below(self.store.full(WORK).as_ref())
+    }
+
+    /// A file in `work/` that this run trusted, and that is not what was written any more.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn harmed(&self) -> Result<Option<String>, StorageError> {
+        let trusted = self.whole.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let looks = trusted.into_iter().filter(|(path, _)| self.holds(path));
+        let looks = looks.map(async |(path, hash)| {
+            let is_whole = self.store.is_whole(&path, &hash).await?;
+            Ok::<_, StorageError>((!is_whole).then_some(path))
+        });
+        let found = stream::iter(looks).buffered(LOOKS).try_collect::<Vec<_>>().await?;
+        Ok(found.into_iter().flatten().next())
+    }
+
+    /// Trusts nothing in `work/` any more: what was made of a damaged file has a receipt as good as
+    /// any, so all receipts go that this run wrote or took.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn distrust(&self) -> Result<(), StorageError> {
+        let trusted =
+            std::mem::take(&mut *self.whole.lock().unwrap_or_else(PoisonError::into_inner));
+        let folder = |path: &String| path.rsplit_once('/').map(|(folder, _)| folder.to_owned());
+        let own = trusted.keys().filter(|path| self.holds(path));
+        for folder in own.filter_map(folder).collect::<BTreeSet<_>>() {
+            self.store.delete(&format!("{folder}/{RECEIPT}")).await?;
+        }
+        Ok(())
+    }
+
+    /// Deletes what steps left: a release has all of it by now. Only for the holder of the lease: a
+    /// run without one may be at work here, and has to begin again.
     ///
     /// # Errors
     /// The store failed; what is left goes next time.
@@ -255,5 +298,5 @@ impl Drop for Work {
 }
 
 fn receipt_path(fingerprint: &Hash) -> String {
-    format!("work/{fingerprint}/receipt.json")
+    format!("{WORK}/{fingerprint}/{RECEIPT}")
 }

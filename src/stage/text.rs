@@ -1,8 +1,12 @@
 //! Text as it was: what counts as null, HTML entities, and what a reject may show of it.
 
+use std::borrow::Cow;
+
 use arrow::array::{Array, StringArray, StringBuilder};
 use arrow::buffer::{BooleanBuffer, NullBuffer};
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
+
+use crate::extract::without_phones;
 
 /// Characters of a value that a reject shows.
 const SHOWN_MAX: usize = 80;
@@ -261,6 +265,10 @@ pub fn shown(value: &str, is_word: bool) -> String {
     let has_digits = !is_word && !value.trim_start().starts_with(['+', '(']);
     let mut out = String::new();
     let mut digits = 0;
+    // Numbers and times stand in groups too, and dates are told from phones.
+    let may_be_phone = is_word || value.contains(['+', ' ']);
+    let value: Cow<'_, str> =
+        if may_be_phone { without_phones(value).into() } else { value.into() };
     for c in value.chars().take(SHOWN_MAX) {
         digits = if c.is_ascii_digit() { digits + 1 } else { 0 };
         out.push(match c {

@@ -51,6 +51,8 @@ pub struct StepDone {
     pub step: String,
     pub reason: String,
     pub reused: bool,
+    /// When it began, in seconds of the run.
+    pub at_seconds: f64,
     pub seconds: f64,
     /// The most memory the process held so far: the step that raises it needs it.
     pub peak_bytes: Option<u64>,

@@ -14,8 +14,13 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
+use sha2::{Digest, Sha256};
 
 use super::{Created, StorageError};
+use crate::table::hash::Hash;
+
+/// Bytes read at once to be hashed.
+const HASH_BYTES: usize = 1 << 20;
 
 static SERIAL: AtomicU64 = AtomicU64::new(0);
 
@@ -222,6 +227,36 @@ impl Drop for Arrival {
         // After `finish` the temporary name is gone already.
         let _ = fs::remove_file(&self.temporary);
     }
+}
+
+/// Hash of a file's bytes.
+///
+/// # Errors
+/// The file is not there, or the disk is failing.
+pub fn hash(path: &Path) -> Result<Hash, StorageError> {
+    let fail = |source| StorageError::io(path, source);
+    let mut file = File::open(path).map_err(fail)?;
+    let (mut digest, mut piece) = (Sha256::new(), vec![0; HASH_BYTES]);
+    loop {
+        match file.read(&mut piece) {
+            Ok(0) => return Ok(Hash::from_digest(&digest.finalize())),
+            Ok(size) => digest.update(piece.get(..size).unwrap_or(&piece)),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(fail(error)),
+        }
+    }
+}
+
+/// Does what waits for a disk beside the threads that wait for nothing; `path` is what it is about.
+///
+/// # Errors
+/// Those of the work, or its thread ended early.
+pub async fn aside<T: Send + 'static>(
+    path: &str,
+    work: impl FnOnce() -> Result<T, StorageError> + Send + 'static,
+) -> Result<T, StorageError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|cause| StorageError::Unavailable { path: path.to_owned(), source: cause.into() })?
 }
 
 /// Up to `size` bytes; fewer only at the end of the file.

@@ -12,9 +12,10 @@ use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{
     CopyOptions, Error, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload,
-    ObjectMeta, ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult,
-    Result,
+    ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutMultipartOptions, PutOptions, PutPayload,
+    PutResult, Result,
 };
+use tokio::sync::Notify;
 
 /// What goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,10 +42,16 @@ pub enum Fault {
     Dead,
     /// A receipt is written, and then the process is dead.
     DeadAtReceipt,
+    /// One bit of a file that the run itself wrote is another one, from now on.
+    RottenWork,
+    /// All that steps have made so far is taken away, as by another run that ended.
+    Cleared,
+    /// The call waits until somebody lets it go on.
+    Held,
 }
 
 impl Fault {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Error,
         Self::LostAnswer,
         Self::CommitThen503,
@@ -56,6 +63,8 @@ impl Fault {
         Self::Full,
         Self::Dead,
         Self::DeadAtReceipt,
+        Self::RottenWork,
+        Self::Cleared,
     ];
 
     /// Whether it can befall a call. Nobody vouches for the bytes of a raw object that is read for
@@ -72,14 +81,18 @@ impl Fault {
             Self::Full => matches!(call, Call::Create | Call::Put | Call::Copy),
             Self::Truncated => matches!(call, Call::Get | Call::Part),
             Self::Flipped => call == Call::Get && is_own,
-            // A run trusts until its commit what it wrote itself, and nothing is made from a
-            // ledger's inputs.
+            // Nothing is made from a ledger's inputs.
             Self::Rotten => {
                 let is_kept = path.starts_with("warehouse/state/v1/");
                 matches!(call, Call::Get | Call::Part) && is_kept && path.ends_with(".parquet")
             }
             Self::StaleList => call == Call::List,
             Self::DeadAtReceipt => path.ends_with("/receipt.json") && call == Call::Put,
+            Self::RottenWork => {
+                let is_made = path.starts_with("warehouse/work/") && path.ends_with(".parquet");
+                matches!(call, Call::Get | Call::Part) && is_made
+            }
+            Self::Cleared | Self::Held => !matches!(call, Call::Delete | Call::List) && is_own,
         }
     }
 }
@@ -114,12 +127,25 @@ struct Plan {
 pub struct Chaos {
     inner: Arc<InMemory>,
     plan: Mutex<Plan>,
+    /// A call is held.
+    pub holds: Notify,
+    /// It may go on.
+    pub goes_on: Notify,
 }
 
 impl Chaos {
     /// Over a copy of what is in `inner`.
     pub fn over(inner: &InMemory) -> Self {
-        Self { inner: Arc::new(inner.fork()), plan: Mutex::default() }
+        Self::on(Arc::new(inner.fork()))
+    }
+
+    fn on(inner: Arc<InMemory>) -> Self {
+        Self { inner, plan: Mutex::default(), holds: Notify::new(), goes_on: Notify::new() }
+    }
+
+    /// The same memory, with faults of its own.
+    pub fn beside(&self) -> Self {
+        Self::on(Arc::clone(&self.inner))
     }
 
     /// Strikes at the `n`-th call, from 0, that the fault can befall.
@@ -179,11 +205,28 @@ impl Chaos {
         Some(fault)
     }
 
-    async fn slow(fault: Option<Fault>) {
-        if fault == Some(Fault::Slow) {
-            for _ in 0..2_000 {
-                tokio::task::yield_now().await;
+    /// What happens around a call.
+    async fn befall(&self, fault: Option<Fault>, location: &Path) {
+        match fault {
+            Some(Fault::Slow) => {
+                for _ in 0..2_000 {
+                    tokio::task::yield_now().await;
+                }
             }
+            // An object that is not there cannot rot.
+            Some(Fault::Rotten | Fault::RottenWork) => self.rot(location).await.unwrap_or_default(),
+            Some(Fault::Cleared) => {
+                let work = Path::from("warehouse/work");
+                let made: Vec<_> = self.inner.list(Some(&work)).collect().await;
+                for meta in made.into_iter().flatten() {
+                    self.inner.delete(&meta.location).await.expect("memory deletes");
+                }
+            }
+            Some(Fault::Held) => {
+                self.holds.notify_one();
+                self.goes_on.notified().await;
+            }
+            _ => {}
         }
     }
 
@@ -235,7 +278,7 @@ impl ObjectStore for Chaos {
     ) -> Result<PutResult> {
         let call = if options.mode == PutMode::Create { Call::Create } else { Call::Put };
         let fault = self.next(call, location.as_ref());
-        Self::slow(fault).await;
+        self.befall(fault, location).await;
         match fault {
             Some(Fault::Error | Fault::Dead) => return Err(failed("connection reset")),
             Some(Fault::Full) => return Err(full()),
@@ -272,12 +315,9 @@ impl ObjectStore for Chaos {
             (None, false) => Call::Get,
         };
         let fault = self.next(call, location.as_ref());
-        Self::slow(fault).await;
-        match fault {
-            Some(Fault::Error | Fault::Dead) => return Err(failed("connection reset")),
-            // An object that is not there cannot rot.
-            Some(Fault::Rotten) => self.rot(location).await.unwrap_or_default(),
-            _ => {}
+        self.befall(fault, location).await;
+        if matches!(fault, Some(Fault::Error | Fault::Dead)) {
+            return Err(failed("connection reset"));
         }
         let got = self.inner.get_opts(location, options).await?;
         if !matches!(fault, Some(Fault::Truncated | Fault::Flipped)) {
@@ -296,11 +336,9 @@ impl ObjectStore for Chaos {
 
     async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
         let fault = self.next(Call::Part, location.as_ref());
-        Self::slow(fault).await;
-        match fault {
-            Some(Fault::Error | Fault::Dead) => return Err(failed("connection reset")),
-            Some(Fault::Rotten) => self.rot(location).await.unwrap_or_default(),
-            _ => {}
+        self.befall(fault, location).await;
+        if matches!(fault, Some(Fault::Error | Fault::Dead)) {
+            return Err(failed("connection reset"));
         }
         let mut parts = self.inner.get_ranges(location, ranges).await?;
         // A real client's ranges are answers of their own, and their lengths are compared.
@@ -347,7 +385,7 @@ impl ObjectStore for Chaos {
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
         let fault = self.next(Call::List, prefix.map_or("", |prefix| prefix.as_ref()));
-        Self::slow(fault).await;
+        self.befall(fault, &Path::default()).await;
         if matches!(fault, Some(Fault::Error | Fault::Dead)) {
             return Err(failed("connection reset"));
         }
@@ -363,7 +401,7 @@ impl ObjectStore for Chaos {
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
         let fault = self.next(Call::Copy, to.as_ref());
-        Self::slow(fault).await;
+        self.befall(fault, to).await;
         match fault {
             Some(Fault::Error | Fault::Dead) => return Err(failed("connection reset")),
             Some(Fault::Full) => return Err(full()),

@@ -11,7 +11,7 @@ use crate::http::{Message, Reply, serve};
 use crate::project::Project;
 use crate::tools::left_out;
 
-const SCHEMA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/OpenLineage.json");
+const SCHEMA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/openlineage");
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/check_lineage.py");
 const PARENT: &str = "airflow/nightly.run/01941f29-7c00-7087-8940-40e512bd267c";
 
@@ -78,18 +78,21 @@ async fn events_are_valid_and_say_what_was_made_from_what() {
     validate(&path);
 }
 
-/// By the clients that check such events.
+/// By the specification, and by the client where it is there.
 fn validate(events: &Path) {
-    let found = Command::new("python3").args(["-c", "import jsonschema, openlineage"]).output();
+    let found = Command::new("python3").args(["-c", "import jsonschema, referencing"]).output();
     if !found.is_ok_and(|output| output.status.success()) {
-        let needed = "`pip install jsonschema[format-nongpl] openlineage-python`";
+        let needed = "`pip install jsonschema[format-nongpl]`, better with openlineage-python";
         return left_out(needed, "CXMART_WITHOUT_CLIENTS");
     }
     let output = Command::new("python3").args([SCRIPT, SCHEMA]).arg(events).output();
     let output = output.expect("python3 starts");
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{errors}");
-    assert_eq!(String::from_utf8_lossy(&output.stdout), "START\nCOMPLETE\nSTART\nFAIL\n");
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        "START\nCOMPLETE\nSTART\nFAIL\n10 facets\n"
+    );
 }
 
 #[test]
@@ -140,6 +143,68 @@ fn events_and_pings_arrive_and_nothing_of_them_is_logged() {
     }
 }
 
+/// Goal: a collector gets the trace of a run: who began what when, and how it ended. Method: a night
+/// that publishes and one that fails, posted to a server that keeps them.
+#[test]
+fn a_trace_has_a_span_for_the_run_and_for_each_step() {
+    let project = Project::new("");
+    project.night("2024-05-28", 1, &[9, 3, 10]);
+    let (url, kept) = listener("200 OK");
+    let (trace, parent) = ("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331");
+    let under = format!("00-{trace}-{parent}-01");
+    let variables = [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", url.as_str()),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20very-secret,x-of=me"),
+        ("TRACEPARENT", under.as_str()),
+    ];
+    assert_eq!(cxmart(&project, &variables).status.code(), Some(0));
+    project.write("raw/dt=2024-05-29/responses.json", "{\"data\":[{\"response_id\":\"\"}]}");
+    assert_eq!(cxmart(&project, &variables[..1]).status.code(), Some(65));
+    let kept = kept.lock().expect("requests");
+    let [good, failed] = kept.as_slice() else { panic!("two traces, not {}", kept.len()) };
+    assert_eq!(good.target().0, "/v1/traces");
+    assert_eq!(good.header("authorization"), Some("Bearer very-secret"));
+    assert_eq!((good.header("x-of"), failed.header("x-of")), (Some("me"), None));
+    let spans = |request: &Message| -> Vec<Value> {
+        let body: Value = serde_json::from_slice(&request.body).expect("json");
+        assert_eq!(body["resourceSpans"][0]["resource"]["attributes"][0]["key"], "service.name");
+        let spans = &body["resourceSpans"][0]["scopeSpans"][0]["spans"];
+        spans.as_array().expect("spans").clone()
+    };
+    let time = |span: &Value, which: &str| -> i64 {
+        span[which].as_str().and_then(|text| text.parse().ok()).expect("nanoseconds")
+    };
+    let (good, failed) = (spans(good), spans(failed));
+    let run = &good[0];
+    assert_eq!(
+        (run["name"].as_str(), run["status"]["code"].as_i64()),
+        (Some("run project"), Some(1))
+    );
+    assert_eq!(
+        (run["traceId"].as_str(), run["parentSpanId"].as_str()),
+        (Some(trace), Some(parent))
+    );
+    for span in good.iter().skip(1) {
+        assert_eq!((&span["parentSpanId"], &span["traceId"]), (&run["spanId"], &run["traceId"]));
+        let (start, end) = (time(span, "startTimeUnixNano"), time(span, "endTimeUnixNano"));
+        assert!(start <= end && time(run, "startTimeUnixNano") <= start, "{span}");
+        assert!(end <= time(run, "endTimeUnixNano"), "{span}");
+    }
+    let names: Vec<_> = good.iter().filter_map(|span| span["name"].as_str()).collect();
+    assert!(names.contains(&"stage") && names.contains(&"customers"), "{names:?}");
+    let mut ids: Vec<_> = good.iter().filter_map(|span| span["spanId"].as_str()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), good.len());
+    assert!(ids.iter().all(|id| id.len() == 16));
+    assert_eq!(
+        (failed[0]["status"]["code"].as_i64(), &failed[0]["parentSpanId"]),
+        (Some(2), &"".into())
+    );
+    assert_eq!(failed[0]["traceId"].as_str().map(str::len), Some(32));
+    assert!(failed[0]["status"]["message"].as_str().is_some_and(|text| text.contains("rejected")));
+}
+
 /// Goal: whatever becomes of notices, a run ends as without them. Method: a server that refuses, one
 /// that is not there, a file in no folder, variables that make no sense.
 #[test]
@@ -150,13 +215,19 @@ fn no_notice_fails_a_run() {
     let variables = [
         ("OPENLINEAGE_URL", refusing.as_str()),
         ("OPENLINEAGE_PARENT_ID", "no parent at all"),
+        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://127.0.0.1:1/x"),
         ("CXMART__PING_URL", "http://127.0.0.1:1/x"),
         ("CXMART__METRICS_FILE", "no/such/folder/cxmart.prom"),
     ];
     let output = cxmart(&project, &variables);
     let told = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{told}");
-    for line in ["a lineage event was not taken", "the watchdog was not told", "was not written"] {
+    for line in [
+        "a lineage event was not taken",
+        "a trace was not taken",
+        "the watchdog was not told",
+        "was not written",
+    ] {
         assert!(told.contains(line), "{told}");
     }
     let failing = [("CXMART__PING_URL", refusing.as_str()), ("CXMART__LINEAGE", "/dev/full")];

@@ -1,6 +1,7 @@
 //! The numbers of a made-up company, computed a second time, slowly and plainly, from the run's
 //! current rows: what the fast code publishes must be the same.
 
+mod changes;
 mod churn;
 mod edges;
 mod hidden;
@@ -20,6 +21,8 @@ use world::{JOB, World, company};
 async fn a_second_slow_computation_gives_the_same_tables() {
     let world = World::run(JOB, &company()).await;
     scores::every_score_is_what_its_definition_says(&world).await;
+    changes::effects_are_of_the_days_and_the_scope(&world).await;
+    changes::the_cube_holds_every_answer_once(&world).await;
     participation::participation_is_what_its_definition_says(&world).await;
     service::service_levels_are_what_their_definitions_say(&world).await;
 }

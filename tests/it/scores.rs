@@ -296,7 +296,7 @@ fn rows_go_in_and_out_with_their_nulls() {
     let values: Vec<_> = answers.iter().map(|answer| answer.value.as_str()).collect();
     assert_eq!(values, ["web\u{1f}dk", "(none)\u{1f}dk"]);
     let scores = scores::scores(&answers, &terms());
-    let rows = scores::batch(&scores).expect("rows");
+    let rows = scores::batch(&scores.iter().collect::<Vec<_>>()).expect("rows");
     let (catalog, problems) = Catalog::read(&Files::embedded());
     assert!(problems.is_empty(), "{problems:?}");
     let contract = &catalog.tables["experience_scores"].contract;

@@ -116,11 +116,17 @@ async fn files_small_and_in_parts_arrive_whole() {
 async fn a_copy_is_a_second_name_that_outlives_the_first() {
     everywhere("copy", |store| async move {
         store.create("work/a", bytes("rows")).await.expect("a create");
-        store.copy("work/a", "tables/t/part-1").await.expect("a copy");
-        store.copy("work/a", "tables/t/part-1").await.expect("the same copy again");
+        store.copy("work/a", "tables/t/part-1", &Hash::of("rows")).await.expect("a copy");
+        store
+            .copy("work/a", "tables/t/part-1", &Hash::of("rows"))
+            .await
+            .expect("the same copy again");
         store.delete("work/a").await.expect("a delete");
         assert_eq!(store.read("tables/t/part-1").await.expect("bytes"), bytes("rows"));
-        let missing = store.copy("work/none", "tables/t/part-2").await;
+        let harmed = store.copy("tables/t/part-1", "tables/t/part-2", &Hash::of("more")).await;
+        assert!(matches!(harmed, Err(StorageError::Damaged { .. })), "{harmed:?}");
+        assert!(store.head("tables/t/part-2").await.expect("a look").is_none());
+        let missing = store.copy("work/none", "tables/t/part-2", &Hash::of("rows")).await;
         assert!(matches!(missing, Err(StorageError::NotFound { .. })), "{missing:?}");
     })
     .await;
@@ -137,12 +143,12 @@ async fn copy_and_renew_make_an_old_object_young() {
         file.expect("the file").set_modified(long_ago).expect("an old file");
     };
     age("work/a");
-    store.copy("work/a", "tables/a").await.expect("a copy");
+    store.copy("work/a", "tables/a", &Hash::of("rows")).await.expect("a copy");
     let modified = |object: Option<cxmart::storage::Listed>| object.expect("there").modified_us;
     let copied = modified(store.head("tables/a").await.expect("a head"));
     assert!(copied > 86_400_000_000, "the copy is as old as what it was made from");
     age("tables/a");
-    store.renew("tables/a").await.expect("a renewal");
+    store.renew("tables/a", &Hash::of("rows")).await.expect("a renewal");
     assert!(modified(store.head("tables/a").await.expect("a head")) > 86_400_000_000);
     assert_eq!(store.read("tables/a").await.expect("bytes"), bytes("rows"));
 }
@@ -151,9 +157,12 @@ async fn copy_and_renew_make_an_old_object_young() {
 async fn renewing_keeps_the_bytes_and_needs_an_object() {
     everywhere("renew", |store| async move {
         store.create("a", bytes("rows")).await.expect("a create");
-        store.renew("a").await.expect("a renewal");
+        store.renew("a", &Hash::of("rows")).await.expect("a renewal");
         assert_eq!(store.read("a").await.expect("bytes"), bytes("rows"));
-        assert!(matches!(store.renew("b").await, Err(StorageError::NotFound { .. })));
+        assert!(matches!(
+            store.renew("b", &Hash::of("rows")).await,
+            Err(StorageError::NotFound { .. })
+        ));
     })
     .await;
 }
@@ -202,7 +211,7 @@ async fn a_file_that_a_dead_writer_left_is_never_listed() {
     assert_eq!(paths(&store, "").await, ["tables/a"]);
     // And writers leave none.
     store.replace("tables/a", bytes("more")).await.expect("a replace");
-    store.copy("tables/a", "tables/c").await.expect("a copy");
+    store.copy("tables/a", "tables/c", &Hash::of("more")).await.expect("a copy");
     let names = std::fs::read_dir(folder.path().join("tables")).expect("a folder");
     assert_eq!(names.count(), 3);
 }

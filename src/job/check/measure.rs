@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 
 use super::{DIMENSIONS, Found};
 use crate::job::Job;
-use crate::job::measure::hours;
+use crate::job::measure::{Family, hours};
 use crate::job::schema::suggestion;
 
 /// Dimensions that conversations carry.
@@ -23,12 +23,16 @@ pub const SERVICE_DIMENSIONS: [&str; 10] = [
     "touchpoint",
 ];
 
+/// Days around a change; more are another time.
+const DAYS_MAX: u32 = 3_660;
+
 /// Says all that is wrong.
 pub(super) fn check(found: &mut Found<'_>, job: &Job) {
     scales(found, job);
     weights(found, job);
     service(found, job);
     calendars(found, job);
+    changes(found, job);
 }
 
 fn day(found: &mut Found<'_>, at: &str, text: Option<&String>) -> Option<NaiveDate> {
@@ -138,6 +142,55 @@ fn calendars(found: &mut Found<'_>, job: &Job) {
         if calendar.hours.values().all(Vec::is_empty) {
             let hint = "`hours = { monday = [\"09:00-17:00\"] }`";
             found.say(&format!("{at}.hours"), "is never open", Some(hint));
+        }
+    }
+}
+
+/// Dimensions of a change's scope; more would leave nobody.
+const SCOPE_MAX: usize = 3;
+
+fn changes(found: &mut Found<'_>, job: &Job) {
+    let names: Vec<String> = job.changes.iter().map(|change| change.name.clone()).collect();
+    found.twins("change", &names);
+    for (i, change) in job.changes.iter().enumerate() {
+        let at = format!("change[{i}]");
+        if change.name.trim().is_empty() {
+            found.say(&format!("{at}.name"), "is empty", None);
+        }
+        let from = day(found, &format!("{at}.from"), Some(&change.from));
+        let until = day(found, &format!("{at}.until"), change.until.as_ref());
+        if from.zip(until).is_some_and(|(from, until)| until < from) {
+            found.say(&format!("{at}.until"), "is before `from`", None);
+        }
+        found.positive(&format!("{at}.days"), change.days);
+        if change.days > DAYS_MAX {
+            let message = format!("{} is more than {DAYS_MAX}", change.days);
+            found.say(&format!("{at}.days"), message, None);
+        }
+        if change.scope.len() > SCOPE_MAX {
+            let message = format!("has more than {SCOPE_MAX} dimensions");
+            found.say(&format!("{at}.scope"), message, None);
+        }
+        let families = [Family::Scores, Family::Service, Family::Churn];
+        let known: BTreeSet<&str> = families.iter().flat_map(|f| f.dimensions()).copied().collect();
+        for name in change.scope.keys().filter(|name| !known.contains(name.as_str())) {
+            let hint = suggestion(name, known.iter().copied());
+            let message = format!("`{name}` is not a dimension");
+            found.say(&format!("{at}.scope.{name}"), message, Some(&hint));
+        }
+        if change.scope.keys().any(|name| !known.contains(name.as_str())) {
+            continue;
+        }
+        for (k, metric) in change.metrics.iter().enumerate() {
+            if !change.concerns(metric.family()) {
+                let message = format!("`{}` is not told by the change's scope", metric.name());
+                let hint = format!("it is told by {}", metric.family().dimensions().join(", "));
+                found.say(&format!("{at}.metrics[{k}]"), message, Some(&hint));
+            }
+        }
+        if change.metrics.is_empty() && !families.iter().any(|family| change.concerns(*family)) {
+            let hint = "take dimensions that one kind of metric has together";
+            found.say(&format!("{at}.scope"), "is one that no metric is told by", Some(hint));
         }
     }
 }

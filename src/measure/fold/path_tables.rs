@@ -39,17 +39,19 @@ pub struct Tables {
     pub transitions: RecordBatch,
     pub paths: RecordBatch,
     pub attribution: RecordBatch,
+    pub touchpoints: Touchpoints,
 }
 
 /// Touchpoints by the order of their names, the rare ones as one.
-struct Touchpoints {
+#[derive(Debug)]
+pub struct Touchpoints {
     names: Vec<String>,
     /// Place in `names` by the number that the walk gave.
     places: Vec<u32>,
 }
 
 /// A touchpoint's name as tables show it: none is taken for something else, nor one for two.
-fn shown_name(name: &str) -> String {
+pub fn shown_name(name: &str) -> String {
     if TAKEN.contains(&name) { format!("\"{name}\"") } else { name.replace(STEP, " / ") }
 }
 
@@ -88,6 +90,11 @@ impl Touchpoints {
         if let Place::At(number) = place { Place::At(self.place(number)) } else { place }
     }
 
+    /// The name in tables of a touchpoint by the number that the walk gave.
+    pub(super) fn name_of_number(&self, number: u32) -> &str {
+        self.name(self.place(number))
+    }
+
     fn name(&self, place: u32) -> &str {
         self.names.get(place as usize).map_or(OTHER, String::as_str)
     }
@@ -115,7 +122,7 @@ pub fn tables(paths: &Paths, mut counted: Counted) -> Result<Tables, FoldError> 
     let transitions = transitions(paths, &touchpoints, &passages, &mut counted.seconds)?;
     let attribution = attribution(paths, &touchpoints, &passages, &counted)?;
     let paths = variants(paths, &touchpoints, counted)?;
-    Ok(Tables { transitions, paths, attribution })
+    Ok(Tables { transitions, paths, attribution, touchpoints })
 }
 
 fn transitions(

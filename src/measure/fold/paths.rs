@@ -256,6 +256,41 @@ impl Paths {
         self.names.all()
     }
 
+    /// Cuts what a customer did into paths: touches as (time, number), the time the path ended, and
+    /// how. A purchase that no touch came before is a path without touches.
+    pub(super) fn each(&self, trail: &Trail, mut take: impl FnMut(&[(i64, u32)], i64, End)) {
+        let window = self.window_us();
+        let mut touches: Vec<(i64, u32)> = Vec::new();
+        // When the customer was last there, which a touch that was collapsed says as well.
+        let mut seen = i64::MIN;
+        let is_over = |seen: i64, now: i64| now.saturating_sub(seen) > window;
+        for step in &trail.0 {
+            let (Step::Touch(at, _) | Step::Bought(at, _)) = *step;
+            if !touches.is_empty() && is_over(seen, at) {
+                take(&touches, seen, End::Lost);
+                touches.clear();
+            }
+            seen = at;
+            match *step {
+                Step::Touch(_, touchpoint) => {
+                    let again = touches.last().is_some_and(|(_, last)| *last == touchpoint);
+                    if !(again && self.shape.collapses) {
+                        touches.push((at, touchpoint));
+                    }
+                }
+                Step::Bought(_, value) => {
+                    take(&touches, at, End::Converted(value));
+                    touches.clear();
+                }
+            }
+        }
+        if !touches.is_empty() {
+            let horizon = (i64::from(self.terms.horizon_day) + 1) * DAY_US;
+            let end = if is_over(seen, horizon) { End::Lost } else { End::Running };
+            take(&touches, seen, end);
+        }
+    }
+
     /// Days without a touch lose a path.
     fn window_us(&self) -> i64 {
         i64::from(self.terms.conversion_days.max(1)) * DAY_US
@@ -286,35 +321,6 @@ impl Fold for Paths {
     }
 
     fn emit(&self, trail: Trail, _customer: Customer<'_>, rows: &mut Counted) {
-        let window = self.window_us();
-        let mut touches: Vec<(i64, u32)> = Vec::new();
-        // When the customer was last there, which a touch that was collapsed says as well.
-        let mut seen = i64::MIN;
-        let is_over = |seen: i64, now: i64| now.saturating_sub(seen) > window;
-        for step in trail.0 {
-            let (Step::Touch(at, _) | Step::Bought(at, _)) = step;
-            if !touches.is_empty() && is_over(seen, at) {
-                rows.path(self.shape, &touches, seen, End::Lost);
-                touches.clear();
-            }
-            seen = at;
-            match step {
-                Step::Touch(_, touchpoint) => {
-                    let again = touches.last().is_some_and(|(_, last)| *last == touchpoint);
-                    if !(again && self.shape.collapses) {
-                        touches.push((at, touchpoint));
-                    }
-                }
-                Step::Bought(_, value) => {
-                    rows.path(self.shape, &touches, at, End::Converted(value));
-                    touches.clear();
-                }
-            }
-        }
-        if !touches.is_empty() {
-            let horizon = (i64::from(self.terms.horizon_day) + 1) * DAY_US;
-            let end = if is_over(seen, horizon) { End::Lost } else { End::Running };
-            rows.path(self.shape, &touches, seen, end);
-        }
+        self.each(&trail, |touches, end_at, end| rows.path(self.shape, touches, end_at, end));
     }
 }

@@ -134,6 +134,12 @@ impl Journey {
         enter(walk, Stay { by: By::Silence, ..stay(lapsed, at, silent) });
     }
 
+    /// All stays of a life that is over, as far as the horizon knows.
+    pub(super) fn stays<'a>(&self, walk: &'a mut Walk) -> &'a [Stay] {
+        self.lapse(walk, self.terms.horizon_day + 1);
+        &walk.stays
+    }
+
     fn who<'a>(walk: &'a Walk, customer: Customer<'a>) -> Who<'a> {
         let relationship = match (walk.has_subscription, walk.has_bought) {
             (true, _) => "contractual",
@@ -234,8 +240,7 @@ impl Fold for Journey {
     }
 
     fn emit(&self, mut walk: Walk, customer: Customer<'_>, rows: &mut Rows) {
-        self.lapse(&mut walk, self.terms.horizon_day + 1);
-        if walk.stays.is_empty() {
+        if self.stays(&mut walk).is_empty() {
             return;
         }
         let who = Self::who(&walk, customer);

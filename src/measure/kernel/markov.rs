@@ -9,7 +9,9 @@
 //!
 //! It says what goes together with conversions, not what causes them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::krylov::{self, Equations};
 
 /// Where a path can be: before its first touchpoint, at one, or over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,105 +32,177 @@ pub enum Order {
     Two,
 }
 
-/// Sweeps after which a chain counts as unsolvable; one that mostly leads back to itself needs
-/// some thousands.
-const SWEEPS_MAX: usize = 200_000;
-/// A solution is exact when no state moves by more than this.
-const STILL: f64 = 1e-15;
-
-#[derive(Debug, Clone, Default)]
-struct State {
-    /// The touchpoints it stands for; one that is gone loses the path.
-    at: Vec<u32>,
-    /// Share of passages that lead to other states, and to which.
-    next: Vec<(usize, f64)>,
-    converts: f64,
-}
-
 /// A chain of states, the first of which is the start.
 #[derive(Debug, Clone)]
 pub struct Chain {
-    states: Vec<State>,
+    /// All that paths met, also those that no state stands for.
+    touchpoints: BTreeSet<u32>,
+    /// The touchpoints each state stands for; one that is gone loses the path.
+    at: Vec<[Option<u32>; 2]>,
+    /// Where the followers of each state begin in `next`; one more than there are states.
+    begins: Vec<usize>,
+    /// Followers of all states, with the share of passages out of the state that lead there.
+    next: Vec<(u32, f64)>,
+    /// Share of passages out of a state that convert at once.
+    converts: Vec<f64>,
 }
+
+/// States by the places behind them, with counts of where they lead.
+type Leads<'a> = BTreeMap<&'a [Place], BTreeMap<&'a [Place], u64>>;
 
 impl Chain {
     /// The chain whose shares are those of the passages counted.
+    ///
+    /// A passage that leads back to the same state only takes time, so shares are of the others.
+    /// States from which no path converts are left out: what leads there is lost.
     pub fn new(order: Order, passages: &BTreeMap<Passage, u64>) -> Self {
         let depth = usize::from(order == Order::One);
-        let mut counts: BTreeMap<&[Place], BTreeMap<&[Place], u64>> = BTreeMap::new();
+        let mut leads: Leads<'_> = BTreeMap::new();
         for (passage, count) in passages {
             let (from, to) = (&passage[depth..2], &passage[depth + 1..]);
-            *counts.entry(from).or_default().entry(to).or_default() += count;
+            *leads.entry(from).or_default().entry(to).or_default() += count;
         }
+        let hopeful = hopeful(&leads);
         // Starts sort first.
-        let places: BTreeMap<&[Place], usize> =
-            counts.keys().enumerate().map(|(at, key)| (*key, at)).collect();
-        let state = |(from, leads): (&&[Place], &BTreeMap<&[Place], u64>)| {
-            let all: u64 = leads.values().sum();
-            let mut state = State { at: touchpoints(from), ..State::default() };
-            for (to, count) in leads {
-                let share = *count as f64 / all as f64;
-                match to.last() {
-                    Some(Place::Converted) => state.converts += share,
-                    Some(Place::Lost) | None => {}
-                    Some(_) => state.next.extend(places.get(to).map(|place| (*place, share))),
+        let states = || leads.iter().filter(|(from, _)| hopeful.contains(*from));
+        let places: BTreeMap<&[Place], u32> = states().map(|(from, _)| *from).zip(0..).collect();
+        let met = passages.keys().flatten().filter_map(|place| touchpoint(*place));
+        let mut chain = Self {
+            touchpoints: met.collect(),
+            at: Vec::new(),
+            begins: vec![0],
+            next: Vec::new(),
+            converts: Vec::new(),
+        };
+        for (from, to) in states() {
+            let leaving = to.iter().filter(|(to, _)| *to != from);
+            let all: u64 = leaving.clone().map(|(_, count)| count).sum();
+            let share = |count: &u64| *count as f64 / all as f64;
+            let mut converts = 0.0;
+            for (to, count) in leaving {
+                if to.last() == Some(&Place::Converted) {
+                    converts += share(count);
+                } else if let Some(place) = places.get(to) {
+                    chain.next.push((*place, share(count)));
                 }
             }
-            state
-        };
-        Self { states: counts.iter().map(state).collect() }
+            chain.at.push(touchpoints(from));
+            chain.begins.push(chain.next.len());
+            chain.converts.push(converts);
+        }
+        chain
+    }
+
+    /// States and passages between them.
+    pub fn size(&self) -> (usize, usize) {
+        (self.at.len(), self.next.len())
     }
 
     /// Probability that a path converts, or would `without` a touchpoint; `None` where the
     /// equations do not settle.
     pub fn converts(&self, without: Option<u32>) -> Option<f64> {
-        let is_gone = |state: &State| without.is_some_and(|gone| state.at.contains(&gone));
-        let gone: Vec<bool> = self.states.iter().map(is_gone).collect();
-        let mut chance = vec![0.0_f64; self.states.len()];
-        // Gauss-Seidel: every state takes what its followers have by now. Shares leading on sum to
-        // at most one and paths end, so the sweeps settle.
-        for _ in 0..SWEEPS_MAX {
-            let mut moved = 0.0_f64;
-            for (at, state) in self.states.iter().enumerate().rev() {
-                if gone.get(at).copied().unwrap_or(true) {
-                    continue;
-                }
-                let mut own = 0.0;
-                let mut now = state.converts;
-                for (next, share) in &state.next {
-                    if *next == at {
-                        own += share;
-                    } else {
-                        now += share * chance.get(*next).copied().unwrap_or(0.0);
-                    }
-                }
-                // A state that leads back to itself waits there until it leaves.
-                let now = if own < 1.0 { now / (1.0 - own) } else { 0.0 };
-                if let Some(before) = chance.get_mut(at) {
-                    moved = moved.max((now - *before).abs());
-                    *before = now;
-                }
-            }
-            if moved <= STILL {
-                return Some(chance.first().copied().unwrap_or(0.0));
-            }
-        }
-        None
+        let chances = self.chances(without, None)?;
+        Some(chances.first().copied().unwrap_or(0.0))
     }
 
     /// By touchpoint the share of conversions that is lost without it; `None` where no path
     /// converts, or the equations do not settle.
     pub fn removal_effects(&self) -> Option<BTreeMap<u32, f64>> {
-        let all = self.converts(None).filter(|all| *all > 0.0)?;
-        let touchpoints: std::collections::BTreeSet<u32> =
-            self.states.iter().flat_map(|state| state.at.iter().copied()).collect();
-        let effect = |at: u32| Some((at, 1.0 - self.converts(Some(at))? / all));
-        touchpoints.into_iter().map(effect).collect()
+        let whole = self.chances(None, None)?;
+        let all = whole.first().copied().filter(|all| *all > 0.0)?;
+        let effect = |at: &u32| {
+            // No path that meets it converts.
+            if !self.at.iter().any(|places| places.contains(&Some(*at))) {
+                return Some((*at, 0.0));
+            }
+            let left = self.chances(Some(*at), Some(&whole))?.first().copied().unwrap_or(0.0);
+            Some((*at, 1.0 - left / all))
+        };
+        self.touchpoints.iter().map(effect).collect()
+    }
+
+    /// Probability to convert from each state; near a solution that is known it is found sooner.
+    fn chances(&self, without: Option<u32>, near: Option<&[f64]>) -> Option<Vec<f64>> {
+        let is_left = |at: &[Option<u32>; 2]| without.is_none_or(|gone| !at.contains(&Some(gone)));
+        let left: Vec<bool> = self.at.iter().map(is_left).collect();
+        let right = self.converts.iter().zip(&left).map(|(share, left)| masked(*share, *left));
+        let guess = near.unwrap_or_default().iter().zip(&left);
+        let mut guess: Vec<f64> = guess.map(|(chance, left)| masked(*chance, *left)).collect();
+        guess.resize(self.at.len(), 0.0);
+        krylov::solve(&Without { chain: self, left: &left }, &right.collect::<Vec<_>>(), guess)
     }
 }
 
-fn touchpoints(places: &[Place]) -> Vec<u32> {
-    let at =
-        |place: &Place| if let Place::At(touchpoint) = place { Some(*touchpoint) } else { None };
-    places.iter().filter_map(at).collect()
+/// The equations of a chain of which some states are left.
+struct Without<'a> {
+    chain: &'a Chain,
+    left: &'a [bool],
+}
+
+impl Equations for Without<'_> {
+    /// A state's chance less what its followers have.
+    fn apply(&self, chances: &[f64], out: &mut [f64]) {
+        for (at, (slot, chance)) in out.iter_mut().zip(chances).enumerate() {
+            *slot = if self.left[at] { chance - self.ahead(at, chances) } else { 0.0 };
+        }
+    }
+
+    fn sweep(&self, right: &[f64], chances: &mut [f64]) -> f64 {
+        let mut moved = 0.0_f64;
+        for at in (0..chances.len()).rev() {
+            if self.left[at] {
+                let now = right[at] + self.ahead(at, chances);
+                moved = moved.max((now - chances[at]).abs());
+                chances[at] = now;
+            }
+        }
+        moved
+    }
+}
+
+impl Without<'_> {
+    /// What the followers of a state have; those that are gone have nothing.
+    fn ahead(&self, at: usize, chances: &[f64]) -> f64 {
+        let followers = &self.chain.next[self.chain.begins[at]..self.chain.begins[at + 1]];
+        followers.iter().map(|(next, share)| share * chances[*next as usize]).sum()
+    }
+}
+
+fn masked(value: f64, is_left: bool) -> f64 {
+    if is_left { value } else { 0.0 }
+}
+
+/// States from which a path can still convert, and the start.
+fn hopeful<'a>(leads: &Leads<'a>) -> BTreeSet<&'a [Place]> {
+    let mut before: BTreeMap<&[Place], Vec<&'a [Place]>> = BTreeMap::new();
+    let mut found: BTreeSet<&'a [Place]> = BTreeSet::new();
+    let mut open: Vec<&'a [Place]> = Vec::new();
+    for (from, to) in leads {
+        for to in to.keys() {
+            if to.last() == Some(&Place::Converted) {
+                open.push(*from);
+            } else {
+                before.entry(*to).or_default().push(*from);
+            }
+        }
+    }
+    while let Some(state) = open.pop() {
+        if found.insert(state) {
+            open.extend(before.get(state).into_iter().flatten());
+        }
+    }
+    found.extend(leads.keys().next());
+    found
+}
+
+fn touchpoint(place: Place) -> Option<u32> {
+    if let Place::At(touchpoint) = place { Some(touchpoint) } else { None }
+}
+
+fn touchpoints(places: &[Place]) -> [Option<u32>; 2] {
+    let mut at = [None; 2];
+    for (slot, place) in at.iter_mut().zip(places) {
+        *slot = touchpoint(*place);
+    }
+    at
 }

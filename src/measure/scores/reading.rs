@@ -27,6 +27,11 @@ impl Scale {
         self.min < self.max && self.min <= score && score <= self.max
     }
 
+    /// Where a score lies between the least and the greatest answer, 0 to 1.
+    pub fn norm(self, score: f64) -> f64 {
+        (score - self.min as f64) / (self.max - self.min) as f64
+    }
+
     /// The answer as if the scale ran the other way.
     pub fn inverted(self, score: i64) -> i64 {
         self.min + self.max - score
@@ -97,7 +102,7 @@ pub const DEFINITIONS: [Definition; 11] = [
 ];
 
 /// An answer: its score in ten-thousandths, and whether the job counts it as favourable.
-pub(super) type Given = (i64, Option<bool>);
+pub type Given = (i64, Option<bool>);
 
 impl Reading {
     /// Whether every answer on the scale counts.
@@ -106,7 +111,7 @@ impl Reading {
     }
 
     /// Whether an answer counts.
-    pub(super) fn counts(self, (_, favourable): Given) -> bool {
+    pub fn counts(self, (_, favourable): Given) -> bool {
         self.counts_all() || favourable.is_some()
     }
 
@@ -174,7 +179,7 @@ pub enum Statistic {
 
 impl Reading {
     /// None of no answers.
-    pub(super) fn statistic(self, counts: &Counts) -> Option<Statistic> {
+    pub fn statistic(self, counts: &Counts) -> Option<Statistic> {
         let n: u64 = counts.values().sum();
         if n == 0 {
             return None;
@@ -204,6 +209,15 @@ impl Reading {
 }
 
 impl Statistic {
+    /// Answers counted.
+    pub fn n(&self) -> u64 {
+        match self {
+            Self::Nps(nps) => nps.n,
+            Self::Share(share) => share.n,
+            Self::Mean { sample, .. } => sample.n,
+        }
+    }
+
     /// In the unit that is published.
     pub fn score(&self) -> f64 {
         match self {

@@ -11,8 +11,8 @@ use arrow::datatypes::{Date32Type, Decimal128Type, Int64Type};
 use super::{ALL, Answer, NONE, PAIR, Scale, Score, ScoresError};
 
 /// Counts of answers by one dimension: columns `metric`, `scale_min`, `scale_max`, `is_effort`,
-/// `is_favourable`, `score`, `day`, `n`, `value_0` and `value_1` for the columns of the dimension,
-/// and `stratum` where answers are weighted.
+/// `is_favourable`, `score`, `day`, `n`, `value_0` to `value_2` for as many columns of the dimension
+/// as it has, and `stratum` where answers are weighted.
 ///
 /// # Errors
 /// A column that is missing or of another type.
@@ -21,7 +21,7 @@ pub fn answers(
     dimension: &str,
     columns: usize,
 ) -> Result<Vec<Answer>, ScoresError> {
-    const VALUES: [&str; 2] = ["value_0", "value_1"];
+    const VALUES: [&str; 3] = ["value_0", "value_1", "value_2"];
     let metrics = text(batch, "metric")?;
     let decimal = |name: &'static str| {
         let array = batch.column_by_name(name).and_then(|a| a.as_primitive_opt::<Decimal128Type>());
@@ -66,20 +66,14 @@ fn text<'a>(batch: &'a RecordBatch, name: &'static str) -> Result<&'a StringArra
     array.ok_or(ScoresError::Column(name))
 }
 
-/// Scores as rows of `experience_scores`.
-///
-/// # Errors
-/// The columns do not fit each other.
-pub fn batch(scores: &[Score]) -> Result<RecordBatch, ScoresError> {
+/// What both tables of scores tell of a cell.
+pub(super) fn cell_columns(scores: &[&Score]) -> Vec<(&'static str, ArrayRef)> {
     let text = |of: fn(&Score) -> &str| -> ArrayRef {
         Arc::new(scores.iter().map(|score| Some(of(score))).collect::<StringArray>())
     };
-    let float = |of: fn(&Score) -> Option<f64>| -> ArrayRef {
-        let finite = |score| of(score).filter(|value: &f64| value.is_finite());
-        Arc::new(scores.iter().map(finite).collect::<Float64Array>())
-    };
+    let float = |of: fn(&Score) -> Option<f64>| float(scores, of);
     let count = |of: &dyn Fn(&Score) -> Option<u64>| -> ArrayRef {
-        let whole = |score| of(score).map(|n| i64::try_from(n).unwrap_or(i64::MAX));
+        let whole = |score: &&Score| of(score).map(|n| i64::try_from(n).unwrap_or(i64::MAX));
         Arc::new(scores.iter().map(whole).collect::<Int64Array>())
     };
     let whole = |of: fn(&Score) -> i64| -> ArrayRef {
@@ -89,15 +83,13 @@ pub fn batch(scores: &[Score]) -> Result<RecordBatch, ScoresError> {
         |i: usize| count(&move |score: &Score| score.nps.and_then(|of| of.get(i).copied()));
     let start: Date32Array = scores.iter().map(|score| Some(score.start)).collect();
     let hidden: BooleanArray = scores.iter().map(|score| Some(score.is_suppressed)).collect();
-    let columns = vec![
+    vec![
         ("metric", text(|score| score.definition)),
         ("scale", text(|score| &score.scale)),
         ("definition_id", text(|score| score.definition)),
         ("definition_version", whole(|score| score.version)),
         ("period_grain", text(|score| score.grain)),
         ("period_start", Arc::new(start) as ArrayRef),
-        ("dimension", text(|score| &score.dimension)),
-        ("dimension_value", text(|score| &score.value)),
         ("year", whole(|score| score.year)),
         ("n", count(&|score| Some(score.n))),
         ("promoters", bucket(0)),
@@ -107,6 +99,28 @@ pub fn batch(scores: &[Score]) -> Result<RecordBatch, ScoresError> {
         ("score", float(|score| score.score)),
         ("ci_low", float(|score| score.interval.map(|interval| interval.low))),
         ("ci_high", float(|score| score.interval.map(|interval| interval.high))),
+        ("is_suppressed", Arc::new(hidden) as ArrayRef),
+    ]
+}
+
+fn float(scores: &[&Score], of: fn(&Score) -> Option<f64>) -> ArrayRef {
+    let finite = |score: &&Score| of(score).filter(|value| value.is_finite());
+    Arc::new(scores.iter().map(finite).collect::<Float64Array>())
+}
+
+/// Scores as rows of `experience_scores`.
+///
+/// # Errors
+/// The columns do not fit each other.
+pub fn batch(scores: &[&Score]) -> Result<RecordBatch, ScoresError> {
+    let text = |of: fn(&Score) -> &str| -> ArrayRef {
+        Arc::new(scores.iter().map(|score| Some(of(score))).collect::<StringArray>())
+    };
+    let float = |of: fn(&Score) -> Option<f64>| float(scores, of);
+    let mut columns = cell_columns(scores);
+    columns.extend([
+        ("dimension", text(|score| &score.dimension)),
+        ("dimension_value", text(|score| &score.value)),
         ("previous_score", float(|score| score.previous_score)),
         ("change", float(|score| Some(score.score? - score.previous_score?))),
         ("change_low", float(|score| score.change.map(|change| change.interval.low))),
@@ -116,7 +130,6 @@ pub fn batch(scores: &[Score]) -> Result<RecordBatch, ScoresError> {
         ("rest_score", float(|score| score.rest_score)),
         ("rest_difference", float(|score| Some(score.score? - score.rest_score?))),
         ("rest_p_value", float(|score| score.rest?.p_value)),
-        ("is_suppressed", Arc::new(hidden) as ArrayRef),
         ("rest_low", float(|score| score.rest.map(|rest| rest.interval.low))),
         ("rest_high", float(|score| score.rest.map(|rest| rest.interval.high))),
         ("rest_p_value_holm", float(|score| score.rest_p_value_holm)),
@@ -124,9 +137,7 @@ pub fn batch(scores: &[Score]) -> Result<RecordBatch, ScoresError> {
         ("weighted_low", float(|score| Some(score.weighted?.interval?.low))),
         ("weighted_high", float(|score| Some(score.weighted?.interval?.high))),
         ("design_effect", float(|score| Some(score.weighted?.design_effect))),
-    ];
-    RecordBatch::try_from_iter_with_nullable(
-        columns.into_iter().map(|(name, array)| (name, array, true)),
-    )
-    .map_err(ScoresError::Rows)
+    ]);
+    let columns = columns.into_iter().map(|(name, array)| (name, array, true));
+    RecordBatch::try_from_iter_with_nullable(columns).map_err(ScoresError::Rows)
 }

@@ -15,6 +15,7 @@ use super::{Bench, Sink};
 use crate::catalog::Model;
 use crate::job::{CohortStart, Period};
 use crate::measure::drawn::Drawn;
+use crate::measure::fold::drop_offs::{Broken, DropOffs};
 use crate::measure::fold::features::Features;
 use crate::measure::fold::path_tables;
 use crate::measure::fold::paths::{self, Level, Paths, Shape};
@@ -22,7 +23,9 @@ use crate::measure::fold::purchases::Purchases;
 use crate::measure::fold::retention::{self, Retention};
 use crate::measure::fold::stage_metrics::StageMetrics;
 use crate::measure::fold::stages::{Journey, Stages};
-use crate::measure::fold::{Attributes, Calendar, Grain, Marks, Terms, event, mark, pass};
+use crate::measure::fold::{
+    Attributes, Calendar, FoldError, Grain, Marks, Terms, event, mark, pass,
+};
 use crate::plan::graph::with_views;
 use crate::plan::{Plan, RUN_TABLE};
 use crate::run::{Context, RunError, model};
@@ -83,7 +86,7 @@ fn calendar(context: &Context, terms: &Terms, periods: &[Period]) -> Arc<Calenda
 }
 
 /// All folds as one.
-type All = ((((Purchases, Retention), Features), Journey), (Paths, Paths));
+type All = (((Purchases, Retention), Features), (DropOffs, Paths));
 
 fn all(context: &Context, terms: &Terms, people: usize) -> All {
     let metrics = &context.job.metrics;
@@ -106,8 +109,15 @@ fn all(context: &Context, terms: &Terms, people: usize) -> All {
     let wanted = u64::from(context.job.risk.train_customers);
     let drawn = Drawn::new("churn_risk", wanted, people as u64);
     let features = Features { terms: terms.clone(), drawn };
-    let paths = (paths(Level::Touchpoint), paths(Level::Channel));
-    ((((purchases, retention), features), journey), paths)
+    let since = terms.horizon_day.saturating_sub(pain_days(context)).saturating_add(1);
+    let since = journey.calendar.midnight(since);
+    let drop_offs = DropOffs { journey, paths: paths(Level::Touchpoint), since };
+    (((purchases, retention), features), (drop_offs, paths(Level::Channel)))
+}
+
+/// Days up to the horizon in which pain points are looked for.
+pub(super) fn pain_days(context: &Context) -> i32 {
+    i32::try_from(context.job.paths.pain_days).unwrap_or(i32::MAX)
 }
 
 /// Makes the tables of all folds.
@@ -120,6 +130,7 @@ pub async fn folds(bench: &Bench<'_>) -> Result<Vec<Dataset>, RunError> {
     let folds = Arc::new(all(bench.context, &terms, known.people()));
     let (mut counted, mut staged) = (retention::Counted::default(), StageMetrics::default());
     let mut walked = [paths::Counted::default(), paths::Counted::default()];
+    let mut broken = Broken::default();
     let mut sinks = PER_CUSTOMER
         .map(|table| bench.sink(table))
         .into_iter()
@@ -135,6 +146,7 @@ pub async fn folds(bench: &Bench<'_>) -> Result<Vec<Dataset>, RunError> {
         }
         counted.merge(group.counted);
         staged.merge(group.staged);
+        broken.merge(group.broken);
         for (all, more) in walked.iter_mut().zip(group.walked) {
             all.merge(more);
         }
@@ -146,10 +158,15 @@ pub async fn folds(bench: &Bench<'_>) -> Result<Vec<Dataset>, RunError> {
     for (table, rows) in few(bench, &folds, &counted, &staged, &terms)? {
         made.push(keep(bench, table, &[rows]).await?);
     }
-    let (touchpoints, channels) = &folds.1;
+    let folded = Arc::clone(&folds);
     let [by_touchpoint, by_channel] = walked;
-    let by_touchpoint = path_tables::tables(touchpoints, by_touchpoint)?;
-    let by_channel = path_tables::tables(channels, by_channel)?;
+    // Chains of many touchpoints take their time.
+    let work = move || {
+        let (DropOffs { paths, .. }, channels) = &folded.1;
+        Ok((path_tables::tables(paths, by_touchpoint)?, path_tables::tables(channels, by_channel)?))
+    };
+    let tables = tokio::task::spawn_blocking(work).await.map_err(RunError::Thread)?;
+    let (by_touchpoint, by_channel) = tables.map_err(|error: FoldError| RunError::from(error))?;
     for (table, rows) in [
         ("journey_transitions", [by_touchpoint.transitions, by_channel.transitions]),
         ("journey_paths", [by_touchpoint.paths, by_channel.paths]),
@@ -157,6 +174,9 @@ pub async fn folds(bench: &Bench<'_>) -> Result<Vec<Dataset>, RunError> {
     ] {
         made.push(keep(bench, table, &rows).await?);
     }
+    let stages = &folds.1.0.journey.stages;
+    let broken = broken.batch(&by_touchpoint.touchpoints, stages)?;
+    made.push(keep(bench, "path_drop_offs", &[broken]).await?);
     Ok(made)
 }
 
@@ -178,7 +198,7 @@ fn few(
     staged: &StageMetrics,
     terms: &Terms,
 ) -> Result<[(&'static str, RecordBatch); 7], RunError> {
-    let (((_, retention), _), journey) = &folds.0;
+    let (((_, retention), _), (DropOffs { journey, .. }, _)) = folds;
     let job = &bench.context.job;
     let grains: Vec<_> = job.metrics.periods.iter().copied().map(grain).collect();
     let monthly_rate = (1.0 + job.clv.discount_rate).powf(1.0 / 12.0) - 1.0;
@@ -238,6 +258,7 @@ struct Folded {
     staged: StageMetrics,
     /// By touchpoint and by channel.
     walked: [paths::Counted; 2],
+    broken: Broken,
 }
 
 /// Reads a group of buckets and walks each.
@@ -280,12 +301,13 @@ fn walk(
     buckets: &[Vec<RecordBatch>],
     fired: &[RecordBatch],
 ) -> Result<Folded, RunError> {
-    let (((purchases, _), _), journey) = &folds.0;
+    let (((purchases, _), _), (DropOffs { journey, .. }, _)) = folds;
     let marks = Marks::new(fired, &journey.stages.names)?;
     let mut folded = Folded::default();
     for rows in buckets {
-        let ((((bought, retained), described), staged), (touchpoints, channels)) =
+        let (((bought, retained), described), (dropped, channels)) =
             pass(folds, rows, &marks, known)?;
+        let (staged, touchpoints) = (dropped.stages, dropped.paths);
         let tables = [
             bought.batch(&purchases.terms)?,
             staged.history(journey, &marks.rules)?,
@@ -298,6 +320,7 @@ fn walk(
         }
         folded.counted.merge(retained.counted);
         folded.staged.merge(staged.metrics);
+        folded.broken.merge(dropped.broken);
         for (all, more) in folded.walked.iter_mut().zip([touchpoints, channels]) {
             all.merge(more);
         }

@@ -7,12 +7,13 @@ use super::rows::{self, Filler};
 use crate::job::Period;
 use crate::measure::fold::calendar::Grain;
 use crate::measure::scores::resubmitted::{self, Given};
-use crate::measure::scores::{self, Terms};
+use crate::measure::scores::{self, Score, Terms, cube};
 use crate::run::RunError;
 use crate::table::dataset::Dataset;
 use crate::table::day::day_number;
 
 const SCORES: &str = "experience_scores";
+const CUBE: &str = "experience_cube";
 const SUPERSEDED: &str = "superseded_answers";
 
 /// Makes the scores of all periods and dimensions the job asks for.
@@ -35,19 +36,31 @@ pub async fn scores(bench: &Bench<'_>) -> Result<Vec<Dataset>, RunError> {
     // Longer periods are made of months; only days and weeks need the day itself.
     let needs_days = terms.periods.iter().any(|grain| matches!(grain, Grain::Day | Grain::Week));
     let day = if needs_days { "answered_date" } else { "answered_month" };
-    let mut answers = Vec::new();
+    let mut dimensions = Vec::new();
     for dimension in &metrics.dimensions {
-        let columns = scores::columns(dimension)?;
-        let counted = bench.collect(dimension, &counts(day, &columns, stratum)).await?;
+        dimensions.push((dimension.clone(), scores::columns(dimension)?));
+    }
+    let cube = cube::dimensions(&metrics.dimensions);
+    let more = cube.iter().filter(|dimension| !metrics.dimensions.contains(*dimension));
+    dimensions.extend(more.map(|dimension| (dimension.clone(), cube::columns(dimension))));
+    let mut answers = Vec::new();
+    for (dimension, columns) in &dimensions {
+        let counted = bench.collect(dimension, &counts(day, columns, stratum)).await?;
         for batch in &counted {
             answers.extend(scores::answers(batch, dimension, columns.len())?);
         }
     }
     let scores = tokio::task::spawn_blocking(move || scores::scores(&answers, &terms)).await;
-    let rows = scores::batch(&scores.map_err(RunError::Thread)?)?;
+    let scores = scores.map_err(RunError::Thread)?;
+    let of = |wanted: &[String]| -> Vec<&Score> {
+        scores.iter().filter(|score| wanted.contains(&score.dimension)).collect()
+    };
+    let rows = scores::batch(&of(&metrics.dimensions))?;
     let mut sink = bench.sink(SCORES)?;
     sink.push(&rows)?;
-    Ok(vec![bench.keep(SCORES, sink).await?])
+    let mut cube_sink = bench.sink(CUBE)?;
+    cube_sink.push(&cube::batch(&of(&cube))?)?;
+    Ok(vec![bench.keep(SCORES, sink).await?, bench.keep(CUBE, cube_sink).await?])
 }
 
 /// Finds the answers that a respondent gave again.

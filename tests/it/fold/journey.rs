@@ -14,13 +14,13 @@ use super::{DAY, Row, calendar, day, order, row, terms, timeline};
 
 pub const STAGES: [&str; 6] =
     ["awareness", "evaluation", "purchase", "post_purchase", "loyalty", "lapsed"];
-const HORIZON: i32 = 19_800;
+pub const HORIZON: i32 = 19_800;
 
 static CALENDAR: LazyLock<Arc<Calendar>> =
     LazyLock::new(|| calendar(HORIZON, &[Grain::Month, Grain::Quarter]));
 
 /// A rule that fired: customer, time, stage, how many stages it may bring back.
-type Fired = (&'static str, i64, &'static str, i64);
+pub type Fired = (&'static str, i64, &'static str, i64);
 
 /// Rules of later stages come first.
 fn ranks(fired: &[Fired]) -> ArrayRef {
@@ -29,7 +29,7 @@ fn ranks(fired: &[Fired]) -> ArrayRef {
     Arc::new(fired.iter().map(rank).collect::<Int64Array>())
 }
 
-fn marks(fired: &[Fired]) -> Marks {
+pub fn marks(fired: &[Fired]) -> Marks {
     let text = |of: fn(&Fired) -> &str| {
         Arc::new(fired.iter().map(|mark| Some(of(mark))).collect::<StringArray>()) as ArrayRef
     };
@@ -79,7 +79,7 @@ fn history(terms: &Terms, rows: &[Row], fired: &[Fired]) -> Vec<(String, Stay)> 
         .collect()
 }
 
-fn at(day: i32, hour: i64) -> i64 {
+pub fn at(day: i32, hour: i64) -> i64 {
     i64::from(day) * DAY + hour * DAY / 24
 }
 
@@ -245,5 +245,18 @@ proptest! {
             let is_silent = alive.expect("an event") + inactive <= HORIZON;
             prop_assert!(last.0 == "lapsed" || !is_silent);
         }
+    }
+}
+
+/// Of two rules of one microsecond the one of the least rank counts, however they come.
+#[test]
+fn of_rules_at_the_same_microsecond_one_counts() {
+    let start = HORIZON - 30;
+    let rows = [order("a", start, 10), row("a", "survey_answered", start, 12)];
+    let at_once = [("a", at(start, 12), "purchase", 0), ("a", at(start, 12), "loyalty", 0)];
+    for fired in [at_once, [at_once[1], at_once[0]]] {
+        let found = history(&terms(HORIZON), &rows, &fired);
+        let stages: Vec<_> = found.iter().map(|(_, stay)| stay.0.as_str()).collect();
+        assert_eq!(stages, ["loyalty"]);
     }
 }

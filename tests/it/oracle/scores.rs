@@ -11,13 +11,13 @@ use super::world::{Row, World, time};
 
 /// An answer that counts.
 pub struct Answer {
-    metric: String,
-    least: f64,
-    most: f64,
+    pub metric: String,
+    pub least: f64,
+    pub most: f64,
     score: f64,
     favourable: Option<bool>,
-    day: NaiveDate,
-    of: BTreeMap<&'static str, String>,
+    pub day: NaiveDate,
+    pub of: BTreeMap<&'static str, String>,
 }
 
 fn points(row: &Row, column: &str) -> Option<f64> {
@@ -36,7 +36,7 @@ pub fn period(grain: &str, day: NaiveDate) -> NaiveDate {
 }
 
 /// The answers that count, from the run's current rows, by the words of the definitions.
-async fn answers(world: &World) -> Vec<Answer> {
+pub(super) async fn answers(world: &World) -> Vec<Answer> {
     let rows = world.rows("current_survey_responses").await;
     let keys: BTreeMap<String, String> = world
         .rows("identity_keys")
@@ -137,15 +137,15 @@ fn is_favourable(answer: &Answer) -> Option<bool> {
 
 /// n, promoters, passives, detractors, favourable, score, limits.
 #[derive(Debug, Default, Clone, Copy)]
-struct Cell {
-    n: i64,
+pub(super) struct Cell {
+    pub n: i64,
     nps: Option<[i64; 3]>,
     favourable: Option<i64>,
-    score: f64,
-    limits: Option<(f64, f64)>,
+    pub score: f64,
+    pub limits: Option<(f64, f64)>,
 }
 
-fn cell(definition: &str, answers: &[&Answer]) -> Option<Cell> {
+pub(super) fn cell(definition: &str, answers: &[&Answer]) -> Option<Cell> {
     let n = answers.len() as i64;
     let count = |is: &dyn Fn(&Answer) -> bool| answers.iter().filter(|a| is(a)).count() as i64;
     let scores: Vec<f64> = answers.iter().map(|a| a.score).collect();
@@ -196,7 +196,7 @@ fn cell(definition: &str, answers: &[&Answer]) -> Option<Cell> {
     }
 }
 
-fn near(row: &Row, column: &str, wanted: Option<f64>) {
+pub(super) fn near(row: &Row, column: &str, wanted: Option<f64>) {
     match (points(row, column), wanted) {
         (None, None) => {}
         (Some(got), Some(wanted)) => {
@@ -281,7 +281,7 @@ fn weighted(definition: &str, answers: &[&Answer]) -> Option<Weighted> {
 }
 
 /// Change, limits and p-value between two sets of answers, where a test can be made.
-fn compared(
+pub(super) fn compared(
     definition: &str,
     one: &[&Answer],
     two: &[&Answer],

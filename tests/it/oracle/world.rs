@@ -37,6 +37,18 @@ max = 10
 favourable = [8, 9, 10]
 since = "2024-03-01"
 
+[[change]]
+name = "texts"
+from = "2024-04-16"
+until = "2024-04-25"
+days = 60
+scope = { channel = "sms" }
+metrics = ["nps", "csat", "csat_mean", "ces_norm", "first_response", "replies"]
+
+[[change]]
+name = "everything"
+from = "2024-05-01"
+
 [service]
 dimensions = ["all", "channel", "team", "priority", "channel*team"]
 

@@ -1,7 +1,7 @@
 //! Final names: made once, never with other bytes, and young when no release names them.
 
 use cxmart::publish::{self, PublishError};
-use cxmart::storage::Store;
+use cxmart::storage::{StorageError, Store};
 use cxmart::table::dataset::{Dataset, FileRef};
 use cxmart::table::hash::Hash;
 
@@ -78,6 +78,33 @@ async fn other_bytes_under_a_name_are_a_bug() {
     parent.files[0].file_hash = Hash::of("another");
     let placed = place(&store, &dataset, Some(&parent)).await;
     assert!(matches!(placed, Err(PublishError::Clash { .. })), "{placed:?}");
+}
+
+/// A file that was harmed after it was written gets no final name; neither does anything count that
+/// was made beside one which the parent release has already.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_was_harmed_since_it_was_written_is_not_placed() {
+    let store = in_memory("place-harmed");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for store in [store, Store::on_disk(folder.path())] {
+        let dataset = made(&store, "rows").await;
+        let sound = place(&store, &dataset, None).await.expect("placed");
+        store.delete(&sound.files[0].path).await.expect("gone again");
+        store.replace(&dataset.files[0].path, "rowz".into()).await.expect("one bit");
+        for parent in [None, Some(&sound)] {
+            let placed = place(&store, &dataset, parent).await;
+            let harmed = PublishError::Storage(StorageError::Damaged {
+                path: dataset.files[0].path.clone(),
+            });
+            assert_eq!(format!("{placed:?}"), format!("{:?}", Err::<Dataset, _>(harmed)));
+            assert!(store.head(&sound.files[0].path).await.expect("a look").is_none());
+        }
+        // Under its final name already, it is not made young either.
+        store.replace(&sound.files[0].path, "rowz".into()).await.expect("one bit");
+        let placed = place(&store, &sound, None).await;
+        let is_told = matches!(&placed, Err(PublishError::Storage(StorageError::Damaged { .. })));
+        assert!(is_told, "{placed:?}");
+    }
 }
 
 #[test]
