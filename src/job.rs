@@ -4,6 +4,7 @@
 //! mends a file in one round. Paths inside a job are relative to the project folder.
 
 pub mod check;
+pub mod customers;
 pub mod identity;
 pub mod measure;
 pub mod privacy;
@@ -82,6 +83,10 @@ pub struct Job {
     pub changes: Vec<measure::Change>,
     #[serde(default)]
     pub clv: Clv,
+    #[serde(default)]
+    pub segments: customers::Segments,
+    #[serde(default)]
+    pub risk: customers::Risk,
     #[serde(default)]
     pub privacy: Privacy,
     #[serde(default)]

@@ -4,10 +4,14 @@
 
 pub mod changes;
 pub mod clv;
+pub mod drawn;
+pub mod features;
 pub mod fold;
 pub mod kernel;
 pub mod pain;
 pub mod participation;
+pub mod risk;
 pub mod scores;
+pub mod segments;
 pub mod service;
 pub mod suppression;

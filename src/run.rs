@@ -89,6 +89,8 @@ pub enum RunError {
     #[error(transparent)]
     Clv(#[from] crate::measure::clv::ClvError),
     #[error(transparent)]
+    Features(#[from] crate::measure::features::FeatureError),
+    #[error(transparent)]
     Scores(#[from] crate::measure::scores::ScoresError),
     #[error(transparent)]
     Service(#[from] crate::measure::service::ServiceError),

@@ -252,6 +252,34 @@ valued as (
     cross join run
     where customer_lifetime_value.as_of = run.as_of
 
+),
+
+segmented as (
+
+    select
+        customer_segments.customer_id,
+        customer_segments.rfm_recency,
+        customer_segments.rfm_frequency,
+        customer_segments.rfm_monetary,
+        customer_segments.rfm_segment,
+        customer_segments.persona,
+        customer_segments.persona_name
+    from customer_segments
+    cross join run
+    where customer_segments.as_of = run.as_of
+
+),
+
+at_risk as (
+
+    select
+        churn_risk.customer_id,
+        churn_risk.churn_risk,
+        churn_risk.risk_decile
+    from churn_risk
+    cross join run
+    where churn_risk.as_of = run.as_of
+
 )
 
 select
@@ -279,10 +307,10 @@ select
         coalesce(subscribed.first_started_date, bought.first_order_date)
     ) as customer_since,
     staged.stage as journey_stage,
-    cast(null as bigint) as rfm_recency,
-    cast(null as bigint) as rfm_frequency,
-    cast(null as bigint) as rfm_monetary,
-    cast(null as string) as rfm_segment,
+    segmented.rfm_recency,
+    segmented.rfm_frequency,
+    segmented.rfm_monetary,
+    segmented.rfm_segment,
     coalesce(bought.n_orders, 0) as n_orders,
     cast(coalesce(bought.revenue, 0) as decimal(18, 4)) as revenue,
     coalesce(bought.n_orders_other_currency, 0) as n_orders_other_currency,
@@ -309,7 +337,7 @@ select
     valued.p_alive,
     valued.clv_probabilistic as clv,
     valued.tier as clv_tier,
-    cast(null as double) as churn_risk,
+    at_risk.churn_risk,
     people.n_identifiers,
     people.n_records,
     people.sources,
@@ -341,13 +369,18 @@ select
     coalesce(asked.n_questions_asked, 0) as n_questions_asked,
     coalesce(asked.n_questions_answered, 0) as n_questions_answered,
     asked.last_asked_at,
-    coalesce(allowed.n_sms, 0) > 0 as has_sms_consent
+    coalesce(allowed.n_sms, 0) > 0 as has_sms_consent,
+    segmented.persona,
+    segmented.persona_name,
+    at_risk.risk_decile
 from people
 left join bought on people.customer_id = bought.customer_id
 left join subscribed on people.customer_id = subscribed.customer_id
 left join answered on people.customer_id = answered.customer_id
 left join talked on people.customer_id = talked.customer_id
 left join valued on people.customer_id = valued.customer_id
+left join segmented on people.customer_id = segmented.customer_id
+left join at_risk on people.customer_id = at_risk.customer_id
 left join asked on people.customer_id = asked.customer_id
 left join written_to on people.customer_id = written_to.customer_id
 left join met on people.customer_id = met.customer_id

@@ -35,6 +35,18 @@ published as (
     union all
     select definition_id, definition_version from churn_by_feedback
     union all
+    select definition_id, definition_version from customer_segments
+    union all
+    select definition_id, definition_version from personas
+    union all
+    select definition_id, definition_version from persona_profiles
+    union all
+    select definition_id, definition_version from churn_risk
+    union all
+    select definition_id, definition_version from churn_risk_model
+    union all
+    select definition_id, definition_version from next_best_contact
+    union all
     select definition_id, definition_version from journey_stage_metrics
     union all
     select definition_id, definition_version from journey_transitions

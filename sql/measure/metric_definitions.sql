@@ -638,6 +638,54 @@ definitions as (
         'currency' as options_read,
         date '2026-11-22' as since
 
+    union all
+
+    select
+        'rfm' as definition_id,
+        cast(1 as bigint) as definition_version,
+        'Recency, frequency, money' as name,
+        'fifths of all who ever ordered by days since the last order, orders, and orders less refunds: 1 + floor(5 x share of customers with less), equal values together; the segment is the cell of recency by frequency' as formula,
+        cast(null as string) as scale_rule,
+        'Hughes 1994; names: the grid in common use' as authority,
+        'currency' as options_read,
+        date '2026-11-22' as since
+
+    union all
+
+    select
+        'personas' as definition_id,
+        cast(1 as bigint) as definition_version,
+        'Personas' as name,
+        'k-means on standardised logarithms of features of all who ever ordered or subscribed, from starts by Var-Part; as many groups as give the best silhouette; numbers and names are those of the nearest group of the reference' as formula,
+        cast(null as string) as scale_rule,
+        'Lloyd 1982; Su & Dy 2007; Rousseeuw 1987' as authority,
+        'segments, currency, metrics.min_cell' as options_read,
+        date '2026-11-22' as since
+
+    union all
+
+    select
+        'churn_risk' as definition_id,
+        cast(1 as bigint) as definition_version,
+        'Churn risk' as name,
+        'probability that an active customer churns by the rule of the ledger in the 90 days after the as-of date; logistic regression or boosted trees, whichever had the lower Brier score on the last 90 days, fitted to the windows before and made right on customers kept apart' as formula,
+        cast(null as string) as scale_rule,
+        'Friedman 2001; Chen & Guestrin 2016; isotonic: Ayer et al. 1955, else Platt 1999' as authority,
+        'risk, metrics.inactive_days, metrics.grace_days, metrics.confidence, metrics.min_cell, currency' as options_read,
+        date '2026-11-22' as since
+
+    union all
+
+    select
+        'next_best_contact' as definition_id,
+        cast(1 as bigint) as definition_version,
+        'Next best contact' as name,
+        'the first that holds of: an open conversation, no consent, too many contacts, a detractor, most at risk of churn, lapsed, a loyal promoter, before the first purchase; by the allowed channel used last' as formula,
+        cast(null as string) as scale_rule,
+        'this job' as authority,
+        'stages, risk' as options_read,
+        date '2026-11-22' as since
+
 )
 
 select * from definitions

@@ -294,6 +294,7 @@ fn of_run(error: &RunError) -> Exit {
         },
         RunError::Scores(ScoresError::Dimension(_)) => Exit::Config,
         RunError::Clv(_)
+        | RunError::Features(_)
         | RunError::Scores(_)
         | RunError::Service(_)
         | RunError::Participation(_) => Exit::Bug,

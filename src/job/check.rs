@@ -1,5 +1,6 @@
 //! What a job's values must be, beyond their types; only what the file alone can tell.
 
+mod customers;
 pub mod measure;
 
 use std::collections::BTreeSet;
@@ -44,6 +45,7 @@ pub fn check(path: &str, job: &Job) -> Vec<Problem> {
     found.metrics(job);
     measure::check(&mut found, job);
     found.clv(job);
+    customers::check(&mut found, job);
     found.privacy(job);
     found.limits(job);
     found.publish(job);

@@ -17,6 +17,7 @@ pub mod contracts;
 pub mod dimensions;
 pub mod drop_offs;
 pub mod event;
+pub mod features;
 pub mod feedback;
 pub mod mark;
 pub mod membership;
@@ -137,6 +138,11 @@ impl<A: Fold, B: Fold> Fold for (A, B) {
 pub struct Attributes(Option<(StringArray, StringArray)>);
 
 impl Attributes {
+    /// Customers that are known.
+    pub fn people(&self) -> usize {
+        self.0.as_ref().map_or(0, |(ids, _)| ids.len())
+    }
+
     /// Rows (`customer_id`, `country`) sorted by `customer_id`.
     ///
     /// # Errors

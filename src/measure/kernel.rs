@@ -5,13 +5,18 @@
 //! names the paper and equation that it computes.
 
 pub mod bgnbd;
+pub mod boosting;
 pub mod buying;
 pub mod change;
+pub mod clusters;
+pub mod discrimination;
 pub mod gamma_gamma;
 pub mod interval;
+pub mod isotonic;
 pub mod kaplan_meier;
 pub mod krylov;
 pub mod log_rank;
+pub mod logistic;
 pub mod markov;
 pub mod optimise;
 pub mod pareto;
@@ -20,3 +25,4 @@ pub mod risk;
 pub mod sample;
 pub mod sbg;
 pub mod special;
+pub mod stability;

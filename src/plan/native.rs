@@ -116,6 +116,7 @@ pub static NATIVE: &[Native] = &[
             "journey_stage_history",
             "churn_ledger_customers",
             "customer_contracts",
+            "customer_features",
             "churn_ledger",
             "retention_cohorts",
             "journey_stage_metrics",
@@ -128,10 +129,11 @@ pub static NATIVE: &[Native] = &[
             "touchpoint_attribution",
             "path_drop_offs",
         ],
-        version: 4,
+        version: 5,
         options: |job| {
             let clv = (&job.clv.fit_until, job.clv.holdout_days, job.clv.discount_rate);
-            format!("{clv:?}{:?}{:?}{:?}", job.metrics, job.stages, job.paths)
+            let drawn = job.risk.train_customers;
+            format!("{clv:?}{:?}{:?}{:?}{drawn}", job.metrics, job.stages, job.paths)
         },
     },
     Native {
@@ -157,6 +159,24 @@ pub static NATIVE: &[Native] = &[
             let metrics = &job.metrics;
             let metrics = (metrics.inactive_days, metrics.confidence, metrics.min_cell);
             format!("{:?}{:?}{metrics:?}", job.clv, job.currency)
+        },
+    },
+    Native {
+        name: "segments",
+        inputs: &["customer_features", "run"],
+        outputs: &["customer_segments", "personas", "persona_profiles", "persona_reference"],
+        version: 1,
+        options: |job| format!("{:?}{:?}{}", job.segments, job.currency, job.metrics.min_cell),
+    },
+    Native {
+        name: "risk",
+        inputs: &["customer_features", "run"],
+        outputs: &["churn_risk", "churn_risk_model"],
+        version: 1,
+        options: |job| {
+            let metrics = &job.metrics;
+            let metrics = (metrics.inactive_days, metrics.confidence, metrics.min_cell);
+            format!("{:?}{metrics:?}", job.risk)
         },
     },
     Native {

@@ -10,8 +10,10 @@ pub mod pains;
 pub mod participation;
 pub mod profile;
 pub mod resolve;
+pub mod risk;
 pub mod rows;
 pub mod scores;
+pub mod segments;
 pub mod service;
 pub mod timeline;
 
@@ -170,6 +172,8 @@ pub async fn run(
         "timeline" => timeline::timeline(&bench).await,
         "folds" => folds::folds(&bench).await,
         "clv" => clv::clv(&bench).await,
+        "segments" => segments::segments(&bench).await,
+        "risk" => risk::risk(&bench).await,
         "resubmissions" => scores::resubmissions(&bench).await,
         "scores" => scores::scores(&bench).await,
         "changes" => changes::changes(&bench).await,

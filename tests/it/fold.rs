@@ -4,6 +4,7 @@ mod churn;
 mod cohorts;
 mod contracts;
 mod drop_offs;
+pub mod features;
 mod feedback;
 mod journey;
 mod paths;

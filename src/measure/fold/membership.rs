@@ -260,7 +260,7 @@ impl Membership {
 
     /// Spans of paid access with its grace, and the recurring revenue: kept up through the grace,
     /// gone with the customer.
-    fn contract(&self, terms: &Terms) -> (Vec<Span>, Vec<(i32, i128)>) {
+    pub(super) fn contract(&self, terms: &Terms) -> (Vec<Span>, Vec<(i32, i128)>) {
         let (mut spans, mut steps) = (Vec::<Span>::new(), Vec::<(i32, i128)>::new());
         let grace_end = |since: i32| since.saturating_add(terms.grace_days.max(0));
         // Access that has ended, and whose grace is not over.

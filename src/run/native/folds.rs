@@ -14,7 +14,9 @@ use futures::{StreamExt, TryStreamExt};
 use super::{Bench, Sink};
 use crate::catalog::Model;
 use crate::job::{CohortStart, Period};
+use crate::measure::drawn::Drawn;
 use crate::measure::fold::drop_offs::{Broken, DropOffs};
+use crate::measure::fold::features::Features;
 use crate::measure::fold::path_tables;
 use crate::measure::fold::paths::{self, Level, Paths, Shape};
 use crate::measure::fold::purchases::Purchases;
@@ -84,9 +86,9 @@ fn calendar(context: &Context, terms: &Terms, periods: &[Period]) -> Arc<Calenda
 }
 
 /// All folds as one.
-type All = ((Purchases, Retention), (DropOffs, Paths));
+type All = (((Purchases, Retention), Features), (DropOffs, Paths));
 
-fn all(context: &Context, terms: &Terms) -> All {
+fn all(context: &Context, terms: &Terms, people: usize) -> All {
     let metrics = &context.job.metrics;
     let ledger = calendar(context, terms, &metrics.periods);
     let cohorts = calendar(context, terms, &metrics.cohorts);
@@ -104,10 +106,13 @@ fn all(context: &Context, terms: &Terms) -> All {
         let touches_max = usize::try_from(told.touches_max).unwrap_or(usize::MAX);
         Paths::new(terms.clone(), Shape { level, touches_max, collapses: told.collapse_repeats })
     };
+    let wanted = u64::from(context.job.risk.train_customers);
+    let drawn = Drawn::new("churn_risk", wanted, people as u64);
+    let features = Features { terms: terms.clone(), drawn };
     let since = terms.horizon_day.saturating_sub(pain_days(context)).saturating_add(1);
     let since = journey.calendar.midnight(since);
     let drop_offs = DropOffs { journey, paths: paths(Level::Touchpoint), since };
-    ((purchases, retention), (drop_offs, paths(Level::Channel)))
+    (((purchases, retention), features), (drop_offs, paths(Level::Channel)))
 }
 
 /// Days up to the horizon in which pain points are looked for.
@@ -121,7 +126,8 @@ pub(super) fn pain_days(context: &Context) -> i32 {
 /// A file is missing or damaged, or the timeline's rows are not what they should be.
 pub async fn folds(bench: &Bench<'_>) -> Result<Vec<Dataset>, RunError> {
     let terms = terms(bench.context, bench.plan);
-    let folds = Arc::new(all(bench.context, &terms));
+    let known = Arc::new(Attributes::new(&bench.collect("golden_customers", COUNTRIES).await?)?);
+    let folds = Arc::new(all(bench.context, &terms, known.people()));
     let (mut counted, mut staged) = (retention::Counted::default(), StageMetrics::default());
     let mut walked = [paths::Counted::default(), paths::Counted::default()];
     let mut broken = Broken::default();
@@ -129,7 +135,6 @@ pub async fn folds(bench: &Bench<'_>) -> Result<Vec<Dataset>, RunError> {
         .map(|table| bench.sink(table))
         .into_iter()
         .collect::<Result<Vec<Sink>, RunError>>()?;
-    let known = Arc::new(Attributes::new(&bench.collect("golden_customers", COUNTRIES).await?)?);
     let groups = groups(bench)?.into_iter();
     let folded = groups.map(|files| group(bench, Arc::clone(&folds), Arc::clone(&known), files));
     let mut folded = futures::stream::iter(folded).buffered(bench.context.settings.threads.max(1));
@@ -177,8 +182,13 @@ pub async fn folds(bench: &Bench<'_>) -> Result<Vec<Dataset>, RunError> {
 
 /// Tables of single customers, which buckets hand on as they are walked; `plan::native` names the
 /// outputs in the order of these and then of [`few`].
-const PER_CUSTOMER: [&str; 4] =
-    ["customer_purchases", "journey_stage_history", "churn_ledger_customers", "customer_contracts"];
+const PER_CUSTOMER: [&str; 5] = [
+    "customer_purchases",
+    "journey_stage_history",
+    "churn_ledger_customers",
+    "customer_contracts",
+    "customer_features",
+];
 
 /// Tables of what is counted over all customers.
 fn few(
@@ -188,7 +198,7 @@ fn few(
     staged: &StageMetrics,
     terms: &Terms,
 ) -> Result<[(&'static str, RecordBatch); 7], RunError> {
-    let ((_, retention), (DropOffs { journey, .. }, _)) = folds;
+    let (((_, retention), _), (DropOffs { journey, .. }, _)) = folds;
     let job = &bench.context.job;
     let grains: Vec<_> = job.metrics.periods.iter().copied().map(grain).collect();
     let monthly_rate = (1.0 + job.clv.discount_rate).powf(1.0 / 12.0) - 1.0;
@@ -291,17 +301,19 @@ fn walk(
     buckets: &[Vec<RecordBatch>],
     fired: &[RecordBatch],
 ) -> Result<Folded, RunError> {
-    let ((purchases, _), (DropOffs { journey, .. }, _)) = folds;
+    let (((purchases, _), _), (DropOffs { journey, .. }, _)) = folds;
     let marks = Marks::new(fired, &journey.stages.names)?;
     let mut folded = Folded::default();
     for rows in buckets {
-        let ((bought, retained), (dropped, channels)) = pass(folds, rows, &marks, known)?;
+        let (((bought, retained), described), (dropped, channels)) =
+            pass(folds, rows, &marks, known)?;
         let (staged, touchpoints) = (dropped.stages, dropped.paths);
         let tables = [
             bought.batch(&purchases.terms)?,
             staged.history(journey, &marks.rules)?,
             retained.months.batch(&purchases.terms)?,
             retained.contracts.batch()?,
+            described.batch()?,
         ];
         for (batches, rows) in folded.rows.iter_mut().zip(tables) {
             batches.push(rows);

@@ -102,6 +102,29 @@ async fn rejects(dir: &Path, expected: &Tally) {
     assert!(told.len() >= 3, "{told:?}");
 }
 
+/// Everybody who bought has a segment, those still there a risk or the reason why not, everybody
+/// with a name a next contact; and `customers` says the same.
+async fn segments_and_risks(dir: &Path) {
+    let one = async |sql: &str| query(dir, sql).await.remove(0);
+    let segmented =
+        one("select count(*), count(distinct rfm_segment), count(persona), count(rfm_segment) \
+         from customer_segments")
+        .await;
+    assert!(number(&segmented[0]) > 100 && number(&segmented[1]) >= 7, "{segmented:?}");
+    let personas = one("select count(*), coalesce(sum(n), 0) from personas").await;
+    assert_eq!(personas[1], segmented[2], "each customer is in one persona, or nobody is");
+    let shown = one("select count(rfm_segment), count(persona), count(churn_risk) from customers");
+    let shown = shown.await;
+    assert_eq!(shown[..2], [segmented[3].clone(), segmented[2].clone()]);
+    let risks = one("select count(*), count(churn_risk), count(distinct status) from churn_risk");
+    let risks = risks.await;
+    assert_eq!((risks[1].clone(), risks[2].as_str()), (shown[2].clone(), "1"));
+    let active = "select count(*) from churn_risk_model where measure in ('training', 'holdout')";
+    assert_eq!(one(active).await[0], "6", "two sums and four windows");
+    let contacts = one("select count(*), count(distinct next_action) from next_best_contact").await;
+    assert!(number(&contacts[0]) > 100 && number(&contacts[1]) >= 3, "{contacts:?}");
+}
+
 /// Goal: nothing is lost or made up between the bytes and the tables. Method: the generator counts
 /// what it writes, money included, and one run over its exports must publish the same.
 #[tokio::test(flavor = "multi_thread")]
@@ -121,6 +144,8 @@ async fn a_run_finds_what_the_generator_wrote() {
     let found = query(dir, orders).await.remove(0);
     assert_eq!(found[..2], told);
     assert_eq!(found[2], money.refunded_cents.to_string());
+
+    segments_and_risks(dir).await;
 
     // Some never say who they are on a second device or in a shop: more customers than people,
     // and a few households with one phone are fewer.
