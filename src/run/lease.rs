@@ -97,7 +97,12 @@ impl Lease {
         }
         let own = Claim::new(writer, now_us + TERM_S * 1_000_000);
         if create(store, last + 1, &own).await? == Created::Exists {
-            return Err(RunError::Leased { writer: "another run".into(), for_s: TERM_S });
+            // The answer to our own create may have been lost.
+            let (_, found) = newest(store).await?;
+            if found.as_ref() != Some(&own) {
+                let writer = found.map_or_else(|| "another run".into(), |claim| claim.writer);
+                return Err(RunError::Leased { writer, for_s: TERM_S });
+            }
         }
         let renewal = tokio::spawn(renew(store.clone(), writer.to_owned()));
         Ok(Self { store: store.clone(), writer: writer.to_owned(), renewal })

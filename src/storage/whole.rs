@@ -92,9 +92,23 @@ pub enum Refusal {
 
 /// The kind of a store's own error; `None` for errors of others.
 pub fn refusal(error: &(dyn Error + 'static)) -> Option<Refusal> {
-    Some(match error.downcast_ref::<Cause>()? {
+    let Some(cause) = error.downcast_ref::<Cause>() else { return quoted(&error.to_string()) };
+    Some(match cause {
         Cause::NotFound { .. } => Refusal::Missing,
         Cause::PermissionDenied { .. } | Cause::Unauthenticated { .. } => Refusal::Permission,
         _ => Refusal::Unavailable,
     })
+}
+
+/// Readers of Parquet keep of a store's error nothing but its words. Whether a file is whole was
+/// asked before they read it.
+fn quoted(words: &str) -> Option<Refusal> {
+    const QUOTES: [&str; 3] = [
+        "Failed to fetch metadata for file",
+        "External: Generic ",
+        "External: The operation lacked",
+    ];
+    let is_quoted = QUOTES.iter().any(|quote| words.contains(quote));
+    let is_denied = words.contains("The operation lacked the necessary privileges");
+    is_quoted.then_some(if is_denied { Refusal::Permission } else { Refusal::Unavailable })
 }

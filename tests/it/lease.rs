@@ -1,12 +1,16 @@
 //! The lease: one run at a time, and no run locked out by a dead one.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use cxmart::run::RunError;
 use cxmart::run::lease::Lease;
 use cxmart::settings::machine;
 use cxmart::storage::Store;
+use object_store::PutMode;
 use url::Url;
+
+use crate::faulty::{Fault, Faulty};
 
 fn store() -> Store {
     let url = Url::parse("memory:///").expect("a url");
@@ -64,6 +68,22 @@ async fn a_killed_run_of_this_machine_locks_nobody_out() {
     let alive = store();
     claim(&alive, &machine::host(), std::process::id(), far).await;
     assert!(matches!(Lease::take(&alive, "me").await, Err(RunError::Leased { .. })));
+}
+
+/// A store that did what was asked, and whose client asked again, says that the name is taken.
+#[tokio::test]
+async fn a_lease_whose_answer_was_lost_is_held() {
+    let lost = AtomicBool::new(false);
+    let faulty = Faulty::new(move |_, mode| {
+        let is_first = *mode == PutMode::Create && !lost.swap(true, Ordering::SeqCst);
+        is_first.then_some(Fault::CommittedThenExists)
+    });
+    let url = Url::parse("memory:///").expect("a url");
+    let store = Store::over(Arc::new(faulty), &url);
+    let lease = Lease::take(&store, "first").await.expect("it is ours");
+    let second = Lease::take(&store, "second").await;
+    assert!(matches!(second, Err(RunError::Leased { writer, .. }) if writer == "first"));
+    lease.give_back().await.expect("given back");
 }
 
 #[tokio::test]

@@ -2,8 +2,9 @@
 //!
 //! Chains of two touchpoints behind have tens of thousands of states, and each touchpoint removed
 //! is a set of equations of its own, so elimination would fill the memory. Sweeps alone settle as
-//! slowly as paths are long; GMRES (Saad & Schultz 1986) needs some twenty products, because all
-//! but a few eigenvalues of such chains lie close together.
+//! slowly as paths are long; BiCGSTAB (van der Vorst 1992) needs some thirty products however long
+//! they are, because all but a few eigenvalues of such chains lie close together. It keeps seven
+//! vectors where GMRES would keep one a step, and weighing those would cost more than the products.
 
 /// Equations `x − Q x = right`, where rows of `Q` hold shares that sum to at most one.
 pub trait Equations {
@@ -19,9 +20,9 @@ pub trait Equations {
 const STILL: f64 = 1e-15;
 /// What is put up with where rounding allows no better.
 const NEARLY: f64 = 1e-13;
-/// Directions kept before a solution so far is started from anew.
-const DIRECTIONS: usize = 40;
-const ROUNDS_MAX: usize = 50;
+/// Steps before what is off is reckoned anew, so that rounding does not add up.
+const STEPS_MAX: usize = 100;
+const ROUNDS_MAX: usize = 20;
 /// Sweeps after which equations count as unsolvable; chains that mostly lead back to themselves
 /// need some thousands.
 const SWEEPS_MAX: usize = 200_000;
@@ -70,70 +71,41 @@ fn residual(equations: &impl Equations, right: &[f64], x: &[f64]) -> Vec<f64> {
     out
 }
 
-/// One round: the best correction among all that powers of the equations reach from the residual.
-fn improve(equations: &impl Equations, residual: Vec<f64>, x: &mut [f64]) {
-    let length = norm(&residual);
-    let mut basis = vec![scaled(residual, 1.0 / length)];
-    // Columns of the triangle that rotations make of the products, and what they make of the right
-    // side; its last entry is how much is still off.
-    let mut triangle: Vec<Vec<f64>> = Vec::new();
-    let mut turns: Vec<(f64, f64)> = Vec::new();
-    let mut off = vec![length];
-    for k in 0..DIRECTIONS {
-        let mut next = vec![0.0; x.len()];
-        equations.apply(&basis[k], &mut next);
-        let mut column: Vec<f64> = Vec::with_capacity(k + 2);
-        for known in &basis {
-            let along = dot(&next, known);
-            add(&mut next, known, -along);
-            column.push(along);
+/// One round of steps from a solution so far; `off` is by how much each equation is off.
+fn improve(equations: &impl Equations, mut off: Vec<f64>, x: &mut [f64]) {
+    let shadow = off.clone();
+    let mut along = off.clone();
+    let (mut turned, mut smoothed) = (vec![0.0; x.len()], vec![0.0; x.len()]);
+    let mut weight = dot(&shadow, &off);
+    for _ in 0..STEPS_MAX {
+        equations.apply(&along, &mut turned);
+        let step = weight / dot(&shadow, &turned);
+        if !step.is_finite() {
+            return;
         }
-        let rest = norm(&next);
-        for (i, (cos, sin)) in turns.iter().enumerate() {
-            let (upper, lower) = (column[i], column[i + 1]);
-            (column[i], column[i + 1]) = (cos * upper + sin * lower, cos * lower - sin * upper);
+        add(x, &along, step);
+        add(&mut off, &turned, -step);
+        equations.apply(&off, &mut smoothed);
+        let smoothing = dot(&smoothed, &off) / dot(&smoothed, &smoothed);
+        if !smoothing.is_finite() {
+            return;
         }
-        let pivot = column[k].hypot(rest);
-        if pivot <= 0.0 {
-            break;
+        add(x, &off, smoothing);
+        add(&mut off, &smoothed, -smoothing);
+        let before = std::mem::replace(&mut weight, dot(&shadow, &off));
+        let ratio = weight / before * (step / smoothing);
+        if dot(&off, &off).sqrt() <= STILL / 2.0 || !ratio.is_finite() {
+            return;
         }
-        let (cos, sin) = (column[k] / pivot, rest / pivot);
-        column[k] = pivot;
-        turns.push((cos, sin));
-        triangle.push(column);
-        let last = off[k];
-        off[k] = cos * last;
-        off.push(-sin * last);
-        if (sin * last).abs() <= STILL / 2.0 || rest <= 0.0 {
-            break;
+        add(&mut along, &turned, -smoothing);
+        for (along, off) in along.iter_mut().zip(&off) {
+            *along = off + ratio * *along;
         }
-        basis.push(scaled(next, 1.0 / rest));
-    }
-    // Back through the triangle.
-    let mut weights = off;
-    weights.truncate(triangle.len());
-    for k in (0..triangle.len()).rev() {
-        let known: f64 = (k + 1..triangle.len()).map(|j| triangle[j][k] * weights[j]).sum();
-        weights[k] = (weights[k] - known) / triangle[k][k];
-    }
-    for (direction, weight) in basis.iter().zip(&weights) {
-        add(x, direction, *weight);
     }
 }
 
 fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
-}
-
-fn norm(a: &[f64]) -> f64 {
-    dot(a, a).sqrt()
-}
-
-fn scaled(mut a: Vec<f64>, by: f64) -> Vec<f64> {
-    for value in &mut a {
-        *value *= by;
-    }
-    a
 }
 
 /// Adds a multiple of one to the other.
