@@ -87,6 +87,7 @@ fn may_be_of_bytes(error: &RunError) -> bool {
             | RunError::Resolve(_)
             | RunError::Fold(_)
             | RunError::Clv(_)
+            | RunError::Features(_)
             | RunError::Scores(_)
             | RunError::Service(_)
             | RunError::Participation(_)
@@ -257,6 +258,10 @@ impl Bench<'_> {
         }
         if self.tables.get(ledger::OBJECTS).is_some_and(|dataset| self.is_harmed(dataset)) {
             let made = ledger::write(self.context, &self.staged.objects).await?;
+            self.put(&[made]).await?;
+        }
+        if self.tables.get(ledger::FORGOTTEN).is_some_and(|dataset| self.is_harmed(dataset)) {
+            let made = ledger::write_forgotten(self.context, &self.forgotten.registry).await?;
             self.put(&[made]).await?;
         }
         Ok(())
