@@ -2,9 +2,10 @@
 //!
 //! Chains of two touchpoints behind have tens of thousands of states, and each touchpoint removed
 //! is a set of equations of its own, so elimination would fill the memory. Sweeps alone settle as
-//! slowly as paths are long; `BiCGSTAB` (van der Vorst 1992) needs some thirty products however long
-//! they are, because all but a few eigenvalues of such chains lie close together. It keeps seven
-//! vectors where GMRES would keep one a step, and weighing those would cost more than the products.
+//! slowly as paths are long; `BiCGSTAB` (van der Vorst 1992) needs some thirty products however
+//! long they are, because all but a few eigenvalues of such chains lie close together. It keeps
+//! seven vectors where GMRES would keep one a step, and weighing those would cost more than the
+//! products.
 
 /// Equations `x − Q x = right`, where rows of `Q` hold shares that sum to at most one.
 pub trait Equations {
