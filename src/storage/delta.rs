@@ -15,6 +15,7 @@ use object_store::ObjectStore;
 use object_store::prefix::PrefixStore;
 use url::Url;
 
+use super::whole::{self, Refusal};
 use super::{Created, StorageError, Store, local};
 
 /// What readers of a log see at its newest version.
@@ -67,10 +68,18 @@ impl DeltaLog {
             DeltaTableError::ObjectStore { source } => {
                 StorageError::of(&self.store.full(&path), source)
             }
-            other => match StorageError::from_source(path, other.into()) {
-                StorageError::Unavailable { path, source } => StorageError::Delta { path, source },
-                known => known,
-            },
+            other => {
+                match (whole::refused(&other), StorageError::from_source(path, other.into())) {
+                    (Some(Refusal::Permission), StorageError::Unavailable { path, source }) => {
+                        StorageError::Permission { path, source }
+                    }
+                    (Some(Refusal::Unavailable), failed) => failed,
+                    (_, StorageError::Unavailable { path, source }) => {
+                        StorageError::Delta { path, source }
+                    }
+                    (_, known) => known,
+                }
+            }
         }
     }
 
@@ -97,6 +106,14 @@ impl DeltaLog {
     /// # Errors
     /// The store failed, or the log is damaged.
     pub async fn newest(&self, application: &str) -> Result<Option<Snapshot>, StorageError> {
+        match self.read(application).await {
+            // Entries have no checksum: what was cut on its way is whole the second time.
+            Err(StorageError::Delta { .. }) => self.read(application).await,
+            read => read,
+        }
+    }
+
+    async fn read(&self, application: &str) -> Result<Option<Snapshot>, StorageError> {
         let mut table = self.table()?;
         let there = table.log_store().is_delta_table_location().await;
         if !there.map_err(|error| self.fail(error))? {

@@ -100,10 +100,23 @@ pub fn refusal(error: &(dyn Error + 'static)) -> Option<Refusal> {
     })
 }
 
-/// Readers of Parquet keep of a store's error nothing but its words. Whether a file is whole was
-/// asked before they read it.
+/// The first word of a store in an error or its causes.
+pub(super) fn refused(error: &(dyn Error + 'static)) -> Option<Refusal> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(refusal) = refusal(error) {
+            return Some(refusal);
+        }
+        next = error.source();
+    }
+    None
+}
+
+/// Readers of Parquet and of Delta logs keep of a store's error nothing but its words. Whether a
+/// file is whole was asked before they read it.
 fn quoted(words: &str) -> Option<Refusal> {
-    const QUOTES: [&str; 3] = [
+    const QUOTES: [&str; 4] = [
+        "Error interacting with object store: ",
         "Failed to fetch metadata for file",
         "External: Generic ",
         "External: The operation lacked",

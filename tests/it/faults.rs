@@ -245,7 +245,7 @@ impl Night {
         let came_through = match disturbed {
             Ok(outcome) => outcome.published,
             Err(error) => {
-                let told = format!("{error}");
+                let told = format!("{error:?}");
                 let exit = Failure::from(error).exit();
                 let fair = match fault {
                     // What a store says twice is its word: an object that is not listed is not there.

@@ -11,20 +11,23 @@ use super::shop::{ANA, content, differ, forget_ana, named_in_warehouse, night, r
 use crate::project::Project;
 
 /// Tables whose rows are of a person, or name one.
-const OF_PEOPLE: [&str; 16] = [
+const OF_PEOPLE: [&str; 19] = [
     "churn_ledger_customers",
+    "churn_risk",
     "conversation_service",
     "conversations",
     "customer_field_provenance",
     "customer_history",
     "customer_identifiers",
     "customer_lifetime_value",
+    "customer_segments",
     "customers",
     "feedback",
     "identity_changes",
     "interactions",
     "journey_stage_history",
     "load_warnings",
+    "next_best_contact",
     "orders",
     "rejected_records",
     "subscriptions",
