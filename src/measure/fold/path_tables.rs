@@ -186,6 +186,11 @@ fn shown(paths: &Paths, touchpoints: &Touchpoints, counted: Counted) -> Vec<Show
         for touchpoint in &mut touches {
             *touchpoint = touchpoints.place(*touchpoint);
         }
+        // That there were others before is told, and not which.
+        let is_shortened = touches.len() > paths.shape.touches_max;
+        if let Some(before) = touches.first_mut().filter(|_| is_shortened) {
+            *before = 0;
+        }
         merged.entry(touches).or_default().add(&told);
     }
     let mut all: Vec<_> = merged.into_iter().collect();

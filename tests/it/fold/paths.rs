@@ -488,3 +488,24 @@ fn a_touchpoint_of_lost_paths_alone_is_given_nothing() {
         i
     ) == "banner"));
 }
+
+/// Goal: paths that are shown alike are one row, whatever they began with. Method: two paths of four
+/// touches, of which three are shown, that differ in the first, and one in what is shown.
+#[test]
+fn paths_that_end_alike_are_one_row() {
+    let start = day("2025-01-01");
+    let life = |customer: &'static str, names: [&'static str; 4]| {
+        let touches = names.into_iter().zip(1..);
+        touches.map(move |(name, hour)| touch(customer, name, start, hour)).collect::<Vec<_>>()
+    };
+    let rows = [
+        life("a", ["blog", "shop", "mail", "shop"]),
+        life("b", ["chat", "shop", "mail", "shop"]),
+        life("c", ["blog", "shop", "mail", "chat"]),
+    ];
+    let tables = made(&Paths::new(terms(day("2025-12-31")), SHAPE), &rows.concat());
+    let told = |i| (texts(&tables.paths, &["path"], i), count(&tables.paths, "n_paths", i));
+    assert_eq!(tables.paths.num_rows(), 2);
+    assert_eq!(told(0), ("… > shop > mail > shop".to_owned(), 2));
+    assert_eq!(told(1), ("… > shop > mail > chat".to_owned(), 1));
+}
