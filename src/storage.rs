@@ -9,6 +9,7 @@ pub mod delta;
 pub mod local;
 pub mod parquet;
 mod receive;
+mod refusal;
 mod whole;
 
 use std::borrow::Cow;
@@ -27,7 +28,7 @@ use object_store::{
 };
 use url::Url;
 
-pub use self::whole::{Refusal, harmed, refusal};
+pub use self::refusal::{Refusal, harmed, refusal};
 use crate::table::hash::Hash;
 
 /// Above this size a file is sent in parts.

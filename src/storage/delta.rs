@@ -15,7 +15,7 @@ use object_store::ObjectStore;
 use object_store::prefix::PrefixStore;
 use url::Url;
 
-use super::whole::{self, Refusal};
+use super::refusal::{self, Refusal};
 use super::{Created, StorageError, Store, local};
 
 /// What readers of a log see at its newest version.
@@ -69,7 +69,7 @@ impl DeltaLog {
                 StorageError::of(&self.store.full(&path), source)
             }
             other => {
-                match (whole::refused(&other), StorageError::from_source(path, other.into())) {
+                match (refusal::refused(&other), StorageError::from_source(path, other.into())) {
                     (Some(Refusal::Permission), StorageError::Unavailable { path, source }) => {
                         StorageError::Permission { path, source }
                     }
