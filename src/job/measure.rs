@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::check::DIMENSIONS;
+use super::check::measure::SERVICE_DIMENSIONS;
+
 /// A scale that the company knows and its export does not tell, or tells wrong.
 ///
 /// The first rule that fits an answer counts; what a rule leaves out fits all.
@@ -274,31 +277,16 @@ impl Family {
     /// What its rows can be told apart by.
     pub fn dimensions(self) -> &'static [&'static str] {
         match self {
-            Self::Scores => &[
-                "channel",
-                "country",
-                "journey_stage",
-                "language",
-                "product",
-                "segment",
-                "source",
-                "survey",
-                "touchpoint",
-            ],
-            Self::Service => &[
-                "assignee",
-                "channel",
-                "kind",
-                "language",
-                "priority",
-                "product",
-                "source",
-                "team",
-                "touchpoint",
-            ],
+            Self::Scores => beside_all(&DIMENSIONS),
+            Self::Service => beside_all(&SERVICE_DIMENSIONS),
             Self::Churn => &["acquisition_channel", "country", "relationship", "source"],
         }
     }
+}
+
+/// Dimensions but the total, which tells nothing apart.
+fn beside_all(dimensions: &'static [&'static str]) -> &'static [&'static str] {
+    dimensions.split_first().map_or(&[], |(_, others)| others)
 }
 
 impl Change {
