@@ -4,6 +4,7 @@
 
 pub mod changes;
 pub mod clv;
+mod columns;
 pub mod drawn;
 pub mod features;
 pub mod fold;

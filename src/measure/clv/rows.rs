@@ -3,10 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::{
-    ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, RecordBatch,
-    StringArray,
-};
+use arrow::array::{ArrayRef, BooleanArray, Decimal128Array, RecordBatch};
 
 use super::acquisition::{Acquisition, Group};
 use super::backtest::{Backtest, Row};
@@ -14,16 +11,12 @@ use super::models::{Fits, Fitted};
 use super::people::{Bought, Person};
 use super::reference::{ALL, RENEWING, SPENDING};
 use super::{ClvError, DEFINITION, Terms, Worth, new_contract};
+use crate::measure::columns::{self, Column, counts, days, definition, flags, floats, texts};
 use crate::measure::kernel::bgnbd::History;
 use crate::table::DECIMAL;
 
-type Column = (&'static str, ArrayRef);
-
 fn batch(table: &'static str, columns: Vec<Column>) -> Result<RecordBatch, ClvError> {
-    RecordBatch::try_from_iter_with_nullable(
-        columns.into_iter().map(|(name, array)| (name, array, true)),
-    )
-    .map_err(|source| ClvError::Rows { table, source })
+    columns::rows(columns).map_err(|source| ClvError::Rows { table, source })
 }
 
 /// Money to four digits; what no decimal(18,4) holds is null.
@@ -39,34 +32,6 @@ fn money(
     let array: Decimal128Array = values.map(|value| value.and_then(scaled)).collect();
     let array = array.with_precision_and_scale(DECIMAL.0, DECIMAL.1);
     Ok(Arc::new(array.map_err(|source| ClvError::Rows { table, source })?))
-}
-
-fn floats(values: impl Iterator<Item = Option<f64>>) -> ArrayRef {
-    Arc::new(values.map(|value| value.filter(|v| v.is_finite())).collect::<Float64Array>())
-}
-
-fn counts(values: impl Iterator<Item = Option<i64>>) -> ArrayRef {
-    Arc::new(values.collect::<Int64Array>())
-}
-
-fn texts<'a>(values: impl Iterator<Item = Option<&'a str>>) -> ArrayRef {
-    Arc::new(values.collect::<StringArray>())
-}
-
-fn days(values: impl Iterator<Item = i32>) -> ArrayRef {
-    Arc::new(values.map(Some).collect::<Date32Array>())
-}
-
-fn flags(values: impl Iterator<Item = bool>) -> ArrayRef {
-    Arc::new(values.map(Some).collect::<BooleanArray>())
-}
-
-/// The definition of a table of `n` rows.
-fn definition(id: &'static str, n: usize) -> [Column; 2] {
-    [
-        ("definition_id", texts(std::iter::repeat_n(Some(id), n))),
-        ("definition_version", counts(std::iter::repeat_n(Some(DEFINITION.1), n))),
-    ]
 }
 
 /// `customer_lifetime_value`.
@@ -99,7 +64,7 @@ pub fn values(
         ("customer_id", texts(people.iter().map(|one| Some(one.id())))),
         ("as_of", days(std::iter::repeat_n(terms.as_of, n))),
     ];
-    columns.extend(definition(DEFINITION.0, n));
+    columns.extend(definition(DEFINITION, n));
     columns.extend([
         ("currency", texts(std::iter::repeat_n(Some(terms.currency.as_str()), n))),
         ("acquisition_channel", texts(people.iter().map(Person::channel))),
@@ -215,7 +180,7 @@ pub fn parameters(fits: &Fits, terms: &Terms) -> Result<RecordBatch, ClvError> {
         ("model", text(|row| row.model)),
         ("parameter", text(|row| row.name)),
     ];
-    columns.extend(definition("clv_probabilistic", n));
+    columns.extend(definition(("clv_probabilistic", DEFINITION.1), n));
     columns.extend([
         ("currency", texts(rows.iter().map(|row| row.currency.as_deref()))),
         ("estimate", float(|row| row.estimate)),
@@ -261,7 +226,7 @@ pub fn backtest(backtest: Option<&Backtest>, terms: &Terms) -> Result<RecordBatc
         ("measure", texts(rows.iter().map(|row| Some(row.measure)))),
         ("bucket", texts(rows.iter().map(|row| Some(row.bucket.as_str())))),
     ];
-    columns.extend(definition("clv_backtest", n));
+    columns.extend(definition(("clv_backtest", DEFINITION.1), n));
     columns.extend([
         ("fit_until", days(std::iter::repeat_n(until, n))),
         ("holdout_days", counts(std::iter::repeat_n(Some(length), n))),
@@ -328,7 +293,7 @@ pub fn cohorts(
         ("cohort_grain", texts(std::iter::repeat_n(Some("month"), n))),
         ("cohort", days(cohorts.keys().copied())),
     ];
-    columns.extend(definition(DEFINITION.0, n));
+    columns.extend(definition(DEFINITION, n));
     columns.extend(groups(TABLE, &worth, fits, terms)?);
     batch(TABLE, columns)
 }
@@ -353,7 +318,7 @@ pub fn acquisition(
         ("month", days(cells.keys().map(|key| key.0))),
         ("acquisition_channel", texts(cells.keys().map(|key| Some(key.1.as_str())))),
     ];
-    columns.extend(definition("cac", n));
+    columns.extend(definition(("cac", DEFINITION.1), n));
     columns.extend([
         ("cost", money(TABLE, cost)?),
         ("cac", money(TABLE, cells.values().map(|cell| cell.per_customer()))?),

@@ -3,34 +3,15 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, RecordBatch,
-    StringArray, TimestampMicrosecondArray,
+    ArrayRef, Date32Array, Decimal128Array, Float64Array, RecordBatch, TimestampMicrosecondArray,
 };
 
 use super::FoldError;
+pub(super) use crate::measure::columns::{Column, counts, days, flags, texts};
 use crate::table::DECIMAL;
-
-/// A named column.
-pub(super) type Column = (&'static str, ArrayRef);
-
-pub(super) fn texts<S: AsRef<str>>(values: impl IntoIterator<Item = Option<S>>) -> ArrayRef {
-    Arc::new(values.into_iter().collect::<StringArray>())
-}
-
-pub(super) fn counts(values: impl IntoIterator<Item = Option<i64>>) -> ArrayRef {
-    Arc::new(values.into_iter().collect::<Int64Array>())
-}
 
 pub(super) fn shares(values: impl IntoIterator<Item = Option<f64>>) -> ArrayRef {
     Arc::new(values.into_iter().collect::<Float64Array>())
-}
-
-pub(super) fn flags(values: impl IntoIterator<Item = bool>) -> ArrayRef {
-    Arc::new(values.into_iter().map(Some).collect::<BooleanArray>())
-}
-
-pub(super) fn days(values: impl IntoIterator<Item = i32>) -> ArrayRef {
-    Arc::new(values.into_iter().map(Some).collect::<Date32Array>())
 }
 
 pub(super) fn maybe_days(values: impl IntoIterator<Item = Option<i32>>) -> ArrayRef {

@@ -1,57 +1,26 @@
 //! Rows out: risks and what they rest on to the published tables.
 
-use std::sync::Arc;
-
-use arrow::array::{
-    ArrayRef, BooleanArray, Date32Array, Float64Array, Int64Array, RecordBatch, StringArray,
-};
+use arrow::array::{ArrayRef, RecordBatch};
 
 use super::inputs::INPUTS;
 use super::judged::Judged;
 use super::models::{Model, REASONS, Reason};
 use super::{DEFINITION, Known, Study, Terms, tested_on};
+use crate::measure::columns::{self, Column, counts, definition, flags, floats, texts};
 use crate::measure::features::{Described, FeatureError};
 use crate::measure::fold::features::{WINDOW_DAYS, days};
 use crate::measure::kernel::interval::wilson;
 use crate::table::day::date;
 
-type Column = (&'static str, ArrayRef);
-
 /// What stands for no bucket, and for both models together.
 const ALL: &str = "all";
 
 fn batch(table: &'static str, columns: Vec<Column>) -> Result<RecordBatch, FeatureError> {
-    let columns = columns.into_iter().map(|(name, array)| (name, array, true));
-    RecordBatch::try_from_iter_with_nullable(columns)
-        .map_err(|source| FeatureError::Rows { table, source })
-}
-
-fn texts<S: AsRef<str>>(values: impl Iterator<Item = Option<S>>) -> ArrayRef {
-    Arc::new(values.collect::<StringArray>())
-}
-
-fn counts(values: impl Iterator<Item = Option<i64>>) -> ArrayRef {
-    Arc::new(values.collect::<Int64Array>())
-}
-
-fn floats(values: impl Iterator<Item = Option<f64>>) -> ArrayRef {
-    Arc::new(values.map(|value| value.filter(|v| v.is_finite())).collect::<Float64Array>())
-}
-
-fn flags(values: impl Iterator<Item = Option<bool>>) -> ArrayRef {
-    Arc::new(values.collect::<BooleanArray>())
+    columns::rows(columns).map_err(|source| FeatureError::Rows { table, source })
 }
 
 fn day(day: i32, n: usize) -> ArrayRef {
-    Arc::new(std::iter::repeat_n(Some(day), n).collect::<Date32Array>())
-}
-
-fn definition(n: usize) -> [Column; 2] {
-    let (id, version) = DEFINITION;
-    [
-        ("definition_id", texts(std::iter::repeat_n(Some(id), n))),
-        ("definition_version", counts(std::iter::repeat_n(Some(version), n))),
-    ]
+    columns::days(std::iter::repeat_n(day, n))
 }
 
 fn whole(n: u64) -> Option<i64> {
@@ -86,14 +55,14 @@ pub fn risks(
     let silent = active.rows().map(|row| row.get("days_silent").map(|days| days as i64));
     let mut columns =
         vec![("customer_id", texts(active.ids.iter().map(Some))), ("as_of", day(terms.as_of, n))];
-    columns.extend(definition(n));
+    columns.extend(definition(DEFINITION, n));
     columns.extend([
         ("status", texts(std::iter::repeat_n(Some(study.status.name()), n))),
         ("model", texts(std::iter::repeat_n(model, n))),
         ("churn_risk", floats((0..n).map(|i| risks.get(i).copied()))),
         ("risk_decile", counts((0..n).map(|i| tenths.get(i).copied()))),
         ("days_silent", counts(silent)),
-        ("is_contractual", flags(active.is_contractual.iter().copied().map(Some))),
+        ("is_contractual", flags(active.is_contractual.iter().copied())),
     ]);
     const NAMES: [[&str; 3]; REASONS] = [
         ["reason_1", "reason_1_value", "reason_1_effect"],
@@ -253,10 +222,10 @@ pub fn model(study: &Study, terms: &Terms) -> Result<RecordBatch, FeatureError> 
         ("measure", texts(rows.iter().map(|row| Some(row.measure)))),
         ("bucket", texts(rows.iter().map(|row| Some(&row.bucket)))),
     ];
-    columns.extend(definition(n));
+    columns.extend(definition(DEFINITION, n));
     columns.extend([
         ("status", texts(rows.iter().map(|_| Some(study.status.name())))),
-        ("is_published", flags(rows.iter().map(|row| Some(Some(row.model) == chosen)))),
+        ("is_published", flags(rows.iter().map(|row| Some(row.model) == chosen))),
         ("tested_on", day(tested_on(terms), n)),
         ("window_days", counts(std::iter::repeat_n(Some(i64::from(WINDOW_DAYS)), n))),
         ("n", counts(rows.iter().map(|row| whole(row.n)))),

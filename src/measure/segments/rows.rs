@@ -2,52 +2,23 @@
 
 use std::sync::Arc;
 
-use arrow::array::{
-    ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, RecordBatch,
-    StringArray,
-};
+use arrow::array::{ArrayRef, Decimal128Array, RecordBatch};
 
 use super::personas::{INPUTS, Persona, Personas};
 use super::reference::Reference;
 use super::rfm::Rfm;
 use super::words::{ranked, summary};
 use super::{PERSONAS, RFM, Terms};
+use crate::measure::columns::{self, Column, counts, days, definition, flags, floats, texts};
 use crate::measure::features::{Described, FeatureError};
 use crate::table::DECIMAL;
 
-type Column = (&'static str, ArrayRef);
-
 fn batch(table: &'static str, columns: Vec<Column>) -> Result<RecordBatch, FeatureError> {
-    let columns = columns.into_iter().map(|(name, array)| (name, array, true));
-    RecordBatch::try_from_iter_with_nullable(columns)
-        .map_err(|source| FeatureError::Rows { table, source })
-}
-
-fn texts<S: AsRef<str>>(values: impl Iterator<Item = Option<S>>) -> ArrayRef {
-    Arc::new(values.collect::<StringArray>())
-}
-
-fn counts(values: impl Iterator<Item = Option<i64>>) -> ArrayRef {
-    Arc::new(values.collect::<Int64Array>())
-}
-
-fn floats(values: impl Iterator<Item = Option<f64>>) -> ArrayRef {
-    Arc::new(values.map(|value| value.filter(|v| v.is_finite())).collect::<Float64Array>())
-}
-
-fn flags(values: impl Iterator<Item = bool>) -> ArrayRef {
-    Arc::new(values.map(Some).collect::<BooleanArray>())
+    columns::rows(columns).map_err(|source| FeatureError::Rows { table, source })
 }
 
 fn day(day: i32, n: usize) -> ArrayRef {
-    Arc::new(std::iter::repeat_n(Some(day), n).collect::<Date32Array>())
-}
-
-fn definition((id, version): (&'static str, i64), n: usize) -> [Column; 2] {
-    [
-        ("definition_id", texts(std::iter::repeat_n(Some(id), n))),
-        ("definition_version", counts(std::iter::repeat_n(Some(version), n))),
-    ]
+    days(std::iter::repeat_n(day, n))
 }
 
 fn whole(n: u64) -> Option<i64> {
