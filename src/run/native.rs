@@ -20,13 +20,16 @@ pub mod timeline;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
+
 use super::sink::{Sink, Spread};
 use super::{Context, RunError, Tables, checks, model};
 use crate::engine::{Answer, Session};
 use crate::plan::graph::{FORGOTTEN, is_view, with_views};
 use crate::plan::native::NATIVE;
-use crate::plan::{Native, Node, NodeKind, Plan};
+use crate::plan::{self, Native, Node, NodeKind, Plan};
 use crate::state::{Release, StateError, StateReader};
+use crate::storage::parquet;
 use crate::table::dataset::Dataset;
 use crate::table::hash::{Hash, Hasher};
 
@@ -78,11 +81,7 @@ impl<'a> Bench<'a> {
     ///
     /// # Errors
     /// As [`Bench::query`].
-    pub async fn collect(
-        &self,
-        name: &str,
-        sql: &str,
-    ) -> Result<Vec<arrow::array::RecordBatch>, RunError> {
+    pub async fn collect(&self, name: &str, sql: &str) -> Result<Vec<RecordBatch>, RunError> {
         Ok(self.session.collect(name, sql).await?)
     }
 
@@ -103,6 +102,32 @@ impl<'a> Bench<'a> {
         let contract = contract.ok_or_else(|| RunError::NoTable(table.to_owned()))?;
         let scratch = self.context.work.folder(self.fingerprint).join(table);
         Ok(Sink::new(contract, spread, &scratch))
+    }
+
+    /// Writes an output whose rows are all there.
+    ///
+    /// # Errors
+    /// Rows that do not follow the contract, or a full disk.
+    pub async fn write(&self, table: &str, rows: &[RecordBatch]) -> Result<Dataset, RunError> {
+        let mut sink = self.sink(table)?;
+        for rows in rows {
+            sink.push(rows)?;
+        }
+        self.keep(table, sink).await
+    }
+
+    /// Rows of a table as the parent release has it; none where there is no such release or table.
+    ///
+    /// # Errors
+    /// A file is missing or damaged.
+    pub async fn before(&self, table: &str) -> Result<Vec<RecordBatch>, RunError> {
+        let known = self.parent.and_then(|release| plan::dataset(release, table));
+        let mut rows = Vec::new();
+        for file in known.iter().flat_map(|known| &known.files) {
+            let store = &self.context.store;
+            rows.extend(parquet::read(store, &file.path, &file.file_hash, None).await?);
+        }
+        Ok(rows)
     }
 
     /// Sorts and writes what a sink took.

@@ -53,9 +53,7 @@ pub async fn changes(bench: &Bench<'_>) -> Result<Vec<Dataset>, RunError> {
     }
     let rows = changes::batch(&effects);
     let rows = rows.map_err(|source| TableError::Order { table: EFFECTS.into(), source })?;
-    let mut sink = bench.sink(EFFECTS)?;
-    sink.push(&rows)?;
-    Ok(vec![bench.keep(EFFECTS, sink).await?])
+    Ok(vec![bench.write(EFFECTS, &[rows]).await?])
 }
 
 /// A checked job has dates in its changes.

@@ -7,9 +7,7 @@ use super::Bench;
 use crate::job::{BuyingModel, ClvSegments};
 use crate::measure::clv::{Inputs, Segments, Terms, lifetime_value};
 use crate::measure::kernel::buying::Kind;
-use crate::plan;
 use crate::run::RunError;
-use crate::storage::parquet;
 use crate::table::dataset::Dataset;
 use crate::table::day::day_number;
 
@@ -31,7 +29,7 @@ pub async fn clv(bench: &Bench<'_>) -> Result<Vec<Dataset>, RunError> {
         spending: rows("acquisition_spending").await?,
         touches: rows("acquisition_touches").await?,
         products: products(bench).await?,
-        reference: reference(bench).await?,
+        reference: bench.before(REFERENCE).await?,
     };
     let tables = tokio::task::spawn_blocking(move || lifetime_value(&inputs, &terms)).await;
     let tables = tables.map_err(RunError::Thread)??;
@@ -45,9 +43,7 @@ pub async fn clv(bench: &Bench<'_>) -> Result<Vec<Dataset>, RunError> {
         ("customer_acquisition_cost", &tables.acquisition),
         (REFERENCE, &tables.reference),
     ] {
-        let mut sink = bench.sink(table)?;
-        sink.push(rows)?;
-        made.push(bench.keep(table, sink).await?);
+        made.push(bench.write(table, std::slice::from_ref(rows)).await?);
     }
     Ok(made)
 }
@@ -62,17 +58,6 @@ async fn products(bench: &Bench<'_>) -> Result<Vec<RecordBatch>, RunError> {
         return Ok(Vec::new());
     }
     bench.collect("products", SQL).await
-}
-
-/// The fits that the parent release keeps.
-async fn reference(bench: &Bench<'_>) -> Result<Vec<RecordBatch>, RunError> {
-    let known = bench.parent.and_then(|release| plan::dataset(release, REFERENCE));
-    let mut rows = Vec::new();
-    for file in known.iter().flat_map(|known| &known.files) {
-        let store = &bench.context.store;
-        rows.extend(parquet::read(store, &file.path, &file.file_hash, None).await?);
-    }
-    Ok(rows)
 }
 
 fn terms(bench: &Bench<'_>) -> Terms {

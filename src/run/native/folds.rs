@@ -156,7 +156,7 @@ pub async fn folds(bench: &Bench<'_>) -> Result<Vec<Dataset>, RunError> {
         made.push(bench.keep(table, sink).await?);
     }
     for (table, rows) in few(bench, &folds, &counted, &staged, &terms)? {
-        made.push(keep(bench, table, &[rows]).await?);
+        made.push(bench.write(table, &[rows]).await?);
     }
     let folded = Arc::clone(&folds);
     let [by_touchpoint, by_channel] = walked;
@@ -172,11 +172,11 @@ pub async fn folds(bench: &Bench<'_>) -> Result<Vec<Dataset>, RunError> {
         ("journey_paths", [by_touchpoint.paths, by_channel.paths]),
         ("touchpoint_attribution", [by_touchpoint.attribution, by_channel.attribution]),
     ] {
-        made.push(keep(bench, table, &rows).await?);
+        made.push(bench.write(table, &rows).await?);
     }
     let stages = &folds.1.0.journey.stages;
     let broken = broken.batch(&by_touchpoint.touchpoints, stages)?;
-    made.push(keep(bench, "path_drop_offs", &[broken]).await?);
+    made.push(bench.write("path_drop_offs", &[broken]).await?);
     Ok(made)
 }
 
@@ -213,15 +213,6 @@ fn few(
         ("retention_projection", counted.renewals.batch(cohorts, terms, monthly_rate)?),
         ("churn_by_feedback", counted.feedback.batch(terms)?),
     ])
-}
-
-/// Writes a table whose rows are few.
-async fn keep(bench: &Bench<'_>, table: &str, rows: &[RecordBatch]) -> Result<Dataset, RunError> {
-    let mut sink = bench.sink(table)?;
-    for rows in rows {
-        sink.push(rows)?;
-    }
-    bench.keep(table, sink).await
 }
 
 /// The timeline's files by bucket, as many buckets together as one question of the rules is worth.

@@ -26,9 +26,7 @@ pub async fn pains(bench: &Bench<'_>) -> Result<Vec<Dataset>, RunError> {
     let answered = answered(bench).await?;
     let rows = pain::batch(&pain::pains(&touched, &answered, terms));
     let rows = rows.map_err(|source| TableError::Order { table: PAINS.into(), source })?;
-    let mut sink = bench.sink(PAINS)?;
-    sink.push(&rows)?;
-    Ok(vec![bench.keep(PAINS, sink).await?])
+    Ok(vec![bench.write(PAINS, &[rows]).await?])
 }
 
 async fn touched(bench: &Bench<'_>) -> Result<Vec<Touched>, RunError> {

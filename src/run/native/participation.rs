@@ -41,7 +41,6 @@ pub async fn participation(bench: &Bench<'_>) -> Result<Vec<Dataset>, RunError> 
         }
     }
     let rows = counted.rows(&answers, &terms);
-    let mut sink = bench.sink(TABLE)?;
-    sink.push(&participation::batch(&rows, &terms)?)?;
-    Ok(vec![bench.keep(TABLE, sink).await?])
+    let rows = participation::batch(&rows, &terms)?;
+    Ok(vec![bench.write(TABLE, &[rows]).await?])
 }

@@ -26,9 +26,7 @@ pub async fn risk(bench: &Bench<'_>) -> Result<Vec<Dataset>, RunError> {
     let mut made = Vec::new();
     // As plan::native names them.
     for (table, rows) in [("churn_risk", &tables.risks), ("churn_risk_model", &tables.model)] {
-        let mut sink = bench.sink(table)?;
-        sink.push(rows)?;
-        made.push(bench.keep(table, sink).await?);
+        made.push(bench.write(table, std::slice::from_ref(rows)).await?);
     }
     Ok(made)
 }

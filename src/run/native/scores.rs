@@ -56,11 +56,8 @@ pub async fn scores(bench: &Bench<'_>) -> Result<Vec<Dataset>, RunError> {
         scores.iter().filter(|score| wanted.contains(&score.dimension)).collect()
     };
     let rows = scores::batch(&of(&metrics.dimensions))?;
-    let mut sink = bench.sink(SCORES)?;
-    sink.push(&rows)?;
-    let mut cube_sink = bench.sink(CUBE)?;
-    cube_sink.push(&cube::batch(&of(&cube))?)?;
-    Ok(vec![bench.keep(SCORES, sink).await?, bench.keep(CUBE, cube_sink).await?])
+    let cells = cube::batch(&of(&cube))?;
+    Ok(vec![bench.write(SCORES, &[rows]).await?, bench.write(CUBE, &[cells]).await?])
 }
 
 /// Finds the answers that a respondent gave again.

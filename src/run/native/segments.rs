@@ -5,9 +5,7 @@ use futures::TryStreamExt;
 
 use super::Bench;
 use crate::measure::segments::{Terms, segments as segmented};
-use crate::plan;
 use crate::run::RunError;
-use crate::storage::parquet;
 use crate::table::dataset::Dataset;
 use crate::table::day::day_number;
 
@@ -28,7 +26,7 @@ pub async fn segments(bench: &Bench<'_>) -> Result<Vec<Dataset>, RunError> {
         fit: job.segments.fit,
     };
     let features = features(bench, "feature_date = run.as_of").await?;
-    let reference = reference(bench).await?;
+    let reference = bench.before(REFERENCE).await?;
     let work = move || segmented(&features, &reference, &terms);
     let tables = tokio::task::spawn_blocking(work).await.map_err(RunError::Thread)??;
     let mut made = Vec::new();
@@ -39,9 +37,7 @@ pub async fn segments(bench: &Bench<'_>) -> Result<Vec<Dataset>, RunError> {
         ("persona_profiles", &tables.profiles),
         (REFERENCE, &tables.reference),
     ] {
-        let mut sink = bench.sink(table)?;
-        sink.push(rows)?;
-        made.push(bench.keep(table, sink).await?);
+        made.push(bench.write(table, std::slice::from_ref(rows)).await?);
     }
     Ok(made)
 }
@@ -55,15 +51,4 @@ pub async fn features(bench: &Bench<'_>, which: &str) -> Result<Vec<RecordBatch>
         format!("select customer_features.* from customer_features cross join run where {which}");
     let answer = bench.query("customer_features", &sql).await?;
     Ok(answer.batches.try_collect().await?)
-}
-
-/// The personas that the parent release keeps.
-async fn reference(bench: &Bench<'_>) -> Result<Vec<RecordBatch>, RunError> {
-    let known = bench.parent.and_then(|release| plan::dataset(release, REFERENCE));
-    let mut rows = Vec::new();
-    for file in known.iter().flat_map(|known| &known.files) {
-        let store = &bench.context.store;
-        rows.extend(parquet::read(store, &file.path, &file.file_hash, None).await?);
-    }
-    Ok(rows)
 }

@@ -21,7 +21,8 @@ const CONVERSATIONS: &str = "conversation_service";
 const CASES: &str = "select * from service_cases order by conversation_id asc nulls first";
 const CHANGES: &str = "select * from service_changes
 order by request_id asc nulls first, changed_at asc nulls first, conversation_change_id asc nulls first";
-const DAYS: &str = "select min(created_date) as first_day from service_cases";
+const DAYS: &str = "select min(created_date) as first_day from service_members
+where conversation_id = request_id";
 
 /// Makes `conversation_service` and `service_levels`.
 ///
@@ -54,9 +55,7 @@ pub async fn service(bench: &Bench<'_>) -> Result<Vec<Dataset>, RunError> {
     }
     let counted = move || service::level_batch(&levels.levels(&terms)?);
     let counted = tokio::task::spawn_blocking(counted).await.map_err(RunError::Thread)??;
-    let mut level_sink = bench.sink(LEVELS)?;
-    level_sink.push(&counted)?;
-    Ok(vec![bench.keep(CONVERSATIONS, sink).await?, bench.keep(LEVELS, level_sink).await?])
+    Ok(vec![bench.keep(CONVERSATIONS, sink).await?, bench.write(LEVELS, &[counted]).await?])
 }
 
 /// Day of the first request; hours are laid out from there on.
