@@ -74,6 +74,7 @@ mod scores;
 mod segments;
 mod servers;
 mod service;
+mod shipped;
 mod sink;
 mod skeleton;
 mod sources;
