@@ -212,6 +212,27 @@ fn a_hub_of_twenty_thousand_and_long_chains_are_one_person_each() {
     assert_eq!(found.quarantine().count(), 0);
 }
 
+/// Goal: threads save time and change nothing. Method: more identifiers than one thread is given,
+/// by one thread and by several; ids, edges' outcome and the ledger are the same.
+#[test]
+fn threads_change_nothing() {
+    let of = |n: i32| {
+        let (shop, mail) = (format!("external_id:u{n}"), format!("email:p{}@x.dk", n % 30_000));
+        record(n % 90, &[&shop, &mail, &format!("cookie:{}", n / 3)])
+    };
+    let records: Vec<Record> = (0..40_000).map(of).collect();
+    let by = |threads: usize| {
+        let options = Options { threads, ..WIDE };
+        let found = resolve::resolve(gather(&records), options, Ledger::default(), SALT);
+        (everything(&found), found.ledger().clone())
+    };
+    let one = by(1);
+    assert!(one.0.len() > 80_000, "{}", one.0.len());
+    for threads in [2, 3, 5] {
+        assert!(by(threads) == one, "{threads} threads");
+    }
+}
+
 #[test]
 fn one_phone_on_ten_thousand_people_joins_none_of_them() {
     let records: Vec<Record> = (0..10_000)
