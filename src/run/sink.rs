@@ -1,7 +1,8 @@
 //! Rows of a step to the files of a table: partitioned, put in canonical order, cut, written.
 //!
 //! The one place where tables become files, so that the same rows always give the same bytes.
-//! Rows wait in memory up to a limit, then in one spill file a partition.
+//! Rows wait in memory up to a limit, then in one spill file a partition. Of a slice that is as the
+//! last release has it nothing is done but that: its files are named again.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -15,9 +16,11 @@ use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
+use super::slices::{Known, Slices};
 use super::{RunError, workers};
 use crate::storage::StorageError;
 use crate::storage::parquet::{Care, FileWriter, Finished, Layout};
+use crate::table::dataset::FileRef;
 use crate::table::hash::Hash;
 use crate::table::order::{Pile, Place};
 use crate::table::{
@@ -30,7 +33,7 @@ const MEMORY_BYTES: usize = 192 << 20;
 const WRITE_ROWS: usize = 65_536;
 
 /// Partition column values (as in paths), then the slice.
-type Key = (Vec<String>, u32);
+pub type Key = (Vec<String>, u32);
 
 /// One written file with its place in the table.
 #[derive(Debug)]
@@ -38,6 +41,15 @@ pub struct Written {
     pub file: Finished,
     pub partition: BTreeMap<String, String>,
     pub ordinal: u32,
+    /// Of the slice, where the sink was asked.
+    pub slice: Option<Hash>,
+}
+
+/// Files of a table: new ones, and those of the last release whose slices have the same rows.
+#[derive(Debug, Default)]
+pub struct Files {
+    pub written: Vec<Written>,
+    pub kept: Vec<FileRef>,
 }
 
 /// How rows are spread over files.
@@ -61,6 +73,7 @@ pub struct Sink {
     waiting_bytes: usize,
     spilled: BTreeMap<Key, Spill>,
     rows: u64,
+    slices: Option<Slices>,
 }
 
 struct Spill {
@@ -90,7 +103,17 @@ impl Sink {
             waiting_bytes: 0,
             spilled: BTreeMap::new(),
             rows: 0,
+            slices: None,
         }
+    }
+
+    /// Takes note of what rows its slices get, for the next run and to keep what is known of them.
+    ///
+    /// # Errors
+    /// A column type that has no order.
+    pub fn keeping(self, known: Known) -> Result<Self, RunError> {
+        let slices = Slices::new(&self.contract, known).map_err(|e| self.order_error(e))?;
+        Ok(Self { slices: Some(slices), ..self })
     }
 
     pub fn rows(&self) -> u64 {
@@ -107,7 +130,16 @@ impl Sink {
         }
         let batch = self.contract.conform(batch, false)?;
         self.rows += batch.num_rows() as u64;
-        for (key, part) in self.split(&batch)? {
+        let keys = self.keys(&batch)?;
+        let mut groups: BTreeMap<&Key, Vec<u32>> = BTreeMap::new();
+        for (i, key) in keys.iter().enumerate() {
+            groups.entry(key).or_default().push(u32::try_from(i).unwrap_or(u32::MAX));
+        }
+        if let Some(slices) = &mut self.slices {
+            let noted = slices.add(&batch, &groups);
+            noted.map_err(|e| self.order_error(e))?;
+        }
+        for (key, part) in self.split(&batch, groups)? {
             self.waiting_bytes += part.get_array_memory_size();
             self.waiting.entry(key).or_default().push(part);
         }
@@ -117,17 +149,16 @@ impl Sink {
         Ok(())
     }
 
-    fn split(&self, batch: &RecordBatch) -> Result<Vec<(Key, RecordBatch)>, RunError> {
-        let keys = self.keys(batch)?;
-        let mut groups: BTreeMap<&Key, Vec<u32>> = BTreeMap::new();
-        for (i, key) in keys.iter().enumerate() {
-            groups.entry(key).or_default().push(u32::try_from(i).unwrap_or(u32::MAX));
-        }
-        if groups.len() == 1 {
-            let key = keys.first().cloned().unwrap_or_default();
-            return Ok(vec![(key, batch.clone())]);
-        }
+    fn split(
+        &self,
+        batch: &RecordBatch,
+        groups: BTreeMap<&Key, Vec<u32>>,
+    ) -> Result<Vec<(Key, RecordBatch)>, RunError> {
+        let is_one = groups.len() == 1;
         let part = |(key, rows): (&Key, Vec<u32>)| {
+            if is_one {
+                return Ok((key.clone(), batch.clone()));
+            }
             let taken = take_record_batch(batch, &UInt32Array::from(rows));
             Ok((key.clone(), taken.map_err(|e| self.order_error(e))?))
         };
@@ -224,6 +255,16 @@ impl Sink {
         Ok(batches)
     }
 
+    /// Forgets rows that need not be written.
+    fn discard(&mut self, key: &Key) -> Result<(), RunError> {
+        self.waiting.remove(key);
+        if let Some(Spill { path, writer }) = self.spilled.remove(key) {
+            drop(writer);
+            std::fs::remove_file(&path).map_err(|e| io(&path, e))?;
+        }
+        Ok(())
+    }
+
     /// The partitions that got rows, each to be taken once by [`Sink::partition`].
     fn partitions(&self) -> Vec<Key> {
         let mut keys: Vec<_> = self.waiting.keys().chain(self.spilled.keys()).cloned().collect();
@@ -247,11 +288,20 @@ impl Sink {
         Ok(())
     }
 
-    /// Sorts and writes everything, partitions beside each other on `threads` threads.
+    /// Sorts and writes everything, partitions beside each other on `threads` threads; for sinks
+    /// that keep nothing.
     ///
     /// # Errors
     /// A full disk.
-    pub fn finish(mut self, threads: usize) -> Result<Vec<Written>, RunError> {
+    pub fn finish(self, threads: usize) -> Result<Vec<Written>, RunError> {
+        Ok(self.files(threads)?.written)
+    }
+
+    /// As [`Sink::finish`], with the files of slices that are known and need not be written.
+    ///
+    /// # Errors
+    /// A full disk.
+    pub fn files(mut self, threads: usize) -> Result<Files, RunError> {
         let buckets = matches!(self.spread, Spread::Buckets(_));
         let apart_from = if buckets { BUCKETED_ROWS_MIN } else { SLICED_ROWS_MIN };
         let whole = (self.contract.sliced || buckets) && self.rows < apart_from;
@@ -270,19 +320,52 @@ impl Sink {
             // Buckets are how intermediates are spread.
             care: if buckets { Care::Draft } else { Care::Published },
         };
-        let count = threads.clamp(1, groups.len().max(1));
-        let work = |(key, rows): (Key, Vec<RecordBatch>)| writer.write(&key, rows);
+        let (due, kept) = self.due(&writer, groups)?;
+        let count = threads.clamp(1, due.len().max(1));
+        let work = |(due, rows): (Due, Vec<RecordBatch>)| writer.write(&due, rows);
         let files = workers::share("sink", count, work, |hand_out| {
-            for (key, members) in groups {
+            for mut due in due {
+                let members = std::mem::take(&mut due.members);
                 let rows: Result<Vec<_>, _> = members.iter().map(|key| self.take(key)).collect();
-                hand_out((key, rows?.concat()))?;
+                hand_out((due, rows?.concat()))?;
             }
             Ok(())
         })?;
         let mut written: Vec<Written> = files.into_iter().flatten().collect();
         written.sort_by(|a, b| (&a.partition, a.ordinal).cmp(&(&b.partition, b.ordinal)));
-        Ok(written)
+        Ok(Files { written, kept })
     }
+
+    /// Parts the groups into those to write and those whose files are known, whose rows go.
+    fn due(
+        &mut self,
+        writer: &Writer,
+        groups: Vec<(Key, Vec<Key>)>,
+    ) -> Result<(Vec<Due>, Vec<FileRef>), RunError> {
+        let (mut due, mut kept) = (Vec::new(), Vec::new());
+        let (slices, layout) = (self.slices.take(), writer.version());
+        for (key, members) in groups {
+            let slice = slices.as_ref().map(|slices| slices.slice(&layout, &key, &members));
+            let (slice, known) = slice.map_or((None, None), |s| (Some(s.fingerprint), s.known));
+            let Some(files) = known else {
+                due.push(Due { key, members, slice });
+                continue;
+            };
+            kept.extend(files);
+            for key in &members {
+                self.discard(key)?;
+            }
+        }
+        Ok((due, kept))
+    }
+}
+
+/// A slice to write.
+struct Due {
+    key: Key,
+    /// Those that its rows wait under.
+    members: Vec<Key>,
+    slice: Option<Hash>,
 }
 
 /// Writes the files of one partition.
@@ -295,7 +378,17 @@ struct Writer {
 }
 
 impl Writer {
-    fn write(&self, key: &Key, batches: Vec<RecordBatch>) -> Result<Vec<Written>, RunError> {
+    /// All that decides the bytes of a slice beside its rows and its place.
+    fn version(&self) -> String {
+        let Self { contract, cuts_apart, care, .. } = self;
+        format!("{contract:?} {care:?} {cuts_apart} {FILE_ROWS_MAX} {WRITE_ROWS}")
+    }
+
+    fn write(
+        &self,
+        Due { key, slice, .. }: &Due,
+        batches: Vec<RecordBatch>,
+    ) -> Result<Vec<Written>, RunError> {
         let fail = |source| TableError::Order { table: self.contract.name.clone(), source };
         let pile = Pile::new(batches);
         let order = pile.canonical(&self.contract).map_err(fail)?;
@@ -310,7 +403,8 @@ impl Writer {
             let pieces = pieces(&self.contract, &pile, order);
             let file = write_pieces(&self.contract, &layout, &path, pieces)?;
             let ordinal = key.1 + u32::try_from(cut * self.cuts_apart).unwrap_or(u32::MAX);
-            written.push(Written { file, partition: partition.clone(), ordinal });
+            let (partition, slice) = (partition.clone(), slice.clone());
+            written.push(Written { file, partition, ordinal, slice });
         }
         Ok(written)
     }
