@@ -130,11 +130,7 @@ impl Sink {
         }
         let batch = self.contract.conform(batch, false)?;
         self.rows += batch.num_rows() as u64;
-        let keys = self.keys(&batch)?;
-        let mut groups: BTreeMap<&Key, Vec<u32>> = BTreeMap::new();
-        for (i, key) in keys.iter().enumerate() {
-            groups.entry(key).or_default().push(u32::try_from(i).unwrap_or(u32::MAX));
-        }
+        let groups = self.groups(&batch)?;
         if let Some(slices) = &mut self.slices {
             let noted = slices.add(&batch, &groups);
             noted.map_err(|e| self.order_error(e))?;
@@ -152,15 +148,15 @@ impl Sink {
     fn split(
         &self,
         batch: &RecordBatch,
-        groups: BTreeMap<&Key, Vec<u32>>,
+        groups: BTreeMap<Key, Vec<u32>>,
     ) -> Result<Vec<(Key, RecordBatch)>, RunError> {
         let is_one = groups.len() == 1;
-        let part = |(key, rows): (&Key, Vec<u32>)| {
+        let part = |(key, rows): (Key, Vec<u32>)| {
             if is_one {
-                return Ok((key.clone(), batch.clone()));
+                return Ok((key, batch.clone()));
             }
             let taken = take_record_batch(batch, &UInt32Array::from(rows));
-            Ok((key.clone(), taken.map_err(|e| self.order_error(e))?))
+            Ok((key, taken.map_err(|e| self.order_error(e))?))
         };
         groups.into_iter().map(part).collect()
     }
@@ -169,52 +165,74 @@ impl Sink {
         TableError::Order { table: self.contract.name.clone(), source }.into()
     }
 
-    fn keys(&self, batch: &RecordBatch) -> Result<Vec<Key>, RunError> {
-        let rows = batch.num_rows();
+    /// The rows of each slice, in ascending order.
+    fn groups(&self, batch: &RecordBatch) -> Result<BTreeMap<Key, Vec<u32>>, RunError> {
+        let mut groups: BTreeMap<Key, Vec<u32>> = BTreeMap::new();
+        let number = |bucket: usize| u32::try_from(bucket).unwrap_or(0);
         match &self.spread {
             Spread::Buckets(columns) => {
-                let bucket = |i: usize| {
-                    let bucket = id::bucket(&key_text(batch, columns, i));
-                    (Vec::new(), u32::try_from(bucket).unwrap_or(0))
-                };
-                Ok((0..rows).map(bucket).collect())
+                for row in places(batch) {
+                    let bucket = id::bucket(&key_text(batch, columns, row as usize));
+                    groups.entry((Vec::new(), number(bucket))).or_default().push(row);
+                }
             }
             Spread::Contract => {
-                let mut values: Vec<Vec<String>> = vec![Vec::new(); rows];
-                for column in &self.contract.partition {
-                    self.append_values(batch, column, &mut values)?;
-                }
                 let customers = batch
                     .column_by_name("customer_id")
                     .filter(|_| self.contract.sliced)
                     .and_then(|a| a.as_string_opt::<i32>());
-                let slice = |i: usize| match customers {
-                    Some(ids) if ids.is_valid(i) => {
-                        u32::try_from(id::bucket(ids.value(i))).unwrap_or(0)
+                for (values, rows) in self.parts(batch)? {
+                    let Some(ids) = customers else {
+                        groups.insert((values, 0), rows);
+                        continue;
+                    };
+                    for row in rows {
+                        let id = ids.is_valid(row as usize).then(|| ids.value(row as usize));
+                        let key = (values.clone(), id.map_or(0, |id| number(id::bucket(id))));
+                        groups.entry(key).or_default().push(row);
                     }
-                    _ => 0,
-                };
-                Ok(values.into_iter().enumerate().map(|(i, v)| (v, slice(i))).collect())
+                }
             }
         }
+        Ok(groups)
     }
 
-    fn append_values(
-        &self,
-        batch: &RecordBatch,
-        column: &str,
-        values: &mut [Vec<String>],
-    ) -> Result<(), RunError> {
-        let Some(array) = batch.column_by_name(column) else {
-            let (table, column) = (self.contract.name.clone(), column.to_owned());
-            return Err(TableError::MissingColumn { table, column }.into());
-        };
-        let options = FormatOptions::default().with_null("__HIVE_DEFAULT_PARTITION__");
-        let format = ArrayFormatter::try_new(array, &options).map_err(|e| self.order_error(e))?;
-        for (i, row) in values.iter_mut().enumerate() {
-            row.push(format.value(i).to_string());
+    /// The rows of each partition, in ascending order.
+    fn parts(&self, batch: &RecordBatch) -> Result<BTreeMap<Vec<String>, Vec<u32>>, RunError> {
+        if self.contract.partition.is_empty() {
+            return Ok(BTreeMap::from([(Vec::new(), places(batch).collect())]));
         }
-        Ok(())
+        let column = |name: &String| {
+            let (table, column) = (self.contract.name.clone(), name.clone());
+            let missing = TableError::MissingColumn { table, column };
+            batch.schema().index_of(name).map_err(|_| RunError::from(missing))
+        };
+        let columns: Vec<usize> =
+            self.contract.partition.iter().map(column).collect::<Result<_, _>>()?;
+        let pile = Pile::new(vec![batch.clone()]);
+        let encoded = pile.encode(&columns).map_err(|e| self.order_error(e))?;
+        // Values are many rows', and made text of once.
+        let mut rows: BTreeMap<_, Vec<u32>> = BTreeMap::new();
+        for row in places(batch) {
+            rows.entry(encoded.row((0, row))).or_default().push(row);
+        }
+        let options = FormatOptions::default().with_null("__HIVE_DEFAULT_PARTITION__");
+        let format = |column: &usize| ArrayFormatter::try_new(batch.column(*column), &options);
+        let formats: Vec<_> = columns
+            .iter()
+            .map(format)
+            .collect::<Result<_, _>>()
+            .map_err(|e| self.order_error(e))?;
+        let mut parts: BTreeMap<Vec<String>, Vec<u32>> = BTreeMap::new();
+        for rows in rows.into_values() {
+            let first = rows.first().map_or(0, |row| *row as usize);
+            let values = formats.iter().map(|format| format.value(first).to_string()).collect();
+            let part = parts.entry(values).or_default();
+            part.extend(rows);
+            // Other values may read alike.
+            part.sort_unstable();
+        }
+        Ok(parts)
     }
 
     fn spill(&mut self) -> Result<(), RunError> {
@@ -408,6 +426,11 @@ impl Writer {
         }
         Ok(written)
     }
+}
+
+/// The rows of a batch.
+fn places(batch: &RecordBatch) -> std::ops::Range<u32> {
+    0..u32::try_from(batch.num_rows()).unwrap_or(u32::MAX)
 }
 
 /// The text columns of a row joined: what buckets are hashed from.

@@ -87,18 +87,18 @@ impl Slices {
     ///
     /// # Errors
     /// Columns of another schema.
-    pub fn add(
+    pub fn add<'a>(
         &mut self,
         batch: &RecordBatch,
-        slices: &BTreeMap<&Key, Vec<u32>>,
+        slices: &'a BTreeMap<Key, Vec<u32>>,
     ) -> Result<(), ArrowError> {
-        let mut digests: Vec<(Digest, &[u32])> = Vec::with_capacity(slices.len());
-        digests.extend(slices.values().map(|rows| (Digest::default(), rows.as_slice())));
-        self.digester.add(batch, digests.iter_mut().map(|(digest, rows)| (digest, *rows)))?;
+        let none = |rows: &'a Vec<u32>| (Digest::default(), rows.as_slice());
+        let mut digests: Vec<(Digest, &[u32])> = slices.values().map(none).collect();
+        self.digester.add(batch, &mut digests)?;
         for (key, (digest, _)) in slices.keys().zip(&digests) {
-            match self.digests.get_mut(*key) {
+            match self.digests.get_mut(key) {
                 Some(known) => known.add(digest),
-                None => drop(self.digests.insert((*key).clone(), *digest)),
+                None => drop(self.digests.insert(key.clone(), *digest)),
             }
         }
         Ok(())

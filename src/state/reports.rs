@@ -79,7 +79,8 @@ impl Slices {
 
 impl FromIterator<Slices> for Slices {
     fn from_iter<T: IntoIterator<Item = Self>>(tables: T) -> Self {
-        let sum = |all: Self, one: Self| Self { made: all.made + one.made, kept: all.kept + one.kept };
+        let sum =
+            |all: Self, one: Self| Self { made: all.made + one.made, kept: all.kept + one.kept };
         tables.into_iter().fold(Self::default(), sum)
     }
 }

@@ -54,6 +54,9 @@ impl Digest {
     }
 }
 
+/// Rows encoded at once: a table may come as one batch, and once in memory is enough.
+const ROWS_AT_ONCE: usize = 8_192;
+
 /// Adds rows of one table to digests.
 ///
 /// A row is hashed as Arrow encodes it for comparing: types and lengths apart from values, so no two
@@ -77,19 +80,28 @@ impl Digester {
         Ok(Self { rows })
     }
 
-    /// Adds the rows of a batch that stand at these places to the digest of each group.
+    /// Adds the rows of a batch that stand at these places, in ascending order, to the digest of
+    /// each group.
     ///
     /// # Errors
     /// Columns of another schema.
-    pub fn add<'a>(
+    pub fn add(
         &self,
         batch: &RecordBatch,
-        groups: impl Iterator<Item = (&'a mut Digest, &'a [u32])>,
+        groups: &mut [(Digest, &[u32])],
     ) -> Result<(), ArrowError> {
-        let rows = self.rows.convert_columns(batch.columns())?;
-        for (digest, places) in groups {
-            for place in places {
-                digest.row(rows.row(*place as usize).data());
+        let mut rows = self.rows.empty_rows(ROWS_AT_ONCE.min(batch.num_rows()), 0);
+        for from in (0..batch.num_rows()).step_by(ROWS_AT_ONCE) {
+            let end = batch.num_rows().min(from + ROWS_AT_ONCE);
+            rows.clear();
+            self.rows.append(&mut rows, batch.slice(from, end - from).columns())?;
+            for (digest, places) in groups.iter_mut() {
+                let here = places.partition_point(|place| (*place as usize) < end);
+                let (now, later) = places.split_at(here);
+                for place in now {
+                    digest.row(rows.row(*place as usize - from).data());
+                }
+                *places = later;
             }
         }
         Ok(())

@@ -198,7 +198,10 @@ fn spilled_rows_of_a_known_slice_go_unread() {
     let other = made("b", known(&before), &scratch);
     assert_eq!(counts(&other.kept), BTreeSet::from(["1".to_owned()]));
     assert_eq!(other.written.len(), 1);
-    assert_eq!((other.written[0].partition["count"].as_str(), other.written[0].file.rows), ("2", 1));
+    assert_eq!(
+        (other.written[0].partition["count"].as_str(), other.written[0].file.rows),
+        ("2", 1)
+    );
     let left: Vec<_> = std::fs::read_dir(&scratch).expect("files").flatten().collect();
     assert_eq!(left.len(), 1, "the new file, and no spilled rows: {left:?}");
 }
@@ -220,9 +223,9 @@ proptest! {
             let columns: Vec<ArrayRef> = vec![Arc::new(names), Arc::new(counts)];
             let batch = RecordBatch::try_new(contract().schema(), columns).expect("the columns");
             let places: Vec<u32> = (0..).take(rows.len()).collect();
-            let mut digest = Digest::default();
-            digester.add(&batch, [(&mut digest, places.as_slice())].into_iter()).expect("rows");
-            digest
+            let mut groups = [(Digest::default(), places.as_slice())];
+            digester.add(&batch, &mut groups).expect("rows");
+            groups[0].0
         };
         let set = |rows: &[(Option<u8>, String)]| {
             let mut rows: Vec<_> =
