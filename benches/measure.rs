@@ -14,6 +14,7 @@
 )]
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use arrow::array::RecordBatch;
@@ -81,7 +82,7 @@ async fn experience(session: &Session) {
 }
 
 /// All measures by the wall clock, by month, quarter and year, of everybody and by five dimensions.
-async fn desk(session: &Session) {
+async fn desk(session: &Session, threads: usize) {
     let started = Instant::now();
     let end = NaiveDate::from_ymd_opt(2026, 1, 1).and_then(|day| day.and_hms_opt(0, 0, 0));
     let dimensions = ["all", "channel", "priority", "team", "source", "touchpoint"];
@@ -118,7 +119,20 @@ async fn desk(session: &Session) {
             n += 1;
         }
     }
-    let rows = service::level_batch(&levels.levels(&terms).expect("levels")).expect("rows");
+    say("service_levels, requests read", started);
+    let sorted = levels.sorted(&terms);
+    let parts: Vec<_> = sorted.parts().collect();
+    let next = AtomicUsize::new(0);
+    let take = || {
+        let at = || next.fetch_add(1, Ordering::Relaxed);
+        let part = || parts.get(at()).map(|part| sorted.part(*part).expect("a part"));
+        std::iter::from_fn(part).flatten().collect::<Vec<_>>()
+    };
+    let made = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(take)).collect();
+        workers.into_iter().flat_map(|worker| worker.join().expect("levels")).collect()
+    });
+    let rows = service::level_batch(&service::suppressed(made, &terms)).expect("rows");
     say(&format!("service_levels of {n} conversations, {} rows", rows.num_rows()), started);
 }
 
@@ -144,6 +158,6 @@ fn main() {
             table(&session, &folder, name);
         }
         experience(&session).await;
-        desk(&session).await;
+        desk(&session, threads).await;
     });
 }

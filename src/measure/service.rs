@@ -4,6 +4,7 @@
 //! it with the cause of the difference, and is never used in place of ours.
 
 pub mod case;
+mod cells;
 pub mod clock;
 mod levels;
 mod measures;
@@ -11,7 +12,7 @@ mod rows;
 
 pub use self::case::{Case, Change, Facts, Happening, Target};
 pub use self::clock::{Calendar, Calendars, Hours};
-pub use self::levels::{DIMENSIONS, Level, Levels, columns};
+pub use self::levels::{DIMENSIONS, Level, Levels, Part, Sorted, columns, suppressed};
 pub use self::measures::{CLOCKS, MEASURES, Measure, Outcome};
 pub use self::rows::{case_batch, cases, changes, level_batch};
 

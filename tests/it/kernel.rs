@@ -4,7 +4,7 @@
 
 use cxmart::measure::kernel::change::{self, Share, holm};
 use cxmart::measure::kernel::interval::{self, Interval, Nps, wilson};
-use cxmart::measure::kernel::kaplan_meier::{Observed, kaplan_meier};
+use cxmart::measure::kernel::kaplan_meier::{Observed, kaplan_meier, median_of};
 use cxmart::measure::kernel::sample::Sample;
 use cxmart::measure::kernel::special;
 
@@ -243,4 +243,28 @@ fn a_time_that_few_reached_has_no_median() {
     near(kaplan_meier(&[], 0.95).at(3), 1.0, 0.0);
     let half = kaplan_meier(&[Observed { time: 4, event: true, count: 1 }, open(4, 1)], 0.95);
     assert_eq!(half.median().time, Some(4));
+}
+
+proptest::proptest! {
+    /// Goal: the short way to a median may save work, and nothing else. Method: few and many subjects,
+    /// close together and far apart, against the whole curve.
+    #[test]
+    fn the_median_of_single_subjects_is_that_of_their_curve(
+        mut happened in proptest::collection::vec(0_i64..400, 0..300),
+        mut censored in proptest::collection::vec(0_i64..400, 0..300),
+        spread in 1_i64..4,
+    ) {
+        for times in [&mut happened, &mut censored] {
+            times.iter_mut().for_each(|time| *time /= spread * spread * spread);
+            times.sort_unstable();
+        }
+        let observed = |times: &[i64], event: bool| -> Vec<Observed> {
+            times.iter().map(|time| Observed { time: *time, event, count: 1 }).collect()
+        };
+        let all = [observed(&happened, true), observed(&censored, false)].concat();
+        for confidence in [0.5, 0.95, 0.999] {
+            let curve = kaplan_meier(&all, confidence);
+            proptest::prop_assert_eq!(median_of(&happened, &censored, confidence), curve.median());
+        }
+    }
 }

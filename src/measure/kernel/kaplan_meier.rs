@@ -71,6 +71,52 @@ pub fn kaplan_meier(observed: &[Observed], confidence: f64) -> Curve {
     Curve { n, steps }
 }
 
+/// The median of single subjects, from the times of those whom it happened to and of those whom it
+/// had not: [`kaplan_meier`]'s, to the last bit, without the curve. Both lists are sorted.
+pub fn median_of(happened: &[i64], censored: &[i64], confidence: f64) -> Quantile {
+    let z = two_sided_z(confidence);
+    let left = 0.5 + TOLERANCE;
+    let half = -left.ln();
+    let n = (happened.len() + censored.len()) as u64;
+    let (mut survival, mut greenwood) = (1.0, 0.0);
+    let (mut before, mut gone_before) = (0_usize, 0_u64);
+    let mut found = Quantile { time: None, low: None, high: None };
+    for together in happened.chunk_by(|one, other| one == other) {
+        let Some(time) = together.first().copied() else { continue };
+        while censored.get(before).is_some_and(|at| *at < time) {
+            before += 1;
+        }
+        let (at_risk, events) = (n - gone_before - before as u64, together.len() as u64);
+        gone_before += events;
+        let (risk, gone) = (at_risk as f64, events as f64);
+        survival *= (at_risk - events) as f64 / risk;
+        greenwood += gone / (risk * (risk - gone));
+        found.time = found.time.or((survival <= left).then_some(time));
+        // Limits cost two powers a step: only steps near the half are asked for them. They are
+        // where -ln S times exp(±x) passes `half`, and exp(x) ≤ 1 / (1 - x), exp(-x) ≤ 1 / (1 + x).
+        let is_far = |lower: bool| {
+            let gone = -survival.ln();
+            let x = z * greenwood.sqrt() / gone;
+            let most = if lower { gone / (1.0 - x) } else { gone / (1.0 + x) };
+            (!lower || x < 1.0) && most < half * (1.0 - 1e-9)
+        };
+        let limit = |of: fn(Interval) -> f64| {
+            let limit = log_log(survival, greenwood, z).map(of);
+            limit.or((survival <= 0.0).then_some(0.0)).filter(|limit| *limit <= left)
+        };
+        if found.low.is_none() && !is_far(true) {
+            found.low = limit(|interval| interval.low).map(|_| time);
+        }
+        if found.time.is_some() && found.high.is_none() && !is_far(false) {
+            found.high = limit(|interval| interval.high).map(|_| time);
+        }
+        if found.time.is_some() && found.low.is_some() && found.high.is_some() {
+            break;
+        }
+    }
+    found
+}
+
 fn log_log(survival: f64, greenwood: f64, z: f64) -> Option<Interval> {
     if survival <= 0.0 || survival >= 1.0 {
         return None;

@@ -1,18 +1,21 @@
 //! Requests counted together: by period of creation and one dimension at a time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+
+use foldhash::fast::FixedState;
 
 use super::case::{Case, Facts};
-use super::measures::{self, COUNT, Kind, MEASURES, Outcome, Said};
+use super::cells::{Cells, Counted, Order, Values};
+use super::measures::{self, CLOCKS, COUNT, Kind, MEASURES, Measure, Outcome, Said};
 use super::{ServiceError, Terms};
 use crate::measure::fold::calendar::{Calendar, Grain};
 use crate::measure::kernel::interval::{self, Interval, wilson};
-use crate::measure::kernel::kaplan_meier::{Observed, Quantile, kaplan_meier};
+use crate::measure::kernel::kaplan_meier::{Quantile, median_of};
 use crate::measure::kernel::quantile::quantile;
 use crate::measure::kernel::sample::Sample;
 use crate::measure::scores::{ALL, NONE, PAIR};
 use crate::measure::suppression::{Cell, Rule, hidden};
-use crate::table::day::date;
+use crate::table::day::{date, day_number};
 
 /// What requests are grouped by; all but the first are columns of a request.
 pub const DIMENSIONS: [&str; 10] = [
@@ -92,41 +95,67 @@ impl Level {
     }
 }
 
-/// One request, small: what it counts as, and where.
+/// What a tool says of a request in one measure, where ours says something too.
 #[derive(Debug)]
-struct Row {
-    day: i32,
-    values: [u32; COLUMNS],
-    outcomes: [Outcome; COUNT],
-    vendor: [Outcome; COUNT],
-    causes: [Option<&'static str>; COUNT],
+struct Told {
+    request: u32,
+    value: Outcome,
+    cause: Option<&'static str>,
 }
 
-/// Requests gathered for counting.
+/// Requests gathered for counting: by column, because a cell reads one measure of many requests.
 #[derive(Debug, Default)]
 pub struct Levels {
-    rows: Vec<Row>,
-    /// Row, from, to.
+    days: Vec<i32>,
+    values: [Vec<u32>; COLUMNS],
+    outcomes: [Vec<Outcome>; COUNT],
+    told: [Vec<Told>; COUNT],
+    /// Request, from, to.
     waits: Vec<(u32, i64, Option<i64>)>,
     ids: BTreeMap<String, u32>,
     names: Vec<String>,
 }
 
+/// What all parts of the table are made from.
+#[derive(Debug)]
+pub struct Sorted<'a> {
+    levels: &'a Levels,
+    terms: &'a Terms,
+    calendar: Calendar,
+    /// Of measures whose values have an order that matters.
+    orders: Vec<Option<Order>>,
+}
+
+/// The table of one dimension and one length of period.
+#[derive(Debug, Clone, Copy)]
+pub struct Part<'a> {
+    dimension: &'a str,
+    grain: Grain,
+}
+
 impl Levels {
     pub fn push(&mut self, case: &Case, facts: &Facts) {
-        let row = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
-        self.waits.extend(facts.waits.iter().map(|(from, to)| (row, *from, *to)));
-        let mut values = [0; COLUMNS];
-        for (slot, value) in values.iter_mut().zip(&case.dimensions) {
-            *slot = self.id(value.as_deref().unwrap_or(NONE));
+        let request = u32::try_from(self.days.len()).unwrap_or(u32::MAX);
+        self.waits.extend(facts.waits.iter().map(|(from, to)| (request, *from, *to)));
+        self.days.push(case.created_date);
+        for at in 0..COLUMNS {
+            let name = case.dimensions.get(at).and_then(Option::as_deref).unwrap_or(NONE);
+            let id = self.id(name);
+            if let Some(column) = self.values.get_mut(at) {
+                column.push(id);
+            }
         }
-        self.rows.push(Row {
-            day: case.created_date,
-            values,
-            outcomes: measures::outcomes(case, facts),
-            vendor: measures::vendor_outcomes(case),
-            causes: measures::causes(case, facts),
-        });
+        let outcomes = measures::outcomes(case, facts);
+        for (column, outcome) in self.outcomes.iter_mut().zip(outcomes) {
+            column.push(outcome);
+        }
+        let said = measures::vendor_outcomes(case).into_iter().zip(measures::causes(case, facts));
+        for ((told, ours), (value, cause)) in self.told.iter_mut().zip(outcomes).zip(said) {
+            let is_told = value != Outcome::NOTHING || cause.is_some();
+            if is_told && ours != Outcome::NOTHING {
+                told.push(Told { request, value, cause });
+            }
+        }
     }
 
     fn id(&mut self, name: &str) -> u32 {
@@ -139,11 +168,38 @@ impl Levels {
         id
     }
 
-    fn value(&self, ids: &[u32]) -> String {
+    /// The values of a dimension that a request has.
+    fn values(&self, columns: &[usize], request: usize) -> Values {
+        let mut values = Values::default();
+        for (slot, at) in values.iter_mut().zip(columns) {
+            let value = self.values.get(*at).and_then(|column| column.get(request));
+            *slot = value.copied().unwrap_or_default();
+        }
+        values
+    }
+
+    fn value(&self, columns: &[usize], values: Values) -> String {
         let name = |id: &u32| self.names.get(*id as usize).map_or(NONE, String::as_str);
-        match ids {
+        match columns {
             [] => ALL.to_owned(),
-            ids => ids.iter().map(name).collect::<Vec<_>>().join(&PAIR.to_string()),
+            columns => {
+                let names: Vec<&str> = values.iter().take(columns.len()).map(name).collect();
+                names.join(&PAIR.to_string())
+            }
+        }
+    }
+
+    /// Puts the requests in the orders that are needed.
+    pub fn sorted<'a>(&'a self, terms: &'a Terms) -> Sorted<'a> {
+        let ordered = MEASURES.iter().map(|measure| measure.kind != Kind::Share);
+        let order = |(is_ordered, outcomes): (bool, &Vec<Outcome>)| {
+            is_ordered.then(|| Order::new(outcomes))
+        };
+        Sorted {
+            levels: self,
+            terms,
+            calendar: Calendar::new(terms.zone, terms.horizon_day, &terms.periods),
+            orders: ordered.zip(&self.outcomes).map(order).collect(),
         }
     }
 
@@ -152,214 +208,215 @@ impl Levels {
     /// # Errors
     /// A dimension that requests do not have.
     pub fn levels(&self, terms: &Terms) -> Result<Vec<Level>, ServiceError> {
-        let calendar = Calendar::new(terms.zone, terms.horizon_day, &terms.periods);
-        let mut levels = Vec::new();
-        for dimension in &terms.dimensions {
-            let columns = columns(dimension)?;
-            for grain in &terms.periods {
-                let first = levels.len();
-                self.counted(*grain, &columns, terms, &mut levels);
-                self.backlog(*grain, &columns, &calendar, terms, &mut levels);
-                for level in levels.iter_mut().skip(first) {
-                    level.dimension.clone_from(dimension);
-                    level.grain = Some(*grain);
-                    level.year = i64::from(chrono::Datelike::year(&date(level.start)));
-                }
-            }
+        let sorted = self.sorted(terms);
+        let parts: Result<Vec<_>, _> = sorted.parts().map(|part| sorted.part(part)).collect();
+        Ok(suppressed(parts?.concat(), terms))
+    }
+}
+
+impl<'a> Sorted<'a> {
+    /// What the table is made of; parts may be made beside each other.
+    pub fn parts(&self) -> impl Iterator<Item = Part<'a>> + use<'a> {
+        let terms = self.terms;
+        terms.dimensions.iter().flat_map(|dimension| {
+            terms.periods.iter().map(|grain| Part { dimension, grain: *grain })
+        })
+    }
+
+    /// Rows of a part, in no order that matters.
+    ///
+    /// # Errors
+    /// A dimension that requests do not have.
+    pub fn part(&self, part: Part<'_>) -> Result<Vec<Level>, ServiceError> {
+        let columns = columns(part.dimension)?;
+        let mut levels = self.counted(part.grain, &columns);
+        levels.extend(self.backlog(part.grain, &columns));
+        for level in &mut levels {
+            level.dimension = part.dimension.to_owned();
+            level.grain = Some(part.grain);
+            level.year = i64::from(chrono::Datelike::year(&date(level.start)));
         }
-        suppress(&mut levels, terms);
         Ok(levels)
     }
 
-    fn counted(&self, grain: Grain, columns: &[usize], terms: &Terms, levels: &mut Vec<Level>) {
-        let mut starts: BTreeMap<i32, i32> = BTreeMap::new();
-        let mut groups: BTreeMap<i32, BTreeMap<Vec<u32>, Vec<u32>>> = BTreeMap::new();
-        for (i, row) in self.rows.iter().enumerate() {
-            let start = *starts
-                .entry(row.day)
-                .or_insert_with(|| crate::table::day::day_number(grain.start(date(row.day))));
-            let ids = columns.iter().filter_map(|at| row.values.get(*at).copied()).collect();
-            let cells = groups.entry(start).or_default();
-            cells.entry(ids).or_default().push(u32::try_from(i).unwrap_or(u32::MAX));
-        }
-        for (start, cells) in groups {
-            let cells: Vec<_> =
-                cells.into_iter().map(|(ids, rows)| (self.value(&ids), rows)).collect();
-            for (m, measure) in MEASURES.iter().enumerate() {
-                let stats = cells.iter().map(|(value, rows)| (value, self.cell(m, rows, terms)));
-                for (value, mut level) in stats.filter(|(_, level)| level.n > 0) {
+    fn counted(&self, grain: Grain, columns: &[usize]) -> Vec<Level> {
+        let mut starts: HashMap<i32, i32, FixedState> = HashMap::default();
+        let days = self.levels.days.iter().enumerate();
+        let cells = Cells::new(days.map(|(request, day)| {
+            let start = *starts.entry(*day).or_insert_with(|| day_number(grain.start(date(*day))));
+            (start, self.levels.values(columns, request))
+        }));
+        let shares: Vec<_> = MEASURES
+            .iter()
+            .zip(&self.levels.outcomes)
+            .map(|(measure, outcomes)| {
+                (measure.kind == Kind::Share).then(|| cells.counted(outcomes))
+            })
+            .collect();
+        let mut levels = Vec::new();
+        for (m, measure) in MEASURES.iter().enumerate() {
+            let mut made = match shares.get(m).and_then(Option::as_ref) {
+                Some(counted) => self.shares(counted),
+                None => self.amounts(m, *measure, &cells),
+            };
+            promised(*measure, &shares, &mut made);
+            self.compared(m, &cells, &mut made);
+            for (mut level, (start, values)) in made.into_iter().zip(&cells.keys) {
+                if level.n > 0 {
                     (level.metric, level.clock) = (measure.metric, measure.clock);
-                    level.start = start;
-                    level.value.clone_from(value);
+                    level.start = *start;
+                    level.value = self.levels.value(columns, *values);
                     levels.push(level);
                 }
             }
         }
+        levels
     }
 
-    fn rows<'a>(&'a self, rows: &'a [u32]) -> impl Iterator<Item = &'a Row> + Clone {
-        rows.iter().filter_map(|i| self.rows.get(*i as usize))
+    fn shares(&self, counted: &[Counted]) -> Vec<Level> {
+        let level = |counted: &Counted| {
+            let hits = u64::try_from(counted.sum).unwrap_or(0);
+            let told = counted.done > 0;
+            Level {
+                n: counted.done + counted.open,
+                answered: Some(counted.done),
+                open: Some(counted.open),
+                mean: told.then(|| counted.sum as f64 / counted.done as f64),
+                hits: Some(hits),
+                interval: told.then(|| wilson(hits, counted.done, self.terms.confidence)),
+                ..Level::default()
+            }
+        };
+        counted.iter().map(level).collect()
     }
 
-    /// What a measure is of some requests.
-    fn cell(&self, m: usize, rows: &[u32], terms: &Terms) -> Level {
-        let Some(measure) = MEASURES.get(m) else { return Level::default() };
-        let (mut done, mut open) = (Vec::new(), Vec::new());
-        for row in self.rows(rows) {
-            match row.outcomes.get(m).map(|outcome| outcome.said()) {
-                Some(Said::Done(value)) => done.push(i64::from(value)),
-                Some(Said::Open(value)) => open.push(i64::from(value)),
-                _ => {}
+    fn amounts(&self, m: usize, measure: Measure, cells: &Cells) -> Vec<Level> {
+        let Some(Some(order)) = self.orders.get(m) else { return Vec::new() };
+        let ordered = cells.ordered(order);
+        let confidence = self.terms.confidence;
+        let level = |cell: usize| {
+            let (done, open) = ordered.of(cell);
+            let sum: i64 = done.iter().sum();
+            let mean = (!done.is_empty()).then(|| sum as f64 / done.len() as f64);
+            let sample = Sample::of(done.iter().map(|value| (*value as f64, 1)));
+            let interval = sample.and_then(|sample| interval::mean(&sample, confidence));
+            let is_time = measure.kind == Kind::Time;
+            Level {
+                n: (done.len() + open.len()) as u64,
+                answered: Some(done.len() as u64),
+                open: Some(open.len() as u64),
+                mean,
+                interval: interval.zip(mean).map(|(interval, mean)| interval.around(mean)),
+                median: quantile(done, 0.5),
+                p90: quantile(done, 0.9),
+                km: is_time.then(|| median_of(done, open, confidence)),
+                ..Level::default()
+            }
+        };
+        (0..cells.keys.len()).map(level).collect()
+    }
+
+    fn compared(&self, m: usize, cells: &Cells, levels: &mut [Level]) {
+        let Some(told) = self.levels.told.get(m).filter(|told| !told.is_empty()) else { return };
+        let mut sums = vec![(0_u64, 0_i64); levels.len()];
+        let mut causes: BTreeMap<(usize, &'static str), u64> = BTreeMap::new();
+        for Told { request, value, cause } in told {
+            let cell = cells.of(*request);
+            if let (Said::Done(value), Some((n, sum))) = (value.said(), sums.get_mut(cell)) {
+                (*n, *sum) = (*n + 1, *sum + i64::from(value));
+            }
+            if let Some(cause) = cause.filter(|cause| !matches!(*cause, "equal" | "rounding")) {
+                *causes.entry((cell, cause)).or_default() += 1;
             }
         }
-        let (answered, waiting) = (done.len() as u64, open.len() as u64);
-        let mut level = Level {
-            n: answered + waiting,
-            answered: Some(answered),
-            open: Some(waiting),
-            ..Level::default()
-        };
-        done.sort_unstable();
-        let sum: i64 = done.iter().sum();
-        level.mean = (answered > 0).then(|| sum as f64 / answered as f64);
-        match measure.kind {
-            Kind::Share => {
-                let hits = u64::try_from(sum).unwrap_or(0);
-                level.hits = Some(hits);
-                level.interval = (answered > 0).then(|| wilson(hits, answered, terms.confidence));
-            }
-            Kind::Time | Kind::Count => {
-                let sample = Sample::of(done.iter().map(|value| (*value as f64, 1)));
-                let interval = sample.and_then(|s| interval::mean(&s, terms.confidence));
-                level.interval = interval.zip(level.mean).map(|(i, mean)| i.around(mean));
-                level.median = quantile(&done, 0.5);
-                level.p90 = quantile(&done, 0.9);
+        for (level, (n, sum)) in levels.iter_mut().zip(sums).filter(|(_, (n, _))| *n > 0) {
+            level.n_vendor = Some(n);
+            level.vendor_value = Some(sum as f64 / n as f64);
+        }
+        // The most frequent one; of equals the first by name.
+        let mut most: BTreeMap<usize, (u64, &'static str)> = BTreeMap::new();
+        for ((cell, cause), n) in causes {
+            let known = most.entry(cell).or_insert((n, cause));
+            if n > known.0 {
+                *known = (n, cause);
             }
         }
-        if measure.kind == Kind::Time {
-            let observed = |(values, event): (&Vec<i64>, bool)| -> Vec<Observed> {
-                values.iter().map(|time| Observed { time: *time, event, count: 1 }).collect()
-            };
-            let all = [(&done, true), (&open, false)].into_iter().flat_map(observed);
-            let curve = kaplan_meier(&all.collect::<Vec<_>>(), terms.confidence);
-            level.km = Some(curve.median());
+        for (cell, (_, cause)) in most {
+            if let Some(level) = levels.get_mut(cell).filter(|level| level.n_vendor.is_some()) {
+                level.cause = Some(cause);
+            }
         }
-        self.promised(m, rows, &mut level);
-        self.compared(m, rows, &mut level);
-        level
-    }
-
-    /// Targets stand beside the wall clock of what they are about.
-    fn promised(&self, m: usize, rows: &[u32], level: &mut Level) {
-        let about = |metric: &str| match metric {
-            "first_response" => Some("sla_first_response_breached"),
-            "full_resolution" => Some("sla_resolution_breached"),
-            _ => None,
-        };
-        let Some(measure) = MEASURES.get(m).filter(|measure| measure.clock == "calendar") else {
-            return;
-        };
-        let target = about(measure.metric);
-        let at = MEASURES.iter().position(|other| target == Some(other.metric));
-        let Some(at) = at else { return };
-        let told = self.rows(rows).filter_map(|row| match row.outcomes.get(at)?.said() {
-            Said::Done(breached) => Some(breached == 0),
-            _ => None,
-        });
-        level.n_with_target = Some(told.clone().count() as u64);
-        level.n_within_target = Some(told.filter(|is_within| *is_within).count() as u64);
-    }
-
-    fn compared(&self, m: usize, rows: &[u32], level: &mut Level) {
-        let asked = |row: &&Row| row.outcomes.get(m).is_some_and(|o| *o != Outcome::NOTHING);
-        let told =
-            self.rows(rows).filter(asked).filter_map(|row| match row.vendor.get(m)?.said() {
-                Said::Done(value) => Some(i64::from(value)),
-                _ => None,
-            });
-        let (mut n, mut sum) = (0_u64, 0_i64);
-        for value in told {
-            (n, sum) = (n + 1, sum + value);
-        }
-        if n == 0 {
-            return;
-        }
-        level.n_vendor = Some(n);
-        level.vendor_value = Some(sum as f64 / n as f64);
-        let mut causes: BTreeMap<&'static str, u64> = BTreeMap::new();
-        let told =
-            self.rows(rows).filter(asked).filter_map(|row| row.causes.get(m).copied().flatten());
-        for cause in told.filter(|cause| !matches!(*cause, "equal" | "rounding")) {
-            *causes.entry(cause).or_default() += 1;
-        }
-        let most = causes.iter().max_by(|(a, x), (b, y)| x.cmp(y).then(b.cmp(a)));
-        level.cause = most.map(|(cause, _)| *cause);
     }
 
     /// Requests that were open when each period ended, and how long they had been.
-    fn backlog(
-        &self,
-        grain: Grain,
-        columns: &[usize],
-        calendar: &Calendar,
-        terms: &Terms,
-        levels: &mut Vec<Level>,
-    ) {
+    fn backlog(&self, grain: Grain, columns: &[usize]) -> Vec<Level> {
+        let (terms, calendar) = (self.terms, &self.calendar);
         let Some(periods) = calendar.periods().iter().find(|periods| periods.grain == grain) else {
-            return;
+            return Vec::new();
         };
-        let Some(first) = self.rows.iter().map(|row| row.day).min() else { return };
-        let all = periods.of(first)..=periods.of(terms.horizon_day);
-        let all: Vec<usize> = all.collect();
+        let Some(first) = self.levels.days.iter().min() else { return Vec::new() };
+        let all: Vec<usize> = (periods.of(*first)..=periods.of(terms.horizon_day)).collect();
         let end = |period: &usize| calendar.midnight(periods.end(*period)).min(terms.horizon);
         let ends: Vec<i64> = all.iter().map(end).collect();
+        let waits = &self.levels.waits;
+        let values = |request: u32| self.levels.values(columns, request as usize);
+        let cells = Cells::new(waits.iter().map(|(request, _, _)| (0, values(*request))));
         // What begins to wait and stops waiting before each end: number, and sum of beginnings.
-        let mut cells: BTreeMap<Vec<u32>, Vec<(i64, i128)>> = BTreeMap::new();
-        for (i, from, to) in &self.waits {
-            let Some(row) = self.rows.get(*i as usize) else { continue };
-            let ids = columns.iter().filter_map(|at| row.values.get(*at).copied()).collect();
-            let steps = cells.entry(ids).or_insert_with(|| vec![(0, 0); ends.len() + 1]);
+        let mut steps = vec![(0_i64, 0_i128); cells.keys.len() * (ends.len() + 1)];
+        for (wait, (_, from, to)) in (0_u32..).zip(waits) {
+            let row = cells.of(wait) * (ends.len() + 1);
             let begins = ends.partition_point(|end| *end <= *from);
             let stops = to.map_or(ends.len(), |to| ends.partition_point(|end| *end < to));
             for (at, sign) in [(begins, 1_i64), (stops.max(begins), -1)] {
-                if let Some((n, sum)) = steps.get_mut(at) {
+                if let Some((n, sum)) = steps.get_mut(row + at) {
                     *n += sign;
                     *sum += i128::from(sign) * i128::from(*from);
                 }
             }
         }
-        let mut by_period: BTreeMap<usize, Vec<(String, i64, i128)>> = BTreeMap::new();
-        for (ids, steps) in cells {
-            let (value, mut n, mut sum) = (self.value(&ids), 0, 0);
-            for (k, (more, more_sum)) in steps.iter().take(ends.len()).enumerate() {
+        let mut levels = Vec::new();
+        for ((_, values), steps) in cells.keys.iter().zip(steps.chunks(ends.len() + 1)) {
+            let (mut n, mut sum) = (0, 0);
+            for ((period, end), (more, more_sum)) in all.iter().zip(&ends).zip(steps) {
                 (n, sum) = (n + more, sum + more_sum);
-                if n > 0 {
-                    by_period.entry(k).or_default().push((value.clone(), n, sum));
-                }
-            }
-        }
-        for (k, cells) in by_period {
-            let (Some(period), Some(end)) = (all.get(k), ends.get(k)) else { continue };
-            for (value, n, sum) in &cells {
-                let age = i128::from(*n) * i128::from(*end) - sum;
-                let n_open = u64::try_from(*n).unwrap_or(0);
+                let Some(n_open) = u64::try_from(n).ok().filter(|n| *n > 0) else { continue };
+                let age = i128::from(n) * i128::from(*end) - sum;
                 levels.push(Level {
                     metric: BACKLOG,
                     clock: "calendar",
                     start: periods.start(*period),
-                    value: value.clone(),
+                    value: self.levels.value(columns, *values),
                     n: n_open,
                     open: Some(n_open),
-                    mean: Some(age as f64 / 1e6 / *n as f64),
+                    mean: Some(age as f64 / 1e6 / n as f64),
                     ..Level::default()
                 });
             }
         }
+        levels
     }
 }
 
-/// Takes the numbers out of cells that are hidden, and leaves how many requests they are of.
-fn suppress(levels: &mut [Level], terms: &Terms) {
+/// Targets stand beside the wall clock of what they are about: requests that kept theirs are those
+/// that did not break it.
+fn promised(measure: Measure, shares: &[Option<Vec<Counted>>], levels: &mut [Level]) {
+    let target = match measure.metric {
+        "first_response" => "sla_first_response_breached",
+        "full_resolution" => "sla_resolution_breached",
+        _ => return,
+    };
+    let at = MEASURES.iter().position(|other| target == other.metric);
+    let counted = at.and_then(|at| shares.get(at)?.as_ref());
+    let Some(counted) = counted.filter(|_| measure.clock == CLOCKS[0]) else { return };
+    for (level, counted) in levels.iter_mut().zip(counted) {
+        level.n_with_target = Some(counted.done);
+        level.n_within_target = Some(counted.done - u64::try_from(counted.sum).unwrap_or(0));
+    }
+}
+
+/// Takes the numbers out of cells that are hidden, and leaves how many requests they are of; all
+/// parts together, because one could betray another.
+pub fn suppressed(mut levels: Vec<Level>, terms: &Terms) -> Vec<Level> {
     type Of = (&'static str, &'static str, Option<Grain>);
     let mut metrics: BTreeMap<Of, Vec<usize>> = BTreeMap::new();
     for (i, level) in levels.iter().enumerate() {
@@ -380,4 +437,5 @@ fn suppress(levels: &mut [Level], terms: &Terms) {
             }
         }
     }
+    levels
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use arrow::array::RecordBatch;
 use chrono::NaiveDate;
 use futures::StreamExt;
 
@@ -12,7 +13,7 @@ use crate::job::measure::{self, hours};
 use crate::measure::service::{
     self, Calendar, Calendars, Change, Hours, Levels, Target, Terms, case,
 };
-use crate::run::RunError;
+use crate::run::{RunError, workers};
 use crate::table::dataset::Dataset;
 use crate::table::day::day_number;
 
@@ -53,9 +54,23 @@ pub async fn service(bench: &Bench<'_>) -> Result<Vec<Dataset>, RunError> {
         }
         sink.push(&service::case_batch(&rows)?)?;
     }
-    let counted = move || service::level_batch(&levels.levels(&terms)?);
+    let threads = bench.context.settings.threads;
+    let counted = move || counted(&levels, &terms, threads);
     let counted = tokio::task::spawn_blocking(counted).await.map_err(RunError::Thread)??;
     Ok(vec![bench.keep(CONVERSATIONS, sink).await?, bench.write(LEVELS, &[counted]).await?])
+}
+
+/// Rows of `service_levels`, its parts made beside each other.
+fn counted(levels: &Levels, terms: &Terms, threads: usize) -> Result<RecordBatch, RunError> {
+    let sorted = levels.sorted(terms);
+    let work = |(place, part)| Ok((place, sorted.part(part)?));
+    let mut made = workers::share(LEVELS, threads, work, |hand_out| {
+        sorted.parts().enumerate().try_for_each(&mut *hand_out)
+    })?;
+    // What is hidden may depend on which cell comes first.
+    made.sort_unstable_by_key(|(place, _)| *place);
+    let levels = made.into_iter().flat_map(|(_, levels)| levels).collect();
+    Ok(service::level_batch(&service::suppressed(levels, terms))?)
 }
 
 /// Day of the first request; hours are laid out from there on.
