@@ -1,7 +1,9 @@
 //! Time and memory of the fold pass over a timeline in buckets; not part of the tests.
 //!
-//! `cargo bench --bench fold -- FOLDER [THREADS]`, where FOLDER holds one Parquet file a bucket
-//! (`bench/fold_vs_duckdb.py` writes them and asks `DuckDB` for the same families).
+//! `cargo bench --bench fold -- FOLDER [THREADS [retention]]`, where FOLDER holds one Parquet file a
+//! bucket (`bench/fold_vs_duckdb.py` writes them and asks `DuckDB` for the same families). With
+//! `retention` neither purchases nor stages of the journey are folded: what is left are the tables
+//! that `bench/measure_vs_duckdb.py` asks for.
 
 #![allow(
     clippy::expect_used,
@@ -86,12 +88,33 @@ async fn marks(engine: &Engine, rows: &[RecordBatch]) -> Vec<RecordBatch> {
     session.collect("stage_events", files.get(RULES).expect("rules")).await.expect("marks")
 }
 
+fn read(path: &Path) -> Vec<RecordBatch> {
+    let bytes = std::fs::read(path).expect("a file").into();
+    parquet::decode("bucket", bytes, Some(&event::COLUMNS)).expect("rows")
+}
+
+/// One bucket, but for purchases and stages.
+fn retain(folds: &All, path: &Path, counted: &Mutex<Counted>) {
+    let ((_, retention), journey) = folds;
+    let started = Instant::now();
+    let rows = read(path);
+    let decoded = started.elapsed();
+    let (marks, attributes) = (Marks::default(), Attributes::default());
+    let retained = pass(retention, &rows, &marks, &attributes).expect("a pass");
+    let months = retained.months.batch(&journey.terms).expect("rows").num_rows();
+    let walked = started.elapsed();
+    let mut counted = counted.lock().expect("no panic");
+    counted.months += months;
+    counted.retained.merge(retained.counted);
+    counted.seconds[0] += decoded.as_secs_f64();
+    counted.seconds[3] += (walked - decoded).as_secs_f64();
+}
+
 /// One bucket, with seconds for decoding, rules, marks and the pass.
 fn fold(folds: &All, path: &Path, engine: &Engine, runtime: &Runtime, counted: &Mutex<Counted>) {
     let ((purchases, _), journey) = folds;
     let started = Instant::now();
-    let bytes = std::fs::read(path).expect("a file").into();
-    let rows = parquet::decode("bucket", bytes, Some(&event::COLUMNS)).expect("rows");
+    let rows = read(path);
     let decoded = started.elapsed();
     let fired = runtime.block_on(marks(engine, &rows));
     let ruled = started.elapsed();
@@ -126,6 +149,7 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
     let folder = PathBuf::from(arguments.first().expect("a folder"));
     let threads = arguments.get(1).and_then(|text| text.parse().ok()).unwrap_or(2);
+    let is_whole = arguments.get(2).is_none_or(|text| text != "retention");
     let mut paths: Vec<PathBuf> =
         std::fs::read_dir(&folder).expect("a folder").flatten().map(|file| file.path()).collect();
     paths.sort();
@@ -148,7 +172,11 @@ fn main() {
         for _ in 0..threads {
             scope.spawn(|| {
                 while let Some(path) = paths.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    fold(&folds, path, &engine, &runtime, &counted);
+                    if is_whole {
+                        fold(&folds, path, &engine, &runtime, &counted);
+                    } else {
+                        retain(&folds, path, &counted);
+                    }
                 }
             });
         }

@@ -110,7 +110,8 @@ async fn desk(session: &Session, threads: usize) {
     let sql = "select * from cases order by conversation_id asc nulls first";
     let mut answer = session.query("cases", sql).await.expect("cases");
     while let Some(batch) = answer.batches.next().await {
-        for case in service::cases(&batch.expect("rows")).expect("cases") {
+        let batch = batch.expect("rows");
+        for case in service::cases(&batch).expect("cases") {
             let mut own = Vec::new();
             while let Some((_, change)) = changes.next_if(|(request, _)| *request == case.id) {
                 own.push(change);

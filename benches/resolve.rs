@@ -21,7 +21,7 @@ use cxmart::resolve::{self, Evidence, Ledger, Options, Raw, Sight};
 use cxmart::table::id;
 
 const PEOPLE: u32 = 1_000_000;
-const OPTIONS: Options = Options { max_degree: 200, max_emails: 20, max_cluster: 500 };
+const OPTIONS: Options = Options { max_degree: 200, max_emails: 20, max_cluster: 500, threads: 2 };
 
 #[expect(clippy::print_stdout, reason = "a bench speaks to the person who started it")]
 fn say(what: &str, started: Instant) {

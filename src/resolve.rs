@@ -6,6 +6,7 @@
 
 pub mod account;
 mod answer;
+mod beside;
 pub mod cluster;
 pub mod evidence;
 pub mod intern;
@@ -26,7 +27,7 @@ pub use overrides::{Named, Override, Verb};
 
 use std::collections::BTreeMap;
 
-use crate::table::id;
+use crate::table::id::{self, Keyed};
 
 /// Marks an identifier or a key without a customer.
 const NOBODY: u32 = u32::MAX;
@@ -34,6 +35,8 @@ const NOBODY: u32 = u32::MAX;
 const FORGOTTEN: &str = "x_";
 /// From this strength on, an identifier says who a person is; below it, which device they use.
 const PERSON_STRENGTH: i8 = 2;
+/// Identifiers whose keys are made at a time.
+const PINNED: usize = 1 << 20;
 
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum ResolveError {
@@ -50,6 +53,8 @@ pub struct Options {
     pub max_degree: u32,
     pub max_emails: u32,
     pub max_cluster: u32,
+    /// What comes out does not depend on them.
+    pub threads: usize,
 }
 
 /// One row of `customer_identifiers`.
@@ -62,7 +67,7 @@ pub struct IdentifierRow<'a> {
     pub strength: i8,
     pub first: i32,
     pub last: i32,
-    pub evidence: String,
+    pub evidence: &'a str,
     pub blocked: Option<Blocked>,
 }
 
@@ -115,15 +120,6 @@ pub struct QuarantineRow<'a> {
     pub evidence: String,
 }
 
-/// Never shown.
-struct Salt(Vec<u8>);
-
-impl std::fmt::Debug for Salt {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Salt")
-    }
-}
-
 /// Who is who.
 #[derive(Debug)]
 pub struct Resolution {
@@ -135,11 +131,13 @@ pub struct Resolution {
     /// Number of the customer of each identifier, by rank.
     customer: Vec<u32>,
     customers: Vec<Box<str>>,
-    salt: Salt,
+    salt: Keyed,
     shared: Vec<(u32, u32)>,
     ledger: Ledger,
     causes: Vec<String>,
     origins: Vec<String>,
+    /// Texts of the sets of origins.
+    evidences: Vec<String>,
     /// Of probable edges: thousandths of the weight, by ends.
     weights: BTreeMap<(u32, u32), i64>,
 }
@@ -160,19 +158,21 @@ pub fn with_edges(
     salt: &[u8],
 ) -> (Resolution, Vec<Edge>) {
     evidence.join_hashes();
-    let order = evidence.ordered();
+    let threads = options.threads;
+    let salt = Keyed::new(salt);
+    let order = evidence.ordered(threads);
     let mut rank = vec![0; order.len()];
     for (at, id) in order.iter().enumerate() {
         rank[*id as usize] = u32::try_from(at).unwrap_or(NOBODY);
     }
     let shared = block_shared(&mut evidence, options.max_degree);
-    let (members, ledger) = pin(&evidence, &order, ledger, salt);
+    let (members, ledger) = pin(&evidence, &order, ledger, (&salt, threads));
     let alive: Vec<bool> = order.iter().map(|id| is_alive(&evidence, *id)).collect();
     let (causes, origins) = evidence.sorted_names();
     let mut edges = edges(&evidence, &rank, &members, (&causes, &origins));
     let (probable, weights) = probable(&evidence, &rank, &members);
     edges.extend(probable);
-    cluster::in_order(&mut edges, &members);
+    cluster::in_order(&mut edges, threads);
     let limits = Limits { emails_max: options.max_emails, identifiers_max: options.max_cluster };
     let place = |id: u32| rank.get(id as usize).copied().unwrap_or(NOBODY);
     let apart: Vec<(u32, u32)> =
@@ -180,18 +180,19 @@ pub fn with_edges(
     let history = lineage::replay(&members, &alive, &edges, &apart, limits);
     let name = |at: usize| -> Box<str> {
         let (kind, namespace, value) = evidence.identifier(order[at]);
-        id::keyed("c", salt, &[kind, namespace, value]).into()
+        salt.id("c", &[kind, namespace, value]).into()
     };
     let is_anchor = |at: usize| alive[at] && history.anchors[at] as usize == at;
+    let anchors: Vec<usize> = (0..order.len()).filter(|at| is_anchor(*at)).collect();
     let mut number = vec![NOBODY; order.len()];
-    let mut customers: Vec<Box<str>> = Vec::new();
-    for at in (0..order.len()).filter(|at| is_anchor(*at)) {
-        number[at] = u32::try_from(customers.len()).unwrap_or(NOBODY);
-        customers.push(name(at));
+    for (at, customer) in anchors.iter().zip(0_u32..) {
+        number[*at] = customer;
     }
+    let customers = beside::map(anchors.len(), threads, |customer| name(anchors[customer]));
     let of = |at: usize| if alive[at] { number[history.anchors[at] as usize] } else { NOBODY };
     let customer = (0..order.len()).map(of).collect();
     let (causes, origins) = (owned(&causes), owned(&origins));
+    let evidences = evidence.origins.texts();
     let found = Resolution {
         evidence,
         order,
@@ -199,11 +200,12 @@ pub fn with_edges(
         history,
         customer,
         customers,
-        salt: Salt(salt.to_owned()),
+        salt,
         shared,
         ledger,
         causes,
         origins,
+        evidences,
         weights,
     };
     (found, edges)
@@ -268,23 +270,26 @@ fn pin(
     evidence: &Evidence,
     order: &[u32],
     mut ledger: Ledger,
-    salt: &[u8],
+    (salt, threads): (&Keyed, usize),
 ) -> (Vec<Member>, Ledger) {
     let mut members = Vec::with_capacity(order.len());
     let mut fresh = Vec::with_capacity(order.len().saturating_sub(ledger.pins().len()));
-    for id in order {
+    let key = |id: u32| is_alive(evidence, id).then(|| Pin::key(salt, evidence.identifier(id)));
+    // Some at a time: keys of all would be a second ledger.
+    for (id, key) in order.chunks(PINNED).flat_map(|ids| {
+        let keys = beside::map(ids.len(), threads, |at| key(ids[at]));
+        ids.iter().zip(keys)
+    }) {
         let Some(facts) = evidence.facts.get(*id as usize) else { continue };
         let (mut day, mut day_strength) = (facts.first, facts.first_strength);
         let mut is_pinned = false;
-        let identifier = evidence.identifier(*id);
-        if is_alive(evidence, *id) {
-            let key = Pin::key(salt, identifier);
+        if let Some(key) = key {
             match ledger.find(&key) {
                 Some(pin) => (is_pinned, day, day_strength) = (true, pin.day, pin.strength),
                 None => fresh.push(Pin { key, day, strength: day_strength }),
             }
         }
-        let is_email = identifier.0 == "email";
+        let is_email = evidence.identifier(*id).0 == "email";
         let born = facts.first;
         members.push(Member {
             born,
@@ -295,7 +300,7 @@ fn pin(
             is_email,
         });
     }
-    ledger.extend(fresh);
+    ledger.extend(fresh, threads);
     (members, ledger)
 }
 
@@ -307,9 +312,10 @@ fn edges(
     members: &[Member],
     names: (&[&str], &[&str]),
 ) -> Vec<Edge> {
-    let day_of = |at: u32| members.get(at as usize).map_or(0, |member| member.born);
+    let of = |at: u32| members.get(at as usize).copied().unwrap_or_default();
     let place = |names: &[&str], name: &str| names.binary_search(&name).unwrap_or_default();
-    let origin_of = |origin: u32| place(names.1, evidence.origins.name(origin));
+    let origins = evidence.origins.names().iter().map(|name| place(names.1, name));
+    let origins: Vec<u16> = origins.map(|at| u16::try_from(at).unwrap_or(u16::MAX)).collect();
     let cause_of = |kind: u16| {
         let name = evidence.statement_kinds.get(usize::from(kind)).map_or("", String::as_str);
         if name == overrides::LINKED {
@@ -318,20 +324,22 @@ fn edges(
         u16::try_from(1 + place(names.0, name)).unwrap_or(LINK - 1)
     };
     let edge = |first: i32, cause: u16, left: u32, right: u32, origin: u32| {
-        let day = first.max(day_of(left)).max(day_of(right));
-        let origin = u16::try_from(origin_of(origin)).unwrap_or(u16::MAX);
-        Edge { day, cause, left, right, origin }
+        let ends = (of(left), of(right));
+        let day = first.max(ends.0.born).max(ends.1.born);
+        let weakest = ends.0.strength.min(ends.1.strength);
+        let origin = origins.get(origin as usize).copied().unwrap_or(u16::MAX);
+        Edge { day, cause, left, right, origin, weakest }
     };
     // Counted first: a vector that grows by doubling would take twice the memory of the largest.
     let live = evidence.key_facts.iter().filter(|key| key.is_live);
     let within: usize = live.map(|key| usize::from(key.count).saturating_sub(1)).sum();
     let mut edges = Vec::with_capacity(within + evidence.statements.len());
+    let mut ids = Vec::new();
     for key in evidence.key_facts.iter().filter(|key| key.is_live) {
-        let ids = usable(evidence, rank, *key);
-        if let Some((center, others)) = ids.split_first() {
-            edges.extend(
-                others.iter().map(|at| edge(key.first, SAME_RECORD, *center, *at, key.origin)),
-            );
+        usable(evidence, rank, *key, &mut ids);
+        if let Some(((_, center), others)) = ids.split_first() {
+            let edge = |at: u32| edge(key.first, SAME_RECORD, *center, at, key.origin);
+            edges.extend(others.iter().map(|(_, at)| edge(*at)));
         }
     }
     for said in &evidence.statements {
@@ -351,7 +359,7 @@ fn probable(
     rank: &[u32],
     members: &[Member],
 ) -> (Vec<Edge>, BTreeMap<(u32, u32), i64>) {
-    let born = |at: u32| members.get(at as usize).map_or(0, |member| member.born);
+    let of = |at: u32| members.get(at as usize).copied().unwrap_or_default();
     let mut edges = Vec::with_capacity(evidence.alike.len());
     let mut weights: BTreeMap<(u32, u32), i64> = BTreeMap::new();
     for alike in &evidence.alike {
@@ -363,8 +371,10 @@ fn probable(
             continue;
         }
         let (left, right) = (left.min(right), left.max(right));
-        let day = a.first.max(b.first).max(born(left)).max(born(right));
-        edges.push(Edge { day, cause: PROBABLE, left, right, origin: 0 });
+        let ends = (of(left), of(right));
+        let day = a.first.max(b.first).max(ends.0.born).max(ends.1.born);
+        let weakest = ends.0.strength.min(ends.1.strength);
+        edges.push(Edge { day, cause: PROBABLE, left, right, origin: 0, weakest });
         let weight = weights.entry((left, right)).or_insert(i64::MIN);
         *weight = (*weight).max(alike.weight);
     }
@@ -380,13 +390,13 @@ fn strongest(evidence: &Evidence, rank: &[u32], key: evidence::KeyFacts) -> Opti
     alive.map(|id| (-strength(*id), rank[*id as usize])).min().map(|(_, at)| at)
 }
 
-/// The identifiers of a record that count, by rank, strongest first.
-fn usable(evidence: &Evidence, rank: &[u32], key: evidence::KeyFacts) -> Vec<u32> {
+/// The identifiers of a record that count, weakness and rank, strongest first.
+fn usable(evidence: &Evidence, rank: &[u32], key: evidence::KeyFacts, ids: &mut Vec<(i8, u32)>) {
     let start = key.start as usize;
     let members = evidence.members.get(start..start + usize::from(key.count));
     let alive = members.unwrap_or_default().iter().filter(|id| is_alive(evidence, **id));
     let strength = |id: u32| evidence.facts.get(id as usize).map_or(0, |facts| facts.strength);
-    let mut ids: Vec<(i8, u32)> = alive.map(|id| (-strength(*id), rank[*id as usize])).collect();
+    ids.clear();
+    ids.extend(alive.map(|id| (-strength(*id), rank[*id as usize])));
     ids.sort_unstable();
-    ids.into_iter().map(|(_, at)| at).collect()
 }

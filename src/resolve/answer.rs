@@ -31,7 +31,7 @@ impl Resolution {
             return self.customer_at(anchor).map(str::to_owned);
         }
         let (kind, namespace, value) = self.at(anchor);
-        Some(id::keyed("c", &self.salt.0, &[kind, namespace, value]))
+        Some(self.salt.id("c", &[kind, namespace, value]))
     }
 
     pub(super) fn cause(&self, edge: &Edge) -> String {
@@ -124,7 +124,7 @@ impl Resolution {
                 strength: facts.strength,
                 first: facts.first,
                 last: facts.last,
-                evidence: self.evidence.origins.text(facts.origins),
+                evidence: self.evidences.get(facts.origins as usize).map_or("", String::as_str),
                 blocked: facts.blocked,
             })
         })

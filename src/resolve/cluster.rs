@@ -5,6 +5,10 @@
 //! edge that would pass a guard is refused and told; it is never tried again, so a cluster only
 //! grows as days go by, and the people it would have joined stay apart.
 
+use std::cmp::Reverse;
+
+use super::beside;
+
 /// Why an edge was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Guard {
@@ -37,6 +41,8 @@ pub struct Edge {
     pub left: u32,
     pub right: u32,
     pub origin: u16,
+    /// Strength of its weaker end.
+    pub weakest: i8,
 }
 
 /// Two identifiers of one record.
@@ -187,9 +193,7 @@ impl<'a> Clusters<'a> {
         if edge.cause == LINK {
             return None;
         }
-        let strength = |of: u32| self.members.get(of as usize).map_or(0, |m| m.strength);
-        let weakest = strength(edge.left).min(strength(edge.right));
-        if weakest <= DEVICE_STRENGTH && self.has_key[a] && self.has_key[b] {
+        if edge.weakest <= DEVICE_STRENGTH && self.has_key[a] && self.has_key[b] {
             return Some(Guard::SharedDevice);
         }
         if self.size[a].saturating_add(self.size[b]) > self.limits.identifiers_max {
@@ -202,17 +206,18 @@ impl<'a> Clusters<'a> {
 }
 
 /// Puts edges in the order they are applied in, each pair and cause once, by its first day.
-pub fn in_order(edges: &mut Vec<Edge>, members: &[Member]) {
+pub fn in_order(edges: &mut Vec<Edge>, threads: usize) {
     for edge in edges.iter_mut() {
         if edge.left > edge.right {
             std::mem::swap(&mut edge.left, &mut edge.right);
         }
     }
-    edges.sort_unstable_by_key(|edge| (edge.left, edge.right, edge.cause, edge.day, edge.origin));
+    let pair = |edge: &Edge| (edge.left, edge.right, edge.cause, edge.day, edge.origin);
+    beside::sort(edges, threads, |a, b| pair(a).cmp(&pair(b)));
     edges.dedup_by_key(|edge| (edge.left, edge.right, edge.cause));
-    let strength = |of: u32| members.get(of as usize).map_or(0, |member| member.strength);
-    edges.sort_unstable_by_key(|edge| {
-        let weakest = strength(edge.left).min(strength(edge.right));
-        (edge.day, edge.class(), -weakest, edge.left, edge.right, edge.cause, edge.origin)
-    });
+    let turn = |edge: &Edge| {
+        let ends = (edge.left, edge.right, edge.cause, edge.origin);
+        (edge.day, edge.class(), Reverse(edge.weakest), ends)
+    };
+    beside::sort(edges, threads, |a, b| turn(a).cmp(&turn(b)));
 }

@@ -7,9 +7,9 @@ use md5::Md5;
 use rustc_hash::FxHashMap;
 use sha2::{Digest, Sha256};
 
-use super::ResolveError;
 use super::intern::Interner;
 use super::normalise::{Blocked, Normaliser};
+use super::{ResolveError, beside};
 
 /// Length of the type and namespace numbers in front of an interned identifier.
 const PREFIX_BYTES: usize = 4;
@@ -104,16 +104,22 @@ impl Origins {
         })
     }
 
+    pub(super) fn names(&self) -> &[String] {
+        &self.names
+    }
+
     pub(super) fn name(&self, origin: u32) -> &str {
         self.names.get(origin as usize).map_or("", String::as_str)
     }
 
-    /// Names of a set, in order, joined by `, `.
-    pub(super) fn text(&self, set: u32) -> String {
-        let set = self.sets.get(set as usize).map_or(&[][..], Vec::as_slice);
-        let mut names: Vec<&str> = set.iter().map(|origin| self.name(*origin)).collect();
-        names.sort_unstable();
-        names.join(", ")
+    /// Names of each set, in order, joined by `, `.
+    pub(super) fn texts(&self) -> Vec<String> {
+        let text = |set: &Vec<u32>| {
+            let mut names: Vec<&str> = set.iter().map(|origin| self.name(*origin)).collect();
+            names.sort_unstable();
+            names.join(", ")
+        };
+        self.sets.iter().map(text).collect()
     }
 }
 
@@ -363,7 +369,7 @@ impl Evidence {
     }
 
     /// Ids in order of (type, namespace, value); what only taking in needs is freed.
-    pub(super) fn ordered(&mut self) -> Vec<u32> {
+    pub(super) fn ordered(&mut self, threads: usize) -> Vec<u32> {
         self.identifiers.freeze();
         self.keys.freeze();
         let ranks = |names: &[String]| -> Vec<u32> {
@@ -379,16 +385,16 @@ impl Evidence {
             let bytes = self.identifiers.get(id);
             let kind = kinds.get(part(bytes, 0)).copied().unwrap_or(0);
             let space = namespaces.get(part(bytes, 2)).copied().unwrap_or(0);
-            let mut head = [0_u8; 8];
+            let mut head = [0_u8; 16];
             for (to, from) in head.iter_mut().zip(bytes.iter().skip(PREFIX_BYTES)) {
                 *to = *from;
             }
-            (kind << 16 | space, u64::from_be_bytes(head), id)
+            (kind << 16 | space, u128::from_be_bytes(head), id)
         };
-        let count = u32::try_from(self.identifiers.len()).unwrap_or(u32::MAX);
-        let mut keys: Vec<(u32, u64, u32)> = (0..count).map(key).collect();
+        let count = self.identifiers.len();
+        let mut keys = beside::map(count, threads, |at| key(u32::try_from(at).unwrap_or(u32::MAX)));
         let value = |id: u32| self.identifiers.get(id).get(PREFIX_BYTES..).unwrap_or_default();
-        keys.sort_unstable_by(|a, b| {
+        beside::sort(&mut keys, threads, |a, b| {
             (a.0, a.1).cmp(&(b.0, b.1)).then_with(|| value(a.2).cmp(value(b.2)))
         });
         keys.into_iter().map(|(_, _, id)| id).collect()

@@ -6,8 +6,9 @@
 
 use std::collections::BTreeSet;
 
+use super::beside;
 use super::cluster::{Clusters, Edge, Guard, Joined, Limits, Member};
-use crate::table::id;
+use crate::table::id::Keyed;
 
 /// First day and strength of an identifier, as first released.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,11 +34,10 @@ impl Pin {
     }
 
     /// The hash of an identifier that nobody can guess back without the salt.
-    pub(super) fn key(salt: &[u8], identifier: (&str, &str, &str)) -> [u8; PIN_BYTES] {
+    pub(super) fn key(salt: &Keyed, identifier: (&str, &str, &str)) -> [u8; PIN_BYTES] {
         let (kind, namespace, value) = identifier;
-        let text = id::keyed("", salt, &["ledger", kind, namespace, value]);
-        let bytes = text.as_bytes().get(1..).unwrap_or_default();
-        bytes.try_into().unwrap_or([b'a'; PIN_BYTES])
+        let text = salt.text(&["ledger", kind, namespace, value]);
+        text.as_bytes().try_into().unwrap_or([b'a'; PIN_BYTES])
     }
 }
 
@@ -61,14 +61,14 @@ impl Ledger {
         self.0.binary_search_by(|pin| pin.key.cmp(key)).ok().and_then(|at| self.0.get(at))
     }
 
-    pub(super) fn extend(&mut self, pins: Vec<Pin>) {
+    pub(super) fn extend(&mut self, pins: Vec<Pin>, threads: usize) {
         // The first run of a warehouse pins all there is; no second copy then.
         if self.0.is_empty() {
             self.0 = pins;
         } else {
             self.0.extend(pins);
         }
-        self.0.sort_unstable();
+        beside::sort(&mut self.0, threads, Ord::cmp);
     }
 }
 
@@ -131,12 +131,13 @@ pub fn replay(
     let mut history = History::default();
     let count = u32::try_from(members.len()).unwrap_or(u32::MAX);
     history.moves = (0..count).map(|i| (STANDS, i)).collect();
-    let mut births: Vec<u32> = (0..count).filter(|i| alive[*i as usize]).collect();
-    births.sort_unstable_by_key(|i| (members[*i as usize].born, *i));
+    let births = (0..count).filter(|i| alive[*i as usize]).map(|i| (members[i as usize].born, i));
+    let mut births: Vec<(i32, u32)> = births.collect();
+    births.sort_unstable();
     let mut births = births.into_iter().peekable();
     let mut edges = edges.iter().peekable();
     loop {
-        let birth = births.peek().map(|i| members[*i as usize].born);
+        let birth = births.peek().map(|(day, _)| *day);
         let joined = edges.peek().map(|edge| edge.day);
         let Some(day) = birth.into_iter().chain(joined).min() else { break };
         let mut merged = Vec::new();
@@ -156,7 +157,7 @@ pub fn replay(
             let to = clusters.anchor(from);
             history.changes.push(Change::Merged { day, from, to, by });
         }
-        while let Some(customer) = births.next_if(|i| members[*i as usize].born == day) {
+        while let Some((_, customer)) = births.next_if(|(born, _)| *born == day) {
             if clusters.anchor(customer) == customer {
                 history.changes.push(Change::Created { day, customer });
             }

@@ -3,6 +3,8 @@
 //! A value that says nothing (a placeholder, a shared mailbox, a text that is no address) is kept
 //! and marked, so that people can see why records were not joined by it.
 
+use std::borrow::Cow;
+
 use unicode_normalization::UnicodeNormalization;
 
 use super::phone::{self, Country};
@@ -194,7 +196,10 @@ impl Normaliser {
     ///
     /// `kind` is the identifier's type, `source` the system that a scoped one belongs to.
     pub fn normalise(&self, kind: &str, source: &str, raw: &str) -> Option<Normal> {
-        let text: String = raw.trim().nfkc().collect();
+        let raw = raw.trim();
+        // Composing ASCII would give it back, slowly.
+        let text: Cow<'_, str> =
+            if raw.is_ascii() { raw.into() } else { raw.nfkc().collect::<String>().into() };
         let text = text.trim().trim_matches('"').trim();
         if text.is_empty() {
             return None;

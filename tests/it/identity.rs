@@ -11,7 +11,8 @@ use proptest::prelude::*;
 
 use crate::project::Project;
 
-const WIDE: Options = Options { max_degree: 100_000, max_emails: 100_000, max_cluster: 100_000 };
+const WIDE: Options =
+    Options { max_degree: 100_000, max_emails: 100_000, max_cluster: 100_000, threads: 2 };
 const SALT: &[u8] = b"salt of the tests";
 
 /// Day, and identifiers as `type:value`.
@@ -216,7 +217,7 @@ fn one_phone_on_ten_thousand_people_joins_none_of_them() {
     let records: Vec<Record> = (0..10_000)
         .map(|i| record(i % 30, &[&format!("external_id:u{i}"), "phone:20304050"]))
         .collect();
-    let options = Options { max_degree: 200, max_emails: 20, max_cluster: 500 };
+    let options = Options { max_degree: 200, max_emails: 20, max_cluster: 500, threads: 2 };
     let found = resolve::resolve(gather(&records), options, Ledger::default(), SALT);
     assert_eq!(found.customers(), 10_000);
     assert_eq!(people(&found)["phone:+4520304050"], None);

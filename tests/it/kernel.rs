@@ -255,7 +255,9 @@ proptest::proptest! {
         spread in 1_i64..4,
     ) {
         for times in [&mut happened, &mut censored] {
-            times.iter_mut().for_each(|time| *time /= spread * spread * spread);
+            for time in times.iter_mut() {
+                *time /= spread * spread * spread;
+            }
             times.sort_unstable();
         }
         let observed = |times: &[i64], event: bool| -> Vec<Observed> {

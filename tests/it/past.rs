@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use crate::profile::{get, rows};
 use crate::project::Project;
 
-const OPTIONS: Options = Options { max_degree: 1_000, max_emails: 3, max_cluster: 8 };
+const OPTIONS: Options = Options { max_degree: 1_000, max_emails: 3, max_cluster: 8, threads: 2 };
 const SALT: &[u8] = b"salt of the tests";
 
 /// Day, and identifiers as `type:value`.

@@ -6,7 +6,7 @@ use cxmart::resolve::normalise::{Blocked, Normaliser};
 use cxmart::resolve::{self, Evidence, Ledger, Options, Raw, Resolution, Sight};
 use proptest::prelude::*;
 
-const OPTIONS: Options = Options { max_degree: 20, max_emails: 3, max_cluster: 12 };
+const OPTIONS: Options = Options { max_degree: 20, max_emails: 3, max_cluster: 12, threads: 2 };
 const SALT: &[u8] = b"salt of the tests";
 
 fn normal(kind: &str, source: &str, raw: &str) -> (String, Option<Blocked>) {

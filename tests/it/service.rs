@@ -98,12 +98,11 @@ fn terms() -> Terms {
     }
 }
 
-fn case() -> Case {
+fn case() -> Case<'static> {
     let created = at("2024-06-03T08:00:00Z");
     Case {
-        id: "g_1".into(),
-        source: "desk".into(),
-        dimensions: vec![None; 9],
+        id: "g_1",
+        source: "desk",
         created_at: created,
         created_date: day("2024-06-03"),
         created_month: day("2024-06-01"),
@@ -194,7 +193,7 @@ fn the_cause_of_a_difference_is_the_reading_that_gives_the_tools_value() {
         n_replies: 1,
         ..case()
     };
-    let cause = |case: &Case, vendor| {
+    let cause = |case: &Case<'_>, vendor| {
         let vendor = Vendor { first_response: vendor, ..Vendor::default() };
         let case = Case { vendor, ..case.clone() };
         facts(&case, &[], &terms()).response_cause(&case)

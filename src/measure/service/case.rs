@@ -2,6 +2,7 @@
 
 use super::Terms;
 use super::clock::Place;
+use super::levels::COLUMNS;
 
 /// Microseconds of a second and a day.
 const SECOND: i64 = 1_000_000;
@@ -30,14 +31,14 @@ pub struct Target {
 
 /// What is known of a request without its changes. Times are microseconds since 1970, UTC.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Case {
-    pub id: String,
-    pub customer_id: Option<String>,
-    pub source: String,
-    pub source_account: String,
-    pub source_id: String,
+pub struct Case<'a> {
+    pub id: &'a str,
+    pub customer_id: Option<&'a str>,
+    pub source: &'a str,
+    pub source_account: &'a str,
+    pub source_id: &'a str,
     /// Values of [`super::DIMENSIONS`] but `all`.
-    pub dimensions: Vec<Option<String>>,
+    pub dimensions: [Option<&'a str>; COLUMNS],
     pub created_at: i64,
     /// Local days.
     pub created_date: i32,
@@ -150,7 +151,7 @@ struct Course {
     is_followed: bool,
 }
 
-fn course(case: &Case, changes: &[Change]) -> Course {
+fn course(case: &Case<'_>, changes: &[Change]) -> Course {
     let mut course = Course {
         waits: vec![(case.created_at, None)],
         resolved: Vec::new(),
@@ -196,12 +197,12 @@ impl Course {
 }
 
 /// Teams a request was with, each from an instant on, as far as a calendar asks for them.
-fn stays<'a>(case: &'a Case, changes: &'a [Change], terms: &Terms) -> Vec<(i64, Place<'a>)> {
+fn stays<'a>(case: &Case<'a>, changes: &'a [Change], terms: &Terms) -> Vec<(i64, Place<'a>)> {
     let value = |name: &str| {
         let at = super::DIMENSIONS.iter().position(|known| *known == name)?.checked_sub(1)?;
-        case.dimensions.get(at)?.as_deref()
+        *case.dimensions.get(at)?
     };
-    let place = Place { source: &case.source, channel: value("channel"), team: value("team") };
+    let place = Place { source: case.source, channel: value("channel"), team: value("team") };
     let assigned = changes.iter().filter_map(|change| match &change.what {
         Happening::Assigned(team) if terms.calendars.names_team(team) => {
             Some((change.at, Place { team: Some(team.as_str()), ..place }))
@@ -236,7 +237,7 @@ fn times(span: Span, stays: &[(i64, Place<'_>)], terms: &Terms) -> Times {
 
 /// The target in force when the span ended.
 fn promise(
-    case: &Case,
+    case: &Case<'_>,
     changes: &[Change],
     aim: Aim,
     span: Span,
@@ -263,17 +264,17 @@ fn promise(
     Some(Promise { seconds, is_business_time, is_breached })
 }
 
-fn own_target(case: &Case, aim: Aim, terms: &Terms) -> Option<(i64, bool)> {
+fn own_target(case: &Case<'_>, aim: Aim, terms: &Terms) -> Option<(i64, bool)> {
     let value = |name: &str| {
         let at = super::DIMENSIONS.iter().position(|known| *known == name)?.checked_sub(1)?;
-        case.dimensions.get(at)?.as_deref()
+        *case.dimensions.get(at)?
     };
     let fits = |wanted: &Option<String>, value: Option<&str>| {
         wanted.as_deref().is_none_or(|wanted| value == Some(wanted))
     };
     let target = terms.targets.iter().find(|target| {
         target.aim == aim
-            && fits(&target.source, Some(&case.source))
+            && fits(&target.source, Some(case.source))
             && fits(&target.channel, value("channel"))
             && fits(&target.priority, value("priority"))
             && target.since.is_none_or(|since| case.created_date >= since)
@@ -283,7 +284,7 @@ fn own_target(case: &Case, aim: Aim, terms: &Terms) -> Option<(i64, bool)> {
 }
 
 /// What a request came to, from its changes in order of time.
-pub fn facts(case: &Case, changes: &[Change], terms: &Terms) -> Facts {
+pub fn facts(case: &Case<'_>, changes: &[Change], terms: &Terms) -> Facts {
     let course = course(case, changes);
     let stays = stays(case, changes, terms);
     let times = |span: Span| times(span, &stays, terms);
@@ -326,7 +327,7 @@ pub fn facts(case: &Case, changes: &[Change], terms: &Terms) -> Facts {
 }
 
 /// Solved with one public reply at most, and not reopened within the window.
-fn first_contact(case: &Case, course: &Course, terms: &Terms) -> Option<bool> {
+fn first_contact(case: &Case<'_>, course: &Course, terms: &Terms) -> Option<bool> {
     let first = course.resolved.first()?;
     let window = first + i64::from(terms.reopen_days) * DAY;
     let is_back = course.reopened.first().is_some_and(|at| *at < window);
@@ -338,7 +339,7 @@ fn first_contact(case: &Case, course: &Course, terms: &Terms) -> Option<bool> {
 
 impl Facts {
     /// Why our first response differs from the tool's.
-    pub fn response_cause(&self, case: &Case) -> Option<&'static str> {
+    pub fn response_cause(&self, case: &Case<'_>) -> Option<&'static str> {
         let (ours, vendor) = (over(self.first_response), case.vendor.first_response);
         let since = |from: i64, at: Option<i64>| at.map(|at| (at - from).max(0) / SECOND);
         let started = case.started_at.unwrap_or(case.created_at);
@@ -363,7 +364,7 @@ impl Facts {
     }
 
     /// Why our resolution differs from the tool's.
-    pub fn resolution_cause(&self, case: &Case) -> Option<&'static str> {
+    pub fn resolution_cause(&self, case: &Case<'_>) -> Option<&'static str> {
         let (ours, vendor) = (over(self.full_resolution), case.vendor.resolution);
         let first = over(self.first_resolution);
         cause(
@@ -378,7 +379,7 @@ impl Facts {
     }
 
     /// Why our first response by a bot differs from the tool's.
-    pub fn bot_cause(&self, case: &Case) -> Option<&'static str> {
+    pub fn bot_cause(&self, case: &Case<'_>) -> Option<&'static str> {
         cause(
             over(self.first_bot_response),
             case.vendor.first_bot_response,

@@ -30,7 +30,7 @@ pub const DIMENSIONS: [&str; 10] = [
     "team",
     "touchpoint",
 ];
-const COLUMNS: usize = DIMENSIONS.len() - 1;
+pub(super) const COLUMNS: usize = DIMENSIONS.len() - 1;
 /// The one metric that is of a moment: longer periods of it are no sums of shorter ones.
 const BACKLOG: &str = "backlog";
 
@@ -112,7 +112,7 @@ pub struct Levels {
     told: [Vec<Told>; COUNT],
     /// Request, from, to.
     waits: Vec<(u32, i64, Option<i64>)>,
-    ids: BTreeMap<String, u32>,
+    ids: HashMap<String, u32, FixedState>,
     names: Vec<String>,
 }
 
@@ -134,16 +134,13 @@ pub struct Part<'a> {
 }
 
 impl Levels {
-    pub fn push(&mut self, case: &Case, facts: &Facts) {
+    pub fn push(&mut self, case: &Case<'_>, facts: &Facts) {
         let request = u32::try_from(self.days.len()).unwrap_or(u32::MAX);
         self.waits.extend(facts.waits.iter().map(|(from, to)| (request, *from, *to)));
         self.days.push(case.created_date);
-        for at in 0..COLUMNS {
-            let name = case.dimensions.get(at).and_then(Option::as_deref).unwrap_or(NONE);
-            let id = self.id(name);
-            if let Some(column) = self.values.get_mut(at) {
-                column.push(id);
-            }
+        let ids = case.dimensions.map(|value| self.id(value.unwrap_or(NONE)));
+        for (column, id) in self.values.iter_mut().zip(ids) {
+            column.push(id);
         }
         let outcomes = measures::outcomes(case, facts);
         for (column, outcome) in self.outcomes.iter_mut().zip(outcomes) {
@@ -232,7 +229,7 @@ impl<'a> Sorted<'a> {
         let mut levels = self.counted(part.grain, &columns);
         levels.extend(self.backlog(part.grain, &columns));
         for level in &mut levels {
-            level.dimension = part.dimension.to_owned();
+            part.dimension.clone_into(&mut level.dimension);
             level.grain = Some(part.grain);
             level.year = i64::from(chrono::Datelike::year(&date(level.start)));
         }

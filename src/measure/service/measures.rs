@@ -143,7 +143,7 @@ fn any_promise(facts: &Facts) -> Outcome {
 }
 
 /// What one request counts as in every measure, in their order.
-pub fn outcomes(case: &Case, facts: &Facts) -> [Outcome; COUNT] {
+pub fn outcomes(case: &Case<'_>, facts: &Facts) -> [Outcome; COUNT] {
     let times = [
         facts.first_response,
         facts.first_bot_response,
@@ -175,7 +175,7 @@ pub fn outcomes(case: &Case, facts: &Facts) -> [Outcome; COUNT] {
 }
 
 /// What the tool says of the same, in order of the measures.
-pub fn vendor_outcomes(case: &Case) -> [Outcome; COUNT] {
+pub fn vendor_outcomes(case: &Case<'_>) -> [Outcome; COUNT] {
     let vendor = &case.vendor;
     let told = |value: Option<i64>| value.map_or(Outcome::NOTHING, Outcome::done);
     let mut outcomes = [Outcome::NOTHING; COUNT];
@@ -197,7 +197,7 @@ pub fn vendor_outcomes(case: &Case) -> [Outcome; COUNT] {
 }
 
 /// The cause of the difference, in order of the measures.
-pub fn causes(case: &Case, facts: &Facts) -> [Option<&'static str>; COUNT] {
+pub fn causes(case: &Case<'_>, facts: &Facts) -> [Option<&'static str>; COUNT] {
     let vendor = &case.vendor;
     let mut causes = [None; COUNT];
     let replies = Facts::count_cause(case.n_replies, vendor.replies, case.n_messages > 0);

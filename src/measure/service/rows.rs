@@ -10,7 +10,7 @@ use arrow::datatypes::{ArrowPrimitiveType, Date32Type, Int64Type, TimestampMicro
 
 use super::ServiceError;
 use super::case::{Aim, Case, Change, Facts, Happening, Promise, Times, Vendor, over};
-use super::levels::{DIMENSIONS, Level};
+use super::levels::{COLUMNS, DIMENSIONS, Level};
 use crate::measure::fold::calendar::Grain;
 
 const CASES: &str = "service_cases";
@@ -59,7 +59,7 @@ impl<'a> Table<'a> {
 ///
 /// # Errors
 /// A column that is missing or of another type.
-pub fn cases(batch: &RecordBatch) -> Result<Vec<Case>, ServiceError> {
+pub fn cases(batch: &RecordBatch) -> Result<Vec<Case<'_>>, ServiceError> {
     let table = Table { name: CASES, batch };
     let time = |column| table.value::<TimestampMicrosecondType>(column);
     let day = |column| table.value::<Date32Type>(column);
@@ -69,6 +69,13 @@ pub fn cases(batch: &RecordBatch) -> Result<Vec<Case>, ServiceError> {
     let source_id = table.text("source_id")?;
     let columns = DIMENSIONS.into_iter().skip(1).map(|name| table.text(name));
     let dimensions: Vec<_> = columns.collect::<Result<_, _>>()?;
+    let values = |i: usize| {
+        let mut values = [None; COLUMNS];
+        for (value, of) in values.iter_mut().zip(&dimensions) {
+            *value = of(i);
+        }
+        values
+    };
     let (created, date, month) = (time("created_at")?, day("created_date")?, day("created_month")?);
     let (started, outbound) = (time("started_at")?, table.flag("is_outbound")?);
     let (human, bot, agent) =
@@ -81,14 +88,13 @@ pub fn cases(batch: &RecordBatch) -> Result<Vec<Case>, ServiceError> {
     let resolution = count("vendor_resolution_seconds")?;
     let (vendor_reopens, vendor_replies) = (count("vendor_reopens")?, count("vendor_replies")?);
     let breached = table.flag("vendor_sla_breached")?;
-    let owned = |text: Option<&str>| text.map(str::to_owned);
     let case = |i: usize| Case {
-        id: id(i).unwrap_or_default().to_owned(),
-        customer_id: owned(customer(i)),
-        source: source(i).unwrap_or_default().to_owned(),
-        source_account: account(i).unwrap_or_default().to_owned(),
-        source_id: source_id(i).unwrap_or_default().to_owned(),
-        dimensions: dimensions.iter().map(|of| owned(of(i))).collect(),
+        id: id(i).unwrap_or_default(),
+        customer_id: customer(i),
+        source: source(i).unwrap_or_default(),
+        source_account: account(i).unwrap_or_default(),
+        source_id: source_id(i).unwrap_or_default(),
+        dimensions: values(i),
         created_at: created(i).unwrap_or_default(),
         created_date: date(i).unwrap_or_default(),
         created_month: month(i).unwrap_or_default(),
@@ -174,10 +180,10 @@ fn instants<T>(rows: &[T], of: impl Fn(&T) -> Option<i64>) -> ArrayRef {
     Arc::new(times.with_timezone("UTC"))
 }
 
-type Row = (Case, Facts);
+type Row<'a> = (Case<'a>, Facts);
 type Of<T> = fn(&Facts) -> Option<T>;
 
-fn spans(rows: &[Row]) -> Vec<(String, ArrayRef)> {
+fn spans(rows: &[Row<'_>]) -> Vec<(String, ArrayRef)> {
     const SPANS: [(&str, Of<Times>); 4] = [
         ("first_response", |facts| facts.first_response),
         ("first_bot_response", |facts| facts.first_bot_response),
@@ -188,7 +194,7 @@ fn spans(rows: &[Row]) -> Vec<(String, ArrayRef)> {
     let mut columns = Vec::new();
     for (name, of) in SPANS {
         for (clock, unit) in UNITS.into_iter().enumerate() {
-            let value = |(_, facts): &Row| {
+            let value = |(_, facts): &Row<'_>| {
                 let times = of(facts).filter(|times| times.is_over)?;
                 times.seconds.get(clock).copied().flatten()
             };
@@ -198,7 +204,7 @@ fn spans(rows: &[Row]) -> Vec<(String, ArrayRef)> {
     columns
 }
 
-fn promises(rows: &[Row]) -> Vec<(String, ArrayRef)> {
+fn promises(rows: &[Row<'_>]) -> Vec<(String, ArrayRef)> {
     const PROMISES: [(&str, Of<Promise>); 2] = [
         ("first_response", |facts| facts.response_target),
         ("resolution", |facts| facts.resolution_target),
@@ -215,9 +221,9 @@ fn promises(rows: &[Row]) -> Vec<(String, ArrayRef)> {
     columns
 }
 
-fn vendor(rows: &[Row]) -> Vec<(String, ArrayRef)> {
-    type Pair = fn(&Row) -> (Option<i64>, Option<i64>);
-    type Cause = fn(&Row) -> Option<&'static str>;
+fn vendor(rows: &[Row<'_>]) -> Vec<(String, ArrayRef)> {
+    type Pair = fn(&Row<'_>) -> (Option<i64>, Option<i64>);
+    type Cause = fn(&Row<'_>) -> Option<&'static str>;
     const COMPARED: [(&str, Pair, Cause); 5] = [
         (
             "first_response",
@@ -267,15 +273,15 @@ fn vendor(rows: &[Row]) -> Vec<(String, ArrayRef)> {
 ///
 /// # Errors
 /// The columns do not fit each other.
-pub fn case_batch(rows: &[Row]) -> Result<RecordBatch, ServiceError> {
+pub fn case_batch(rows: &[Row<'_>]) -> Result<RecordBatch, ServiceError> {
     let mut columns: Vec<(String, ArrayRef)> = vec![
-        ("conversation_id".into(), texts(rows, |(case, _)| Some(&case.id))),
+        ("conversation_id".into(), texts(rows, |(case, _)| Some(case.id))),
         ("definition_id".into(), texts(rows, |_| Some("service_levels"))),
         ("definition_version".into(), whole(rows, |_| Some(1))),
-        ("customer_id".into(), texts(rows, |(case, _)| case.customer_id.as_deref())),
-        ("source".into(), texts(rows, |(case, _)| Some(&case.source))),
-        ("source_account".into(), texts(rows, |(case, _)| Some(&case.source_account))),
-        ("source_id".into(), texts(rows, |(case, _)| Some(&case.source_id))),
+        ("customer_id".into(), texts(rows, |(case, _)| case.customer_id)),
+        ("source".into(), texts(rows, |(case, _)| Some(case.source))),
+        ("source_account".into(), texts(rows, |(case, _)| Some(case.source_account))),
+        ("source_id".into(), texts(rows, |(case, _)| Some(case.source_id))),
         ("created_at".into(), instants(rows, |(case, _)| Some(case.created_at))),
         ("created_date".into(), days(rows, |(case, _)| Some(case.created_date))),
         ("is_outbound".into(), flags(rows, |(case, _)| Some(case.is_outbound))),

@@ -103,6 +103,7 @@ async fn known(bench: &Bench<'_>) -> Result<Known, RunError> {
         max_degree: identity.max_degree,
         max_emails: identity.max_emails,
         max_cluster: identity.max_cluster,
+        threads: bench.context.settings.threads,
     };
     Ok(Known { evidence, options, ledger: ledger(bench).await?, salt: bench.context.salt().await? })
 }
@@ -335,7 +336,7 @@ fn identifiers(bench: &Bench<'_>, found: &Resolution) -> Result<Sink, RunError> 
             numbers(rows, |row| Some(i64::from(row.strength))),
             days(rows, |row| Some(row.first)),
             days(rows, |row| Some(row.last)),
-            texts(rows, |row| Some(row.evidence.as_str())),
+            texts(rows, |row| Some(row.evidence)),
             flags(rows, |row| Some(row.blocked.is_some())),
             texts(rows, |row| row.blocked.map(resolve::normalise::Blocked::name)),
         ]

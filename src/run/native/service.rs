@@ -41,9 +41,9 @@ pub async fn service(bench: &Bench<'_>) -> Result<Vec<Dataset>, RunError> {
     let mut sink = bench.sink(CONVERSATIONS)?;
     let mut answer = bench.query("service_cases", CASES).await?;
     while let Some(batch) = answer.batches.next().await {
-        let mut rows = Vec::new();
-        for case in service::cases(&batch?)? {
-            while changes.next_if(|(request, _)| *request < case.id).is_some() {}
+        let (batch, mut rows) = (batch?, Vec::new());
+        for case in service::cases(&batch)? {
+            while changes.next_if(|(request, _)| request.as_str() < case.id).is_some() {}
             let mut own = Vec::new();
             while let Some((_, change)) = changes.next_if(|(request, _)| *request == case.id) {
                 own.push(change);
