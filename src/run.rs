@@ -28,6 +28,7 @@ pub mod repair;
 pub mod retired;
 pub mod scale;
 pub mod sink;
+pub mod slices;
 pub mod staging;
 pub mod stop;
 pub mod traces;
@@ -426,7 +427,7 @@ async fn make(
             let until = plan.is_past.then_some(plan.as_of);
             current::current(context, node, fingerprint, tables, parent, staged, until).await
         }
-        NodeKind::Model => model::run(context, plan, node, fingerprint, tables).await,
+        NodeKind::Model => model::run(context, plan, node, fingerprint, tables, parent).await,
         NodeKind::Native(native) => {
             native::run(context, plan, node, native, fingerprint, tables, parent).await
         }

@@ -6,6 +6,7 @@
 
 pub mod dataset;
 pub mod day;
+pub mod digest;
 pub mod hash;
 pub mod id;
 pub mod order;

@@ -82,8 +82,11 @@ fn text(plan: &Plan, parent: Option<&Release>, reports: &[Report]) -> String {
             let rows = last.rows.map(|rows| plural(rows, "row")).unwrap_or_default();
             let seconds = last.seconds.map(|s| format!("{s:.1} s")).unwrap_or_default();
             let size = last.bytes.map(bytes).unwrap_or_default();
+            let kept = last.slices.filter(|slices| slices.kept > 0).map(|slices| {
+                format!("kept {} of {}", count(slices.kept), plural(slices.all(), "slice"))
+            });
             let (name, reason) = (format!("  {}", step.node.name), step.reason.to_string());
-            vec![name, reason, rows, size, seconds]
+            vec![name, reason, rows, size, seconds, kept.unwrap_or_default()]
         };
         text.push_str("\nmake, with what each made the last time\n");
         text.push_str(&columns(&due.iter().map(row).collect::<Vec<_>>()));

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::expect::{self, of_step, takes_history};
 use super::{Plan, Reason};
 use crate::state::Release;
-use crate::state::reports::Report;
+use crate::state::reports::{Report, Slices};
 
 /// What a run would do, and why.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -62,6 +62,10 @@ pub struct StepDocument {
     pub rows: Option<u64>,
     pub bytes: Option<u64>,
     pub seconds: Option<f64>,
+    /// Partitions, and parts of them by customer, of all its tables.
+    pub slices: Option<u64>,
+    /// Those of them that were as the release before had them: not written, but named again.
+    pub slices_kept: Option<u64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -127,6 +131,8 @@ impl Document {
                 rows: expected.rows,
                 bytes: expected.bytes,
                 seconds: expected.seconds,
+                slices: expected.slices.map(Slices::all),
+                slices_kept: expected.slices.map(|slices| slices.kept),
             }
         };
         let left_out =

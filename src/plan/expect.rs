@@ -2,7 +2,7 @@
 
 use super::{Batch, NodeKind, Plan, Reason, Step, dataset};
 use crate::state::Release;
-use crate::state::reports::Report;
+use crate::state::reports::{Report, Slices, StepDone};
 
 /// What a step is expected to make and to need; unknown where no run has done it yet.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -10,18 +10,21 @@ pub struct Expected {
     pub rows: Option<u64>,
     pub bytes: Option<u64>,
     pub seconds: Option<f64>,
+    /// Of all its tables.
+    pub slices: Option<Slices>,
 }
 
 /// What a step made and needed the last time it ran; `reports` come newest first.
 pub fn of_step(step: &Step, parent: Option<&Release>, reports: &[Report]) -> Expected {
     let made = |name: &String| parent.and_then(|release| dataset(release, name));
     let outputs = || step.node.outputs.iter().map(made);
-    let done = reports.iter().flat_map(|report| &report.steps);
-    let mut done = done.filter(|done| !done.reused && done.step == step.node.name);
+    let mut done = reports.iter().flat_map(|report| &report.steps);
+    let done = done.find(|done| !done.reused && done.step == step.node.name);
     Expected {
         rows: outputs().map(|made| Some(made?.rows)).sum(),
         bytes: outputs().map(|made| Some(made?.bytes())).sum(),
-        seconds: done.next().map(|done| done.seconds),
+        seconds: done.map(|done| done.seconds),
+        slices: done.map(StepDone::all_slices),
     }
 }
 

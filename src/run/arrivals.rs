@@ -96,7 +96,7 @@ impl Arrivals {
         let Some(writer) = self.writer.take() else { return Ok(()) };
         let ordinal = u32::try_from(self.written.len()).unwrap_or(u32::MAX);
         let file = writer.finish()?;
-        self.written.push(Written { file, partition: BTreeMap::new(), ordinal });
+        self.written.push(Written { file, partition: BTreeMap::new(), ordinal, slice: None });
         Ok(())
     }
 

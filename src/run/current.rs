@@ -269,7 +269,8 @@ impl Merge<'_> {
         let write = |kind: &str, places: &[Place]| {
             let path: &Path = &self.scratch.join(format!("{kind}-{bucket}.parquet"));
             let file = sink::write_bucket(&self.contract, rows, places, path)?;
-            Ok::<_, RunError>(Written { file, partition: BTreeMap::new(), ordinal: bucket })
+            let (partition, ordinal) = (BTreeMap::new(), bucket);
+            Ok::<_, RunError>(Written { file, partition, ordinal, slice: None })
         };
         if merged.versions.is_empty() {
             return Ok(());

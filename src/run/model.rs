@@ -14,6 +14,7 @@ use super::{Context, RunError, Tables};
 use crate::engine::{FileInput, Session};
 use crate::plan::graph::{is_view, with_views};
 use crate::plan::{Node, Plan, RUN_TABLE};
+use crate::state::Release;
 use crate::table::dataset::Dataset;
 use crate::table::day::day_number;
 use crate::table::hash::Hash;
@@ -129,6 +130,7 @@ pub async fn run(
     node: &Node,
     fingerprint: &Hash,
     tables: &Tables,
+    parent: Option<&Release>,
 ) -> Result<Vec<Dataset>, RunError> {
     let catalog = &context.catalog;
     let none = || RunError::NoTable(node.name.clone());
@@ -142,13 +144,14 @@ pub async fn run(
         }
     }
     let mut answer = session.query(&model.name, &model.sql).await?;
-    let mut sink = Sink::new(contract, Spread::Contract, &context.work.folder(fingerprint));
+    let sink = Sink::new(contract, Spread::Contract, &context.work.folder(fingerprint));
+    let mut sink = sink.keeping(context.work.known(parent, &node.name))?;
     while let Some(batch) = answer.batches.next().await {
         sink.push(&batch?)?;
     }
     let threads = context.settings.threads;
-    let written = tokio::task::spawn_blocking(move || sink.finish(threads))
+    let files = tokio::task::spawn_blocking(move || sink.files(threads))
         .await
         .map_err(RunError::Thread)??;
-    Ok(vec![context.work.keep(fingerprint, &node.name, written).await?])
+    Ok(vec![context.work.keep_files(fingerprint, &node.name, files).await?])
 }

@@ -101,7 +101,8 @@ impl<'a> Bench<'a> {
         let contract = self.context.contract(table);
         let contract = contract.ok_or_else(|| RunError::NoTable(table.to_owned()))?;
         let scratch = self.context.work.folder(self.fingerprint).join(table);
-        Ok(Sink::new(contract, spread, &scratch))
+        let known = self.context.work.known(self.parent, table);
+        Sink::new(contract, spread, &scratch).keeping(known)
     }
 
     /// Writes an output whose rows are all there.
@@ -130,15 +131,15 @@ impl<'a> Bench<'a> {
         Ok(rows)
     }
 
-    /// Sorts and writes what a sink took.
+    /// Sorts and writes what a sink took, but for slices that the parent release has.
     ///
     /// # Errors
     /// A full disk.
     pub async fn keep(&self, table: &str, sink: Sink) -> Result<Dataset, RunError> {
         let threads = self.context.settings.threads;
-        let written = tokio::task::spawn_blocking(move || sink.finish(threads)).await;
-        let written = written.map_err(RunError::Thread)??;
-        self.context.work.keep(self.fingerprint, table, written).await
+        let files = tokio::task::spawn_blocking(move || sink.files(threads)).await;
+        let files = files.map_err(RunError::Thread)??;
+        self.context.work.keep_files(self.fingerprint, table, files).await
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a run did: log lines and bars while it runs, and `runs/<run_id>.json` when it ends.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
@@ -9,8 +10,8 @@ use super::{Context, Outcome, RunError};
 use crate::plan::{Batch, Plan, Step};
 use crate::settings::machine;
 use crate::state::Counts;
-use crate::state::reports::{BatchDone, Report, StepDone};
-use crate::table::dataset::Dataset;
+use crate::state::reports::{BatchDone, Report, Slices, StepDone};
+use crate::table::dataset::{Dataset, FileRef};
 use crate::telemetry::{self, Progress};
 
 /// Collects as the run goes; shared by its threads.
@@ -96,10 +97,15 @@ impl Record {
         let seconds = began.elapsed().as_secs_f64();
         let rows: u64 = made.iter().map(|dataset| dataset.rows).sum();
         let name = step.node.name.as_str();
+        let ran = made.iter().filter(|_| !reused);
+        let tables: BTreeMap<_, _> = ran.map(|made| (made.name.clone(), slices(made))).collect();
+        let all: Slices = tables.values().copied().collect();
+        let (kept, slices) = (all.kept, all.all());
         if seconds >= SLOW_SECONDS {
-            tracing::info!(step = name, rows, seconds, "step done");
+            tracing::info!(step = name, rows, seconds, kept, slices, "step done");
         } else {
-            tracing::debug!(step = name, rows, seconds, reused, reason = %step.reason, "step done");
+            let reason = &step.reason;
+            tracing::debug!(step = name, rows, seconds, reused, kept, slices, %reason, "step done");
         }
         self.progress.step_done();
         self.with(|report| {
@@ -111,6 +117,7 @@ impl Record {
                 seconds,
                 peak_bytes: machine::peak_bytes(),
                 rows: made.iter().map(|dataset| (dataset.name.clone(), dataset.rows)).collect(),
+                slices: tables,
             });
         });
     }
@@ -124,6 +131,14 @@ impl Record {
 
     pub fn warnings(&self) -> Vec<String> {
         self.with(|report| report.warnings.clone())
+    }
+
+    /// Slices by table, of the steps that ran so far.
+    pub fn slices(&self) -> BTreeMap<String, Slices> {
+        let of_steps = |report: &mut Report| {
+            report.steps.iter().flat_map(|step| step.slices.clone()).collect()
+        };
+        self.with(of_steps)
     }
 
     /// The run ended; its report is written, and a report that cannot be written changes nothing.
@@ -152,7 +167,10 @@ impl Record {
             }
             report.clone()
         });
-        tracing::info!(outcome = report.outcome, release = report.release, seconds, "run ended");
+        let all: Slices = self.slices().into_values().collect();
+        let (outcome, release) = (&report.outcome, report.release);
+        let (kept, slices) = (all.kept, all.all());
+        tracing::info!(outcome, release, seconds, kept, slices, "run ended");
         let Ok(bytes) = serde_json::to_vec_pretty(&report) else { return report };
         let path = format!("runs/{}.json", context.settings.run_id);
         if let Err(error) = context.store.create(&path, Bytes::from(bytes)).await {
@@ -160,6 +178,16 @@ impl Record {
         }
         report
     }
+}
+
+/// Slices of a table that a step made, and those whose files a release has: what a run makes lies
+/// in `work/` until it ends.
+fn slices(made: &Dataset) -> Slices {
+    let name = |file: &FileRef| file.slice.clone().unwrap_or_else(|| file.file_hash.clone());
+    let is_new = |file: &&FileRef| file.path.starts_with("work/");
+    let new: BTreeSet<_> = made.files.iter().filter(is_new).map(name).collect();
+    let all: BTreeSet<_> = made.files.iter().map(name).collect();
+    Slices { made: new.len() as u64, kept: (all.len() - new.len()) as u64 }
 }
 
 /// Steps that take longer get a line of their own.

@@ -143,6 +143,7 @@ pub async fn restore(
     release: &Release,
     faults: &BTreeSet<String>,
 ) -> Result<Repaired, RunError> {
+    context.work.give_up(faults);
     let reader = StateReader::new(context.store.clone());
     let mut bench = Bench {
         context,

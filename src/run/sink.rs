@@ -1,7 +1,8 @@
 //! Rows of a step to the files of a table: partitioned, put in canonical order, cut, written.
 //!
 //! The one place where tables become files, so that the same rows always give the same bytes.
-//! Rows wait in memory up to a limit, then in one spill file a partition.
+//! Rows wait in memory up to a limit, then in one spill file a partition. Of a slice that is as the
+//! last release has it nothing is done but that: its files are named again.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -15,9 +16,11 @@ use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
+use super::slices::{Known, Slices};
 use super::{RunError, workers};
 use crate::storage::StorageError;
 use crate::storage::parquet::{Care, FileWriter, Finished, Layout};
+use crate::table::dataset::FileRef;
 use crate::table::hash::Hash;
 use crate::table::order::{Pile, Place};
 use crate::table::{
@@ -30,7 +33,7 @@ const MEMORY_BYTES: usize = 192 << 20;
 const WRITE_ROWS: usize = 65_536;
 
 /// Partition column values (as in paths), then the slice.
-type Key = (Vec<String>, u32);
+pub type Key = (Vec<String>, u32);
 
 /// One written file with its place in the table.
 #[derive(Debug)]
@@ -38,6 +41,15 @@ pub struct Written {
     pub file: Finished,
     pub partition: BTreeMap<String, String>,
     pub ordinal: u32,
+    /// Of the slice, where the sink was asked.
+    pub slice: Option<Hash>,
+}
+
+/// Files of a table: new ones, and those of the last release whose slices have the same rows.
+#[derive(Debug, Default)]
+pub struct Files {
+    pub written: Vec<Written>,
+    pub kept: Vec<FileRef>,
 }
 
 /// How rows are spread over files.
@@ -61,6 +73,7 @@ pub struct Sink {
     waiting_bytes: usize,
     spilled: BTreeMap<Key, Spill>,
     rows: u64,
+    slices: Option<Slices>,
 }
 
 struct Spill {
@@ -90,7 +103,17 @@ impl Sink {
             waiting_bytes: 0,
             spilled: BTreeMap::new(),
             rows: 0,
+            slices: None,
         }
+    }
+
+    /// Takes note of what rows its slices get, for the next run and to keep what is known of them.
+    ///
+    /// # Errors
+    /// A column type that has no order.
+    pub fn keeping(self, known: Known) -> Result<Self, RunError> {
+        let slices = Slices::new(&self.contract, known).map_err(|e| self.order_error(e))?;
+        Ok(Self { slices: Some(slices), ..self })
     }
 
     pub fn rows(&self) -> u64 {
@@ -107,7 +130,12 @@ impl Sink {
         }
         let batch = self.contract.conform(batch, false)?;
         self.rows += batch.num_rows() as u64;
-        for (key, part) in self.split(&batch)? {
+        let groups = self.groups(&batch)?;
+        if let Some(slices) = &mut self.slices {
+            let noted = slices.add(&batch, &groups);
+            noted.map_err(|e| self.order_error(e))?;
+        }
+        for (key, part) in self.split(&batch, groups)? {
             self.waiting_bytes += part.get_array_memory_size();
             self.waiting.entry(key).or_default().push(part);
         }
@@ -117,19 +145,18 @@ impl Sink {
         Ok(())
     }
 
-    fn split(&self, batch: &RecordBatch) -> Result<Vec<(Key, RecordBatch)>, RunError> {
-        let keys = self.keys(batch)?;
-        let mut groups: BTreeMap<&Key, Vec<u32>> = BTreeMap::new();
-        for (i, key) in keys.iter().enumerate() {
-            groups.entry(key).or_default().push(u32::try_from(i).unwrap_or(u32::MAX));
-        }
-        if groups.len() == 1 {
-            let key = keys.first().cloned().unwrap_or_default();
-            return Ok(vec![(key, batch.clone())]);
-        }
-        let part = |(key, rows): (&Key, Vec<u32>)| {
+    fn split(
+        &self,
+        batch: &RecordBatch,
+        groups: BTreeMap<Key, Vec<u32>>,
+    ) -> Result<Vec<(Key, RecordBatch)>, RunError> {
+        let is_one = groups.len() == 1;
+        let part = |(key, rows): (Key, Vec<u32>)| {
+            if is_one {
+                return Ok((key, batch.clone()));
+            }
             let taken = take_record_batch(batch, &UInt32Array::from(rows));
-            Ok((key.clone(), taken.map_err(|e| self.order_error(e))?))
+            Ok((key, taken.map_err(|e| self.order_error(e))?))
         };
         groups.into_iter().map(part).collect()
     }
@@ -138,52 +165,74 @@ impl Sink {
         TableError::Order { table: self.contract.name.clone(), source }.into()
     }
 
-    fn keys(&self, batch: &RecordBatch) -> Result<Vec<Key>, RunError> {
-        let rows = batch.num_rows();
+    /// The rows of each slice, in ascending order.
+    fn groups(&self, batch: &RecordBatch) -> Result<BTreeMap<Key, Vec<u32>>, RunError> {
+        let mut groups: BTreeMap<Key, Vec<u32>> = BTreeMap::new();
+        let number = |bucket: usize| u32::try_from(bucket).unwrap_or(0);
         match &self.spread {
             Spread::Buckets(columns) => {
-                let bucket = |i: usize| {
-                    let bucket = id::bucket(&key_text(batch, columns, i));
-                    (Vec::new(), u32::try_from(bucket).unwrap_or(0))
-                };
-                Ok((0..rows).map(bucket).collect())
+                for row in places(batch) {
+                    let bucket = id::bucket(&key_text(batch, columns, row as usize));
+                    groups.entry((Vec::new(), number(bucket))).or_default().push(row);
+                }
             }
             Spread::Contract => {
-                let mut values: Vec<Vec<String>> = vec![Vec::new(); rows];
-                for column in &self.contract.partition {
-                    self.append_values(batch, column, &mut values)?;
-                }
                 let customers = batch
                     .column_by_name("customer_id")
                     .filter(|_| self.contract.sliced)
                     .and_then(|a| a.as_string_opt::<i32>());
-                let slice = |i: usize| match customers {
-                    Some(ids) if ids.is_valid(i) => {
-                        u32::try_from(id::bucket(ids.value(i))).unwrap_or(0)
+                for (values, rows) in self.parts(batch)? {
+                    let Some(ids) = customers else {
+                        groups.insert((values, 0), rows);
+                        continue;
+                    };
+                    for row in rows {
+                        let id = ids.is_valid(row as usize).then(|| ids.value(row as usize));
+                        let key = (values.clone(), id.map_or(0, |id| number(id::bucket(id))));
+                        groups.entry(key).or_default().push(row);
                     }
-                    _ => 0,
-                };
-                Ok(values.into_iter().enumerate().map(|(i, v)| (v, slice(i))).collect())
+                }
             }
         }
+        Ok(groups)
     }
 
-    fn append_values(
-        &self,
-        batch: &RecordBatch,
-        column: &str,
-        values: &mut [Vec<String>],
-    ) -> Result<(), RunError> {
-        let Some(array) = batch.column_by_name(column) else {
-            let (table, column) = (self.contract.name.clone(), column.to_owned());
-            return Err(TableError::MissingColumn { table, column }.into());
-        };
-        let options = FormatOptions::default().with_null("__HIVE_DEFAULT_PARTITION__");
-        let format = ArrayFormatter::try_new(array, &options).map_err(|e| self.order_error(e))?;
-        for (i, row) in values.iter_mut().enumerate() {
-            row.push(format.value(i).to_string());
+    /// The rows of each partition, in ascending order.
+    fn parts(&self, batch: &RecordBatch) -> Result<BTreeMap<Vec<String>, Vec<u32>>, RunError> {
+        if self.contract.partition.is_empty() {
+            return Ok(BTreeMap::from([(Vec::new(), places(batch).collect())]));
         }
-        Ok(())
+        let column = |name: &String| {
+            let (table, column) = (self.contract.name.clone(), name.clone());
+            let missing = TableError::MissingColumn { table, column };
+            batch.schema().index_of(name).map_err(|_| RunError::from(missing))
+        };
+        let columns: Vec<usize> =
+            self.contract.partition.iter().map(column).collect::<Result<_, _>>()?;
+        let pile = Pile::new(vec![batch.clone()]);
+        let encoded = pile.encode(&columns).map_err(|e| self.order_error(e))?;
+        // Values are many rows', and made text of once.
+        let mut rows: BTreeMap<_, Vec<u32>> = BTreeMap::new();
+        for row in places(batch) {
+            rows.entry(encoded.row((0, row))).or_default().push(row);
+        }
+        let options = FormatOptions::default().with_null("__HIVE_DEFAULT_PARTITION__");
+        let format = |column: &usize| ArrayFormatter::try_new(batch.column(*column), &options);
+        let formats: Vec<_> = columns
+            .iter()
+            .map(format)
+            .collect::<Result<_, _>>()
+            .map_err(|e| self.order_error(e))?;
+        let mut parts: BTreeMap<Vec<String>, Vec<u32>> = BTreeMap::new();
+        for rows in rows.into_values() {
+            let first = rows.first().map_or(0, |row| *row as usize);
+            let values = formats.iter().map(|format| format.value(first).to_string()).collect();
+            let part = parts.entry(values).or_default();
+            part.extend(rows);
+            // Other values may read alike.
+            part.sort_unstable();
+        }
+        Ok(parts)
     }
 
     fn spill(&mut self) -> Result<(), RunError> {
@@ -224,6 +273,16 @@ impl Sink {
         Ok(batches)
     }
 
+    /// Forgets rows that need not be written.
+    fn discard(&mut self, key: &Key) -> Result<(), RunError> {
+        self.waiting.remove(key);
+        if let Some(Spill { path, writer }) = self.spilled.remove(key) {
+            drop(writer);
+            std::fs::remove_file(&path).map_err(|e| io(&path, e))?;
+        }
+        Ok(())
+    }
+
     /// The partitions that got rows, each to be taken once by [`Sink::partition`].
     fn partitions(&self) -> Vec<Key> {
         let mut keys: Vec<_> = self.waiting.keys().chain(self.spilled.keys()).cloned().collect();
@@ -247,11 +306,20 @@ impl Sink {
         Ok(())
     }
 
-    /// Sorts and writes everything, partitions beside each other on `threads` threads.
+    /// Sorts and writes everything, partitions beside each other on `threads` threads; for sinks
+    /// that keep nothing.
     ///
     /// # Errors
     /// A full disk.
-    pub fn finish(mut self, threads: usize) -> Result<Vec<Written>, RunError> {
+    pub fn finish(self, threads: usize) -> Result<Vec<Written>, RunError> {
+        Ok(self.files(threads)?.written)
+    }
+
+    /// As [`Sink::finish`], with the files of slices that are known and need not be written.
+    ///
+    /// # Errors
+    /// A full disk.
+    pub fn files(mut self, threads: usize) -> Result<Files, RunError> {
         let buckets = matches!(self.spread, Spread::Buckets(_));
         let apart_from = if buckets { BUCKETED_ROWS_MIN } else { SLICED_ROWS_MIN };
         let whole = (self.contract.sliced || buckets) && self.rows < apart_from;
@@ -270,19 +338,52 @@ impl Sink {
             // Buckets are how intermediates are spread.
             care: if buckets { Care::Draft } else { Care::Published },
         };
-        let count = threads.clamp(1, groups.len().max(1));
-        let work = |(key, rows): (Key, Vec<RecordBatch>)| writer.write(&key, rows);
+        let (due, kept) = self.due(&writer, groups)?;
+        let count = threads.clamp(1, due.len().max(1));
+        let work = |(due, rows): (Due, Vec<RecordBatch>)| writer.write(&due, rows);
         let files = workers::share("sink", count, work, |hand_out| {
-            for (key, members) in groups {
+            for mut due in due {
+                let members = std::mem::take(&mut due.members);
                 let rows: Result<Vec<_>, _> = members.iter().map(|key| self.take(key)).collect();
-                hand_out((key, rows?.concat()))?;
+                hand_out((due, rows?.concat()))?;
             }
             Ok(())
         })?;
         let mut written: Vec<Written> = files.into_iter().flatten().collect();
         written.sort_by(|a, b| (&a.partition, a.ordinal).cmp(&(&b.partition, b.ordinal)));
-        Ok(written)
+        Ok(Files { written, kept })
     }
+
+    /// Parts the groups into those to write and those whose files are known, whose rows go.
+    fn due(
+        &mut self,
+        writer: &Writer,
+        groups: Vec<(Key, Vec<Key>)>,
+    ) -> Result<(Vec<Due>, Vec<FileRef>), RunError> {
+        let (mut due, mut kept) = (Vec::new(), Vec::new());
+        let (slices, layout) = (self.slices.take(), writer.version());
+        for (key, members) in groups {
+            let slice = slices.as_ref().map(|slices| slices.slice(&layout, &key, &members));
+            let (slice, known) = slice.map_or((None, None), |s| (Some(s.fingerprint), s.known));
+            let Some(files) = known else {
+                due.push(Due { key, members, slice });
+                continue;
+            };
+            kept.extend(files);
+            for key in &members {
+                self.discard(key)?;
+            }
+        }
+        Ok((due, kept))
+    }
+}
+
+/// A slice to write.
+struct Due {
+    key: Key,
+    /// Those that its rows wait under.
+    members: Vec<Key>,
+    slice: Option<Hash>,
 }
 
 /// Writes the files of one partition.
@@ -295,7 +396,17 @@ struct Writer {
 }
 
 impl Writer {
-    fn write(&self, key: &Key, batches: Vec<RecordBatch>) -> Result<Vec<Written>, RunError> {
+    /// All that decides the bytes of a slice beside its rows and its place.
+    fn version(&self) -> String {
+        let Self { contract, cuts_apart, care, .. } = self;
+        format!("{contract:?} {care:?} {cuts_apart} {FILE_ROWS_MAX} {WRITE_ROWS}")
+    }
+
+    fn write(
+        &self,
+        Due { key, slice, .. }: &Due,
+        batches: Vec<RecordBatch>,
+    ) -> Result<Vec<Written>, RunError> {
         let fail = |source| TableError::Order { table: self.contract.name.clone(), source };
         let pile = Pile::new(batches);
         let order = pile.canonical(&self.contract).map_err(fail)?;
@@ -310,10 +421,16 @@ impl Writer {
             let pieces = pieces(&self.contract, &pile, order);
             let file = write_pieces(&self.contract, &layout, &path, pieces)?;
             let ordinal = key.1 + u32::try_from(cut * self.cuts_apart).unwrap_or(u32::MAX);
-            written.push(Written { file, partition: partition.clone(), ordinal });
+            let (partition, slice) = (partition.clone(), slice.clone());
+            written.push(Written { file, partition, ordinal, slice });
         }
         Ok(written)
     }
+}
+
+/// The rows of a batch.
+fn places(batch: &RecordBatch) -> std::ops::Range<u32> {
+    0..u32::try_from(batch.num_rows()).unwrap_or(u32::MAX)
 }
 
 /// The text columns of a row joined: what buckets are hashed from.

@@ -9,9 +9,10 @@ use futures::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
 use super::RunError;
-use super::sink::Written;
+use super::sink::{Files, Written};
+use super::slices::Known;
 use crate::forget::rows::Found;
-use crate::state::ObjectEntry;
+use crate::state::{ObjectEntry, Release};
 use crate::storage::{StorageError, Store};
 use crate::table::dataset::{Dataset, FileRef};
 use crate::table::hash::Hash;
@@ -57,6 +58,8 @@ pub struct Work {
     written: Mutex<BTreeSet<String>>,
     /// Files that this run wrote, or has compared with their hash.
     whole: Mutex<BTreeMap<String, Hash>>,
+    /// Files of releases that are being made again.
+    lost: Mutex<BTreeSet<String>>,
 }
 
 impl Work {
@@ -77,6 +80,7 @@ impl Work {
             scratch,
             written: Mutex::default(),
             whole: Mutex::default(),
+            lost: Mutex::default(),
         })
     }
 
@@ -107,7 +111,7 @@ impl Work {
     ) -> Result<Dataset, RunError> {
         let mut files = Vec::with_capacity(written.len());
         self.note(format!("work/{fingerprint}"));
-        for Written { file, partition, ordinal } in written {
+        for Written { file, partition, ordinal, slice } in written {
             let path = format!("work/{fingerprint}/{name}-{}.parquet", file.file_hash);
             self.store.put_file(&file.scratch, &path).await?;
             self.is_whole(&path, &file.file_hash);
@@ -119,9 +123,39 @@ impl Work {
                 content_hash: file.content_hash,
                 partition,
                 ordinal,
+                slice,
             });
         }
         Ok(Dataset::new(name, fingerprint.clone(), files))
+    }
+
+    /// As [`Work::keep`], with the files that a sink named of the last release. These are looked
+    /// at: a table is not said to be made while a part of it is damaged.
+    ///
+    /// # Errors
+    /// A file that was to stay is missing or damaged, or the store failed.
+    pub async fn keep_files(
+        &self,
+        fingerprint: &Hash,
+        name: &str,
+        Files { written, kept }: Files,
+    ) -> Result<Dataset, RunError> {
+        self.verify(&kept).await?;
+        let made = self.keep(fingerprint, name, written).await?;
+        Ok(Dataset::new(name, fingerprint.clone(), [made.files, kept].concat()))
+    }
+
+    /// What is known of the slices of a table.
+    pub fn known(&self, parent: Option<&Release>, table: &str) -> Known {
+        let lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_lost = |file: &FileRef| lost.contains(&file.path);
+        parent.map(|release| Known::of(release, table, is_lost)).unwrap_or_default()
+    }
+
+    /// Counts files as lost: whoever makes them again has to write them.
+    pub fn give_up(&self, paths: &BTreeSet<String>) {
+        let mut lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
+        lost.extend(paths.iter().cloned());
     }
 
     fn is_whole(&self, path: &str, hash: &Hash) {

@@ -57,6 +57,39 @@ pub struct StepDone {
     /// The most memory the process held so far: the step that raises it needs it.
     pub peak_bytes: Option<u64>,
     pub rows: BTreeMap<String, u64>,
+    /// By table, of a step that ran.
+    pub slices: BTreeMap<String, Slices>,
+}
+
+/// What a step made of a table: partitions, or parts of them by customer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Slices {
+    /// Sorted, encoded and stored.
+    pub made: u64,
+    /// As the last release has them: its files are named again.
+    pub kept: u64,
+}
+
+impl Slices {
+    pub fn all(self) -> u64 {
+        self.made + self.kept
+    }
+}
+
+impl FromIterator<Slices> for Slices {
+    fn from_iter<T: IntoIterator<Item = Self>>(tables: T) -> Self {
+        let sum =
+            |all: Self, one: Self| Self { made: all.made + one.made, kept: all.kept + one.kept };
+        tables.into_iter().fold(Self::default(), sum)
+    }
+}
+
+impl StepDone {
+    /// Of all its tables.
+    pub fn all_slices(&self) -> Slices {
+        self.slices.values().copied().collect()
+    }
 }
 
 impl StateReader {

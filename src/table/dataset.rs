@@ -22,6 +22,10 @@ pub struct FileRef {
     pub partition: BTreeMap<String, String>,
     /// Slice (0–63), bucket, or which cut of the partition this is.
     pub ordinal: u32,
+    /// Of the rows of the slice whose file, or one of whose cuts, this is, and of how they are
+    /// written: the next run that has the same names the same files. None: never asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slice: Option<Hash>,
 }
 
 /// A table's rows: files in order of partition and ordinal.

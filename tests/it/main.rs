@@ -77,6 +77,7 @@ mod service;
 mod shipped;
 mod sink;
 mod skeleton;
+mod slices;
 mod sources;
 mod stage;
 mod storage;

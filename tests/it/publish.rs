@@ -56,6 +56,7 @@ pub fn file(content: &str, partition: &[(&str, &str)]) -> FileRef {
         content_hash: hash,
         partition: partition.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
         ordinal: 0,
+        slice: None,
     }
 }
 
