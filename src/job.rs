@@ -6,6 +6,7 @@
 pub mod check;
 pub mod customers;
 pub mod identity;
+pub mod journey;
 pub mod measure;
 pub mod privacy;
 pub mod schema;
@@ -71,6 +72,11 @@ pub struct Job {
     pub stages: Stages,
     #[serde(default)]
     pub paths: Paths,
+    #[serde(default)]
+    pub sessions: journey::Sessions,
+    /// None: one over the stages, so call [`Job::funnels`].
+    #[serde(rename = "funnel", default)]
+    pub funnels: Vec<journey::Funnel>,
     #[serde(default)]
     pub metrics: Metrics,
     #[serde(rename = "scale", default)]

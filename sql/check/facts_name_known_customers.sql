@@ -11,6 +11,8 @@ named as (
     union all
     select 'orders' as table_name, customer_id from orders
     union all
+    select 'sessions' as table_name, customer_id from sessions
+    union all
     select 'subscriptions' as table_name, customer_id from subscriptions
 
 ),

@@ -58,6 +58,10 @@ published as (
     select definition_id, definition_version from pain_points
     union all
     select definition_id, definition_version from change_effects
+    union all
+    select definition_id, definition_version from sessions
+    union all
+    select definition_id, definition_version from funnels
 
 )
 

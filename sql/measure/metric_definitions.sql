@@ -485,6 +485,30 @@ definitions as (
     union all
 
     select
+        'session' as definition_id,
+        cast(1 as bigint) as definition_version,
+        'Session' as name,
+        'events of a customer on one web site or app, system and device, together: those of one session id where the source gives one, else those with no more than inactive_minutes between one and the next; engaged: longer than 10 seconds, two pages or more, a key event, or by the word of the source' as formula,
+        cast(null as string) as scale_rule,
+        'Google Analytics 4: 30 minutes, no end at midnight or with another campaign; both ends, of Universal Analytics, as options' as authority,
+        'sessions' as options_read,
+        date '2026-11-22' as since
+
+    union all
+
+    select
+        'funnel' as definition_id,
+        cast(1 as bigint) as definition_version,
+        'Funnel' as name,
+        'customers who took a step, after all steps before it in order, within the days of the funnel from their first time in the period that they took the first step / those who took the first step and whose days are over' as formula,
+        cast(null as string) as scale_rule,
+        'this job; interval: Wilson 1927' as authority,
+        'funnel, stages, metrics.confidence, metrics.min_cell, metrics.periods' as options_read,
+        date '2026-11-22' as since
+
+    union all
+
+    select
         'touchpoint_attribution' as definition_id,
         cast(1 as bigint) as definition_version,
         'Attribution to touchpoints' as name,

@@ -261,13 +261,42 @@ behaved as (
         cast(null as decimal(18, 4)) as scale_max,
         e.session_source_id as reference,
         e.occurred_date,
-        e.dt
+        e.dt,
+        case
+            when coalesce(e.is_bot, false) or coalesce(e.is_outside_session, false) then false
+            else
+                e.session_source_id is not null
+                or coalesce(e.channel in ('web', 'app'), e.page_url is not null)
+        end as is_visit,
+        e.source_account,
+        coalesce(e.anonymous_id, e.device_id) as device,
+        e.page_path,
+        -- An address without a path says so by the host alone.
+        case
+            when e.page_url like '%://%/%'
+                then
+                    split_part(
+                        split_part(
+                            substr(
+                                split_part(e.page_url, '://', 2),
+                                length(split_part(split_part(e.page_url, '://', 2), '/', 1)) + 1
+                            ),
+                            '?', 1
+                        ),
+                        '#', 1
+                    )
+        end as url_path,
+        e.utm_source,
+        e.utm_medium,
+        coalesce(e.utm_campaign, e.campaign) as utm_campaign,
+        e.engagement_ms,
+        e.is_session_engaged
     from current_events as e
     where e.occurred_at is not null and not e.is_test
 
 ),
 
-all_events as (
+other_events as (
 
     select * from contacts
     union all
@@ -284,8 +313,65 @@ all_events as (
     select * from started
     union all
     select * from ended
+
+),
+
+all_events as (
+
+    select
+        identity_key,
+        occurred_at,
+        event_id,
+        kind,
+        name,
+        source,
+        channel,
+        touchpoint,
+        amount,
+        currency,
+        score,
+        scale_max,
+        reference,
+        occurred_date,
+        dt,
+        cast(null as boolean) as is_visit,
+        cast(null as string) as source_account,
+        cast(null as string) as device,
+        cast(null as string) as page_path,
+        cast(null as string) as utm_source,
+        cast(null as string) as utm_medium,
+        cast(null as string) as utm_campaign,
+        cast(null as bigint) as engagement_ms,
+        cast(null as boolean) as is_session_engaged
+    from other_events
     union all
-    select * from behaved
+    select
+        identity_key,
+        occurred_at,
+        event_id,
+        kind,
+        name,
+        source,
+        channel,
+        touchpoint,
+        amount,
+        currency,
+        score,
+        scale_max,
+        reference,
+        occurred_date,
+        dt,
+        is_visit,
+        -- What only sessions read is kept of visits only.
+        case when is_visit then source_account end as source_account,
+        case when is_visit then device end as device,
+        case when is_visit then coalesce(page_path, url_path) end as page_path,
+        case when is_visit then utm_source end as utm_source,
+        case when is_visit then utm_medium end as utm_medium,
+        case when is_visit then utm_campaign end as utm_campaign,
+        case when is_visit then engagement_ms end as engagement_ms,
+        case when is_visit then is_session_engaged end as is_session_engaged
+    from behaved
 
 ),
 
@@ -308,7 +394,16 @@ known as (
         all_events.reference,
         all_events.occurred_date,
         all_events.dt,
-        all_events.identity_key
+        all_events.identity_key,
+        all_events.is_visit,
+        all_events.source_account,
+        all_events.device,
+        all_events.page_path,
+        all_events.utm_source,
+        all_events.utm_medium,
+        all_events.utm_campaign,
+        all_events.engagement_ms,
+        all_events.is_session_engaged
     from all_events
     left join keys on all_events.identity_key = keys.identity_key
 

@@ -19,7 +19,16 @@ all_events as (
         scale_max,
         reference,
         occurred_date,
-        dt
+        dt,
+        is_visit,
+        source_account,
+        device,
+        page_path,
+        utm_source,
+        utm_medium,
+        utm_campaign,
+        engagement_ms,
+        is_session_engaged
     from dated_events
     union all
     select
@@ -37,7 +46,16 @@ all_events as (
         scale_max,
         reference,
         occurred_date,
-        dt
+        dt,
+        cast(null as boolean) as is_visit,
+        cast(null as string) as source_account,
+        cast(null as string) as device,
+        cast(null as string) as page_path,
+        cast(null as string) as utm_source,
+        cast(null as string) as utm_medium,
+        cast(null as string) as utm_campaign,
+        cast(null as bigint) as engagement_ms,
+        cast(null as boolean) as is_session_engaged
     from money_events
 
 ),
@@ -69,7 +87,16 @@ select
         -- An export without currencies is in the job's own.
         when coalesce(all_events.currency, run.currency) = run.currency then all_events.amount
         else try_cast(cast(all_events.amount as double) * rates.rate as decimal(18, 4))
-    end as home_amount
+    end as home_amount,
+    all_events.is_visit,
+    all_events.source_account,
+    all_events.device,
+    all_events.page_path,
+    all_events.utm_source,
+    all_events.utm_medium,
+    all_events.utm_campaign,
+    all_events.engagement_ms,
+    all_events.is_session_engaged
 from all_events
 cross join run
 left join rates

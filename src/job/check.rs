@@ -1,6 +1,7 @@
 //! What a job's values must be, beyond their types; only what the file alone can tell.
 
 mod customers;
+mod journey;
 pub mod measure;
 
 use std::collections::BTreeSet;
@@ -42,6 +43,7 @@ pub fn check(path: &str, job: &Job) -> Vec<Problem> {
     found.identity(job);
     found.priorities(job);
     found.stages(job);
+    journey::check(&mut found, job);
     found.metrics(job);
     measure::check(&mut found, job);
     found.clv(job);

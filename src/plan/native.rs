@@ -105,7 +105,7 @@ pub static NATIVE: &[Native] = &[
         name: "timeline",
         inputs: &["timeline_events", "run"],
         outputs: &["timeline"],
-        version: 2,
+        version: 3,
         options: |job| job.time_zone.clone(),
     },
     Native {
@@ -117,6 +117,7 @@ pub static NATIVE: &[Native] = &[
             "churn_ledger_customers",
             "customer_contracts",
             "customer_features",
+            "sessions",
             "churn_ledger",
             "retention_cohorts",
             "journey_stage_metrics",
@@ -124,16 +125,18 @@ pub static NATIVE: &[Native] = &[
             "survival_summary",
             "retention_projection",
             "churn_by_feedback",
+            "funnels",
             "journey_transitions",
             "journey_paths",
             "touchpoint_attribution",
             "path_drop_offs",
         ],
-        version: 6,
+        version: 7,
         options: |job| {
             let clv = (&job.clv.fit_until, job.clv.holdout_days, job.clv.discount_rate);
             let drawn = job.risk.train_customers;
-            format!("{clv:?}{:?}{:?}{:?}{drawn}", job.metrics, job.stages, job.paths)
+            let ways = (&job.paths, &job.sessions, job.funnels());
+            format!("{clv:?}{:?}{:?}{ways:?}{drawn}", job.metrics, job.stages)
         },
     },
     Native {

@@ -243,6 +243,7 @@ async fn a_fact_of_an_unknown_customer_is_found() {
             ("feedback", other),
             ("interactions", other),
             ("orders", orders),
+            ("sessions", other),
             ("subscriptions", other),
         ]
     };
@@ -272,5 +273,76 @@ async fn history_that_overlaps_is_found() {
     ] {
         let rows = format!("{first} union all {last}");
         assert_eq!(found(check, &[("customer_history", &rows)]).await, wanted, "{first}");
+    }
+}
+
+#[tokio::test]
+async fn sessions_that_lose_an_event_or_hold_one_twice_are_found() {
+    let check = "sessions_hold_every_event_once";
+    let visits = "select 'c_1' as customer_id, 'ga4' as source, true as is_visit union all \
+        select 'c_1', 'ga4', true union all select 'c_1', 'ga4', false union all \
+        select 'c_1', 'shop', cast(null as boolean)";
+    let session = |source: &str, n: u32| {
+        format!("select 'c_1' as customer_id, '{source}' as source, {n} as n_events")
+    };
+    for (sessions, wanted) in [
+        (session("ga4", 2), 0),
+        (format!("{} union all {}", session("ga4", 1), session("ga4", 1)), 0),
+        (session("ga4", 3), 1),
+        (session("ga4", 1), 1),
+        (session("shop", 2), 2),
+    ] {
+        let tables = [("timeline", visits), ("sessions", sessions.as_str())];
+        assert_eq!(found(check, &tables).await, wanted, "{sessions}");
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_ends_before_it_begins_is_found() {
+    let session = |end: &str, pages: u32, id: &str, by: &str| {
+        format!(
+            "select 'se_1' as session_key, 'c_1' as customer_id, \
+            cast('2024-05-31T22:30:00Z' as timestamp) as started_at, \
+            cast('{end}' as timestamp) as ended_at, date '2024-06-01' as started_date, \
+            date '2024-06-01' as month, 2 as n_events, {pages} as n_pages, \
+            cast(null as bigint) as engagement_ms, cast({id} as string) as session_source_id, \
+            '{by}' as delimited_by"
+        )
+    };
+    for (end, pages, id, by, wanted) in [
+        ("2024-05-31T22:30:00Z", 2, "'1'", "source", 0),
+        ("2024-05-31T22:30:00Z", 0, "null", "inactivity", 0),
+        ("2024-05-31T22:29:59Z", 0, "'1'", "source", 1),
+        ("2024-05-31T22:30:00Z", 3, "'1'", "source", 1),
+        ("2024-05-31T22:30:00Z", 0, "null", "source", 1),
+    ] {
+        let rows = session(end, pages, id, by);
+        assert_eq!(found("sessions_in_range", &[("sessions", &rows)]).await, wanted, "{rows}");
+    }
+}
+
+#[tokio::test]
+async fn a_funnel_that_widens_or_does_not_add_up_is_found() {
+    let step = |place: u32, entered: u32, before: u32, reached: u32, rate: f64| {
+        format!(
+            "select 'month' as period_grain, date '2024-01-01' as period_start, 'way' as funnel, \
+            {place} as step_position, 'all' as dimension, 'all' as dimension_value, \
+            false as is_suppressed, {entered} as n_entered, 2 as n_open, {before} as n_before, \
+            {reached} as n_reached, {before} - {reached} as n_dropped, {rate} as step_rate, \
+            0.2 as step_low, 1.0 as step_high, 0.5 as conversion_rate, 0.4 as conversion_low, \
+            0.6 as conversion_high"
+        )
+    };
+    let first = step(1, 12, 10, 10, 1.0);
+    for (second, wanted) in [
+        (step(2, 12, 10, 5, 0.5), 0),
+        (step(2, 12, 10, 11, 0.5), 1),
+        (step(2, 12, 9, 5, 0.5), 1),
+        (step(2, 13, 10, 5, 0.5), 1),
+        (step(3, 12, 10, 5, 0.5), 1),
+        (step(2, 12, 10, 5, 0.1), 1),
+    ] {
+        let rows = format!("{first} union all {second}");
+        assert_eq!(found("funnels_fall", &[("funnels", &rows)]).await, wanted, "{second}");
     }
 }

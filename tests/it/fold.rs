@@ -6,16 +6,19 @@ mod contracts;
 mod drop_offs;
 pub mod features;
 mod feedback;
+mod funnels;
 mod journey;
 mod paths;
 mod purchases;
 mod rules;
+mod sessions;
 mod survival;
 
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, Date32Array, Decimal128Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+    ArrayRef, BooleanArray, Date32Array, Decimal128Array, Int64Array, RecordBatch, StringArray,
+    TimestampMicrosecondArray,
 };
 use cxmart::measure::fold::retention::Retention;
 use cxmart::measure::fold::{Attributes, Calendar, Fold, Grain, Marks, Terms, pass};
@@ -39,11 +42,28 @@ pub struct Row {
     pub reference: Option<&'static str>,
     pub score: Option<i128>,
     pub scale_max: Option<i128>,
+    /// On a web site or in an app.
+    pub visit: Option<Visit>,
+    /// Local day, where it is not that of UTC.
+    pub day_there: Option<i32>,
+}
+
+/// What visits have beside it; the session id is the row's reference.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Visit {
+    pub event: String,
+    pub account: Option<&'static str>,
+    pub device: Option<&'static str>,
+    pub page: Option<&'static str>,
+    pub campaign: Option<&'static str>,
+    pub engagement: Option<i64>,
+    pub is_engaged: bool,
 }
 
 impl Row {
     pub fn day(&self) -> i32 {
-        i32::try_from(self.at.div_euclid(DAY)).expect("a day")
+        let in_utc = || i32::try_from(self.at.div_euclid(DAY)).expect("a day");
+        self.day_there.unwrap_or_else(in_utc)
     }
 
     /// What the timeline says the amount is worth.
@@ -108,6 +128,16 @@ fn batch(rows: &[Row]) -> RecordBatch {
     };
     let at = rows.iter().map(|row| Some(row.at)).collect::<TimestampMicrosecondArray>();
     let days = rows.iter().map(|row| Some(row.day())).collect::<Date32Array>();
+    let visit = |of: fn(&Visit) -> Option<&str>| {
+        let values = rows.iter().map(|row| row.visit.as_ref().and_then(of));
+        Arc::new(values.collect::<StringArray>()) as ArrayRef
+    };
+    let flag = |of: fn(&Visit) -> bool| {
+        let values = rows.iter().map(|row| row.visit.as_ref().map(of));
+        Arc::new(values.collect::<BooleanArray>()) as ArrayRef
+    };
+    let engagement: Int64Array =
+        rows.iter().map(|row| row.visit.as_ref().and_then(|visit| visit.engagement)).collect();
     RecordBatch::try_from_iter(vec![
         ("customer_id", text(|row| Some(&row.customer))),
         ("occurred_at", Arc::new(at.with_timezone("UTC")) as ArrayRef),
@@ -123,6 +153,16 @@ fn batch(rows: &[Row]) -> RecordBatch {
         ("occurred_date", Arc::new(days) as ArrayRef),
         ("reference", text(|row| row.reference)),
         ("home_amount", decimal(Row::home_amount)),
+        ("event_id", visit(|visit| Some(visit.event.as_str()))),
+        ("is_visit", flag(|_| true)),
+        ("source_account", visit(|visit| visit.account)),
+        ("device", visit(|visit| visit.device)),
+        ("page_path", visit(|visit| visit.page)),
+        ("utm_source", visit(|visit| visit.campaign.map(|_| "mail"))),
+        ("utm_medium", visit(|_| None)),
+        ("utm_campaign", visit(|visit| visit.campaign)),
+        ("engagement_ms", Arc::new(engagement) as ArrayRef),
+        ("is_session_engaged", flag(|visit| visit.is_engaged)),
     ])
     .expect("columns of one length")
 }

@@ -47,6 +47,7 @@ mod gcs;
 mod http;
 mod identity;
 mod joins;
+mod journeys;
 mod kernel;
 mod killed;
 mod laws;

@@ -5,6 +5,7 @@ mod changes;
 mod churn;
 mod edges;
 mod hidden;
+pub mod journeys;
 mod participation;
 mod rates;
 mod scores;
@@ -25,4 +26,6 @@ async fn a_second_slow_computation_gives_the_same_tables() {
     changes::the_cube_holds_every_answer_once(&world).await;
     participation::participation_is_what_its_definition_says(&world).await;
     service::service_levels_are_what_their_definitions_say(&world).await;
+    journeys::sessions_are_what_their_definition_says(&world).await;
+    journeys::funnels_are_what_their_definition_says(&world).await;
 }

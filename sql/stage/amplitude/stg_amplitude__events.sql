@@ -23,7 +23,9 @@ mapped as (
         case when user_id like '%@%' then null else user_id end as external_id,
         coalesce(email, case when user_id like '%@%' then user_id end) as email,
         device_id as anonymous_id,
-        coalesce(amplitude_id, device_id) || ':' || session_id as session_source_id,
+        -- -1 says that the event is of no session.
+        case when session_id <> '-1' then coalesce(amplitude_id, device_id) || ':' || session_id end
+            as session_source_id,
         case
             when event_type in ('[Amplitude] Page Viewed', 'Page Viewed') then 'page_view'
             else
@@ -56,6 +58,7 @@ mapped as (
         received_at,
         utm_campaign,
         event_properties as properties,
+        session_id = '-1' as is_outside_session,
         case
             when coalesce(uuid, insert_id) is null or event_type is null or event_time is null
                 then 'missing_required'

@@ -58,7 +58,9 @@ mapped as (
         app_version,
         device_id,
         coalesce(touch_campaign, param_campaign) as utm_campaign,
-        event_params as properties
+        event_params as properties,
+        engagement_ms,
+        session_engaged = '1' as is_session_engaged
     from raw
 
 )

@@ -1,7 +1,9 @@
 //! Rows of the timeline as folds see them: enums and borrowed text, nothing allocated per event.
 
-use arrow::array::{Array, AsArray, Decimal128Array, PrimitiveArray, RecordBatch, StringArray};
-use arrow::datatypes::{Date32Type, Decimal128Type, TimestampMicrosecondType};
+use arrow::array::{
+    Array, AsArray, BooleanArray, Decimal128Array, PrimitiveArray, RecordBatch, StringArray,
+};
+use arrow::datatypes::{Date32Type, Decimal128Type, Int64Type, TimestampMicrosecondType};
 
 use super::FoldError;
 
@@ -71,6 +73,31 @@ pub struct Event<'a> {
     pub score: Option<i128>,
     /// Ten-thousandths.
     pub scale_max: Option<i128>,
+    /// Of behaviour on a web site or in an app.
+    pub visit: Option<Visit<'a>>,
+}
+
+/// What sessions are made of, beside what all events have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Visit<'a> {
+    pub event_id: &'a str,
+    pub account: Option<&'a str>,
+    /// Cookie or device.
+    pub device: Option<&'a str>,
+    pub page_path: Option<&'a str>,
+    pub led_by: LedBy<'a>,
+    /// Milliseconds.
+    pub engagement: Option<i64>,
+    /// The source says that the session is engaged.
+    pub is_engaged: bool,
+}
+
+/// Where a visit came from, as the address says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LedBy<'a> {
+    pub source: Option<&'a str>,
+    pub medium: Option<&'a str>,
+    pub campaign: Option<&'a str>,
 }
 
 /// The columns of the timeline that events are made of.
@@ -91,6 +118,20 @@ pub const COLUMNS: [&str; 14] = [
     "home_amount",
 ];
 
+/// Those that visits have beside them; a timeline without them is one without visits.
+pub const VISIT_COLUMNS: [&str; 10] = [
+    "event_id",
+    "is_visit",
+    "source_account",
+    "device",
+    "page_path",
+    "utm_source",
+    "utm_medium",
+    "utm_campaign",
+    "engagement_ms",
+    "is_session_engaged",
+];
+
 /// Columns of one batch of the timeline.
 pub(super) struct Columns<'a> {
     customer: &'a StringArray,
@@ -107,6 +148,21 @@ pub(super) struct Columns<'a> {
     home_amount: &'a Decimal128Array,
     score: &'a Decimal128Array,
     scale_max: &'a Decimal128Array,
+    visits: Option<Visits<'a>>,
+}
+
+/// Those of visits.
+struct Visits<'a> {
+    is_visit: &'a BooleanArray,
+    event_id: &'a StringArray,
+    account: &'a StringArray,
+    device: &'a StringArray,
+    page_path: &'a StringArray,
+    utm_source: &'a StringArray,
+    utm_medium: &'a StringArray,
+    utm_campaign: &'a StringArray,
+    engagement: &'a PrimitiveArray<Int64Type>,
+    is_engaged: &'a BooleanArray,
 }
 
 pub(super) fn text<'a>(
@@ -123,6 +179,15 @@ pub(super) fn number<'a, T: arrow::datatypes::ArrowPrimitiveType>(
 ) -> Result<&'a PrimitiveArray<T>, FoldError> {
     let found = batch.column_by_name(column).and_then(|array| array.as_primitive_opt::<T>());
     found.ok_or(FoldError::Column { table: "the folds' input", column })
+}
+
+fn flag<'a>(batch: &'a RecordBatch, column: &'static str) -> Result<&'a BooleanArray, FoldError> {
+    let found = batch.column_by_name(column).and_then(|array| array.as_boolean_opt());
+    found.ok_or(FoldError::Column { table: "the folds' input", column })
+}
+
+fn is_set(array: &BooleanArray, i: usize) -> bool {
+    array.is_valid(i) && array.value(i)
 }
 
 fn word(array: &StringArray, i: usize) -> Option<&str> {
@@ -150,6 +215,7 @@ impl<'a> Columns<'a> {
             home_amount: number::<Decimal128Type>(batch, "home_amount")?,
             score: number::<Decimal128Type>(batch, "score")?,
             scale_max: number::<Decimal128Type>(batch, "scale_max")?,
+            visits: batch.column_by_name("is_visit").map(|_| Visits::new(batch)).transpose()?,
         })
     }
 
@@ -171,7 +237,41 @@ impl<'a> Columns<'a> {
             reference: word(self.reference, i),
             score: value(self.score, i),
             scale_max: value(self.scale_max, i),
+            visit: self.visits.as_ref().and_then(|visits| visits.at(i)),
         };
         Ok((self.customer.value(i), event))
+    }
+}
+
+impl<'a> Visits<'a> {
+    fn new(batch: &'a RecordBatch) -> Result<Self, FoldError> {
+        Ok(Self {
+            is_visit: flag(batch, "is_visit")?,
+            event_id: text(batch, "event_id")?,
+            account: text(batch, "source_account")?,
+            device: text(batch, "device")?,
+            page_path: text(batch, "page_path")?,
+            utm_source: text(batch, "utm_source")?,
+            utm_medium: text(batch, "utm_medium")?,
+            utm_campaign: text(batch, "utm_campaign")?,
+            engagement: number(batch, "engagement_ms")?,
+            is_engaged: flag(batch, "is_session_engaged")?,
+        })
+    }
+
+    fn at(&self, i: usize) -> Option<Visit<'a>> {
+        is_set(self.is_visit, i).then(|| Visit {
+            event_id: self.event_id.value(i),
+            account: word(self.account, i),
+            device: word(self.device, i),
+            page_path: word(self.page_path, i),
+            led_by: LedBy {
+                source: word(self.utm_source, i),
+                medium: word(self.utm_medium, i),
+                campaign: word(self.utm_campaign, i),
+            },
+            engagement: self.engagement.is_valid(i).then(|| self.engagement.value(i)),
+            is_engaged: is_set(self.is_engaged, i),
+        })
     }
 }

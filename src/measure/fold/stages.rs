@@ -33,10 +33,15 @@ pub struct Stages {
 
 impl Stages {
     pub fn new(names: &[String]) -> Self {
-        let place = |wanted: &str| {
-            names.iter().position(|name| name == wanted).and_then(|at| u8::try_from(at).ok())
-        };
-        Self { names: names.to_vec(), lapsed: place(LAPSED), purchase: place(PURCHASE) }
+        let mut stages = Self { names: names.to_vec(), lapsed: None, purchase: None };
+        (stages.lapsed, stages.purchase) = (stages.place(LAPSED), stages.place(PURCHASE));
+        stages
+    }
+
+    /// Place of a stage in the job's order.
+    pub fn place(&self, wanted: &str) -> Option<u8> {
+        let place = self.names.iter().position(|name| name == wanted);
+        place.and_then(|at| u8::try_from(at).ok())
     }
 
     pub fn name(&self, stage: u8) -> &str {
@@ -140,7 +145,8 @@ impl Journey {
         &walk.stays
     }
 
-    fn who<'a>(walk: &'a Walk, customer: Customer<'a>) -> Who<'a> {
+    /// What is known of a customer whose life is over.
+    pub(super) fn who<'a>(walk: &'a Walk, customer: Customer<'a>) -> Who<'a> {
         let relationship = match (walk.has_subscription, walk.has_bought) {
             (true, _) => "contractual",
             (false, true) => "non_contractual",

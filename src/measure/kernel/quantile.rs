@@ -12,3 +12,22 @@ pub fn quantile(sorted: &[i64], share: f64) -> Option<f64> {
     let high = *sorted.get((below as usize + 1).min(last))?;
     Some(low as f64 + (at - below) * (high - low) as f64)
 }
+
+/// The same of values that are counted, least first.
+pub fn quantile_counted(sorted: &[(i64, u64)], share: f64) -> Option<f64> {
+    let last = sorted.iter().map(|(_, n)| n).sum::<u64>().checked_sub(1)?;
+    let at = share.clamp(0.0, 1.0) * last as f64;
+    let below = at.floor();
+    let value = |rank: u64| {
+        let mut left = rank;
+        let found = sorted.iter().find(|(_, n)| {
+            let is_here = left < *n;
+            left = left.saturating_sub(*n);
+            is_here
+        });
+        found.map(|(value, _)| *value)
+    };
+    let low = value(below as u64)?;
+    let high = value((below as u64 + 1).min(last))?;
+    Some(low as f64 + (at - below) * (high - low) as f64)
+}

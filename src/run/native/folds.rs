@@ -13,18 +13,22 @@ use futures::{StreamExt, TryStreamExt};
 
 use super::{Bench, Sink};
 use crate::catalog::Model;
+use crate::job::journey::{self, Order};
 use crate::job::{CohortStart, Period};
 use crate::measure::drawn::Drawn;
 use crate::measure::fold::drop_offs::{Broken, DropOffs};
 use crate::measure::fold::features::Features;
+use crate::measure::fold::funnel_tables;
+use crate::measure::fold::funnels::{Funnel, Funnels, Step};
 use crate::measure::fold::path_tables;
 use crate::measure::fold::paths::{self, Level, Paths, Shape};
 use crate::measure::fold::purchases::Purchases;
 use crate::measure::fold::retention::{self, Retention};
+use crate::measure::fold::sessions::{Rules, Sessions};
 use crate::measure::fold::stage_metrics::StageMetrics;
 use crate::measure::fold::stages::{Journey, Stages};
 use crate::measure::fold::{
-    Attributes, Calendar, FoldError, Grain, Marks, Terms, event, mark, pass,
+    Attributes, Calendar, FoldError, Grain, Kind, Marks, Terms, event, mark, pass,
 };
 use crate::plan::graph::with_views;
 use crate::plan::{Plan, RUN_TABLE};
@@ -86,7 +90,7 @@ fn calendar(context: &Context, terms: &Terms, periods: &[Period]) -> Arc<Calenda
 }
 
 /// All folds as one.
-type All = (((Purchases, Retention), Features), (DropOffs, Paths));
+type All = ((((Purchases, Retention), Features), Sessions), (Funnels, Paths));
 
 fn all(context: &Context, terms: &Terms, people: usize) -> All {
     let metrics = &context.job.metrics;
@@ -111,8 +115,41 @@ fn all(context: &Context, terms: &Terms, people: usize) -> All {
     let features = Features { terms: terms.clone(), drawn };
     let since = terms.horizon_day.saturating_sub(pain_days(context)).saturating_add(1);
     let since = journey.calendar.midnight(since);
-    let drop_offs = DropOffs { journey, paths: paths(Level::Touchpoint), since };
-    (((purchases, retention), features), (drop_offs, paths(Level::Channel)))
+    let sessions = sessions(&context.job.sessions, Arc::clone(&retention.months));
+    let funnels = Funnels {
+        funnels: context.job.funnels().iter().map(|told| funnel(told, &journey.stages)).collect(),
+        grains: metrics.periods.iter().copied().map(grain).collect(),
+        drop_offs: DropOffs { journey, paths: paths(Level::Touchpoint), since },
+    };
+    ((((purchases, retention), features), sessions), (funnels, paths(Level::Channel)))
+}
+
+fn sessions(told: &journey::Sessions, calendar: Arc<Calendar>) -> Sessions {
+    let rules = Rules {
+        inactive_minutes: i64::from(told.inactive_minutes),
+        cuts_at_midnight: told.cut_at_midnight,
+        cuts_at_campaign: told.cut_at_campaign,
+        page_events: told.page_events.clone(),
+        key_events: told.key_events.clone(),
+    };
+    Sessions { rules, calendar }
+}
+
+fn funnel(told: &journey::Funnel, stages: &Stages) -> Funnel {
+    let step = |step: &journey::Step| Step {
+        name: step.name.clone(),
+        stages: step.stages.iter().filter_map(|name| stages.place(name)).collect(),
+        kinds: step.kinds.iter().filter_map(|kind| Kind::of(kind)).collect(),
+        events: step.events.clone(),
+        touchpoints: step.touchpoints.clone(),
+        channels: step.channels.clone(),
+    };
+    Funnel {
+        name: told.name.clone(),
+        steps: told.steps.iter().map(step).collect(),
+        days: i32::try_from(told.days).unwrap_or(i32::MAX),
+        is_strict: told.order == Order::Strict,
+    }
 }
 
 /// Days up to the horizon in which pain points are looked for.
@@ -130,7 +167,7 @@ pub async fn folds(bench: &Bench<'_>) -> Result<Vec<Dataset>, RunError> {
     let folds = Arc::new(all(bench.context, &terms, known.people()));
     let (mut counted, mut staged) = (retention::Counted::default(), StageMetrics::default());
     let mut walked = [paths::Counted::default(), paths::Counted::default()];
-    let mut broken = Broken::default();
+    let (mut broken, mut gone) = (Broken::default(), funnel_tables::Counted::default());
     let mut sinks = PER_CUSTOMER
         .map(|table| bench.sink(table))
         .into_iter()
@@ -147,6 +184,7 @@ pub async fn folds(bench: &Bench<'_>) -> Result<Vec<Dataset>, RunError> {
         counted.merge(group.counted);
         staged.merge(group.staged);
         broken.merge(group.broken);
+        gone.merge(group.gone);
         for (all, more) in walked.iter_mut().zip(group.walked) {
             all.merge(more);
         }
@@ -158,11 +196,12 @@ pub async fn folds(bench: &Bench<'_>) -> Result<Vec<Dataset>, RunError> {
     for (table, rows) in few(bench, &folds, &counted, &staged, &terms)? {
         made.push(bench.write(table, &[rows]).await?);
     }
+    made.push(bench.write("funnels", &[gone.batch(&folds.1.0)?]).await?);
     let folded = Arc::clone(&folds);
     let [by_touchpoint, by_channel] = walked;
     // Chains of many touchpoints take their time.
     let work = move || {
-        let (DropOffs { paths, .. }, channels) = &folded.1;
+        let (Funnels { drop_offs: DropOffs { paths, .. }, .. }, channels) = &folded.1;
         Ok((path_tables::tables(paths, by_touchpoint)?, path_tables::tables(channels, by_channel)?))
     };
     let tables = tokio::task::spawn_blocking(work).await.map_err(RunError::Thread)?;
@@ -174,7 +213,7 @@ pub async fn folds(bench: &Bench<'_>) -> Result<Vec<Dataset>, RunError> {
     ] {
         made.push(bench.write(table, &rows).await?);
     }
-    let stages = &folds.1.0.journey.stages;
+    let stages = &folds.1.0.drop_offs.journey.stages;
     let broken = broken.batch(&by_touchpoint.touchpoints, stages)?;
     made.push(bench.write("path_drop_offs", &[broken]).await?);
     Ok(made)
@@ -182,12 +221,13 @@ pub async fn folds(bench: &Bench<'_>) -> Result<Vec<Dataset>, RunError> {
 
 /// Tables of single customers, which buckets hand on as they are walked; `plan::native` names the
 /// outputs in the order of these and then of [`few`].
-const PER_CUSTOMER: [&str; 5] = [
+const PER_CUSTOMER: [&str; 6] = [
     "customer_purchases",
     "journey_stage_history",
     "churn_ledger_customers",
     "customer_contracts",
     "customer_features",
+    "sessions",
 ];
 
 /// Tables of what is counted over all customers.
@@ -198,7 +238,8 @@ fn few(
     staged: &StageMetrics,
     terms: &Terms,
 ) -> Result<[(&'static str, RecordBatch); 7], RunError> {
-    let (((_, retention), _), (DropOffs { journey, .. }, _)) = folds;
+    let ((((_, retention), _), _), (Funnels { drop_offs, .. }, _)) = folds;
+    let journey = &drop_offs.journey;
     let job = &bench.context.job;
     let grains: Vec<_> = job.metrics.periods.iter().copied().map(grain).collect();
     let monthly_rate = (1.0 + job.clv.discount_rate).powf(1.0 / 12.0) - 1.0;
@@ -250,6 +291,7 @@ struct Folded {
     /// By touchpoint and by channel.
     walked: [paths::Counted; 2],
     broken: Broken,
+    gone: funnel_tables::Counted,
 }
 
 /// Reads a group of buckets and walks each.
@@ -292,12 +334,14 @@ fn walk(
     buckets: &[Vec<RecordBatch>],
     fired: &[RecordBatch],
 ) -> Result<Folded, RunError> {
-    let (((purchases, _), _), (DropOffs { journey, .. }, _)) = folds;
+    let ((((purchases, _), _), sessions), (Funnels { drop_offs, .. }, _)) = folds;
+    let journey = &drop_offs.journey;
     let marks = Marks::new(fired, &journey.stages.names)?;
     let mut folded = Folded::default();
     for rows in buckets {
-        let (((bought, retained), described), (dropped, channels)) =
+        let ((((bought, retained), described), visited), (went, channels)) =
             pass(folds, rows, &marks, known)?;
+        let dropped = went.drop_offs;
         let (staged, touchpoints) = (dropped.stages, dropped.paths);
         let tables = [
             bought.batch(&purchases.terms)?,
@@ -305,6 +349,7 @@ fn walk(
             retained.months.batch(&purchases.terms)?,
             retained.contracts.batch()?,
             described.batch()?,
+            visited.batch(sessions)?,
         ];
         for (batches, rows) in folded.rows.iter_mut().zip(tables) {
             batches.push(rows);
@@ -312,6 +357,7 @@ fn walk(
         folded.counted.merge(retained.counted);
         folded.staged.merge(staged.metrics);
         folded.broken.merge(dropped.broken);
+        folded.gone.merge(went.counted);
         for (all, more) in folded.walked.iter_mut().zip([touchpoints, channels]) {
             all.merge(more);
         }
@@ -330,7 +376,9 @@ fn columns(bench: &Bench<'_>) -> Result<Vec<String>, RunError> {
     let views = with_views(catalog, rules(bench)?);
     // A name in a comment costs a column decoded in vain, and nothing else.
     let is_read = |name: &str| {
-        event::COLUMNS.contains(&name) || views.iter().any(|view| view.sql.contains(name))
+        event::COLUMNS.contains(&name)
+            || event::VISIT_COLUMNS.contains(&name)
+            || views.iter().any(|view| view.sql.contains(name))
     };
     let contract = bench.context.contract("timeline");
     let columns = contract.into_iter().flat_map(|contract| &contract.columns);

@@ -37,6 +37,15 @@ max = 10
 favourable = [8, 9, 10]
 since = "2024-03-01"
 
+[[funnel]]
+name = "basket"
+days = 20
+step = [
+    { name = "page_view", events = ["page_view"] },
+    { name = "product_view", events = ["product_view"] },
+    { name = "add_to_cart", events = ["add_to_cart"] },
+]
+
 [[change]]
 name = "texts"
 from = "2024-04-16"
@@ -368,7 +377,40 @@ fn events() -> String {
         )
         .expect("text");
     }
+    visits(&mut text);
     text
+}
+
+/// Times on the web site, on one of two devices or none, some with a session id that is not always
+/// told, and one id for both devices of a person.
+fn visits(text: &mut String) {
+    let mut dice = Dice::new(19);
+    let start = time("2024-01-01T00:00:00Z");
+    for i in 0..400_u64 {
+        let who = dice.below(PEOPLE);
+        let mut at = start + TimeDelta::minutes(dice.below(240 * 24 * 60) as i64);
+        let is_named = dice.below(2) == 0;
+        for k in 0..=dice.below(6) {
+            let name = dice.pick(&["page_view", "product_view", "add_to_cart", "scroll"]);
+            let mut more = String::new();
+            if is_named && dice.below(4) > 0 {
+                write!(more, r#","session_id":"s{}""#, i % 7).expect("text");
+            }
+            if dice.below(5) > 0 {
+                write!(more, r#","anonymous_id":"c{who}-{}""#, dice.below(5) / 4).expect("text");
+            }
+            if dice.below(3) == 0 {
+                more += r#","utm_source":"mail","campaign":"spring""#;
+            }
+            writeln!(
+                text,
+                r#"{{"source_id":"v{i}-{k}","name":"{name}","customer_source_id":"p{who}","channel":"web","occurred_at":"{}"{more}}}"#,
+                shown(at)
+            )
+            .expect("text");
+            at += TimeDelta::minutes([0, 0, 1, 4, 15, 30, 31][dice.below(7) as usize]);
+        }
+    }
 }
 
 fn invitations() -> String {
