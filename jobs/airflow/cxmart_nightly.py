@@ -8,7 +8,8 @@ Nights may run late, twice, backwards or beside each other: a night whose day li
 release restates that day of the daily tables, and a second run on the warehouse ends with 75 (try
 again), which `retries` answers.
 
-CXMART_IMAGE runs both in Kubernetes instead; it needs apache-airflow-providers-cncf-kubernetes.
+CXMART_IMAGE runs both in Kubernetes instead; it needs apache-airflow-providers-cncf-kubernetes, and
+in CXMART_NAMESPACE what jobs/k8s/cronjob.yaml names too: the jobs as a config map, credentials as a secret.
 With apache-airflow-providers-openlineage set up, the lineage events of cxmart name their task as parent.
 """
 
@@ -18,8 +19,8 @@ import pendulum
 from airflow.providers.standard.operators.bash import BashOperator
 from airflow.sdk import DAG, Asset, Param
 
-PROJECT = os.environ.get("CXMART_PROJECT", "/srv/mart")
 IMAGE = os.environ.get("CXMART_IMAGE")
+PROJECT = os.environ.get("CXMART_PROJECT", "/project" if IMAGE else "/srv/mart")
 MART = Asset("cxmart_nightly_mart")
 DAY = "{{ (logical_date or dag_run.run_after) | ds }}"
 RETRIES = {"retries": 2, "retry_delay": pendulum.duration(minutes=10)}
@@ -48,14 +49,29 @@ def cxmart(task_id, arguments, **more):
     from kubernetes.client import models
 
     secret = models.V1SecretEnvSource(name="cxmart-credentials")
+    jobs = models.V1ConfigMapVolumeSource(name="cxmart-jobs")
+    disk = models.V1EmptyDirVolumeSource(size_limit="100Gi")
     return KubernetesPodOperator(
         task_id=task_id,
-        name=task_id,
+        name=f"cxmart-{task_id}",
+        namespace=os.environ.get("CXMART_NAMESPACE", "default"),
         image=IMAGE,
-        arguments=arguments,
+        arguments=[*arguments, "--memory-limit", "4GiB"],
         skip_on_exit_code=99,
-        env_vars=ENVIRONMENT,
+        env_vars={**ENVIRONMENT, "CXMART__SCRATCH": "/scratch"},
         env_from=[models.V1EnvFromSource(secret_ref=secret)],
+        volumes=[
+            models.V1Volume(name="jobs", config_map=jobs),
+            models.V1Volume(name="scratch", empty_dir=disk),
+        ],
+        volume_mounts=[
+            models.V1VolumeMount(name="jobs", mount_path=f"{PROJECT}/jobs"),
+            models.V1VolumeMount(name="scratch", mount_path="/scratch"),
+        ],
+        container_resources=models.V1ResourceRequirements(
+            requests={"cpu": "2", "memory": "6Gi"}, limits={"memory": "8Gi"}
+        ),
+        security_context={"runAsNonRoot": True, "runAsUser": 10001},
         termination_grace_period=60,
         on_finish_action="delete_pod",
         **RETRIES,

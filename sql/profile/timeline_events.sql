@@ -1,4 +1,5 @@
 -- One row per event in a customer's life; rows without a person or a time are not part of any life.
+-- What has no local day yet gets it, and its money the rate of that day, where the timeline is written.
 -- grain: event_id
 with
 
@@ -102,5 +103,5 @@ cross join run
 left join rates
     on
         all_events.currency = rates.currency
-        and coalesce(all_events.occurred_date, cast(all_events.occurred_at as date)) = rates.rate_date
+        and all_events.occurred_date = rates.rate_date
 where all_events.customer_id is not null

@@ -103,7 +103,7 @@ pub static NATIVE: &[Native] = &[
     },
     Native {
         name: "timeline",
-        inputs: &["timeline_events", "run"],
+        inputs: &["timeline_events", "fx_daily", "run"],
         outputs: &["timeline"],
         version: 3,
         options: |job| job.time_zone.clone(),

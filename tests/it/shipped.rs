@@ -4,6 +4,8 @@
 use std::path::Path;
 use std::process::Command;
 
+use crate::tools::left_out;
+
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 fn read(path: &str) -> String {
@@ -77,4 +79,51 @@ fn the_image_copies_what_is_there() {
             assert!(Path::new(ROOT).join(source).exists(), "{source}");
         }
     }
+}
+
+const MANIFEST: &str = "jobs/k8s/cronjob.yaml";
+
+/// Goal: the manifest is one that a cluster takes. Method: the schemas of a Kubernetes release,
+/// without leave for unknown fields, and the rules of failure policies, by a Python package.
+#[test]
+fn the_cron_job_is_what_kubernetes_knows() {
+    let has = Command::new("python3").args(["-c", "import kubernetes_validate, yaml"]).output();
+    if !has.is_ok_and(|output| output.status.success()) {
+        return left_out("`pip install kubernetes-validate`", "CXMART_WITHOUT_CLIENTS");
+    }
+    let check = |manifest: &Path| -> (bool, String) {
+        let script = Path::new(ROOT).join("tests/clients/check_manifest.py");
+        let output = Command::new("python3").arg(script).arg(manifest).output();
+        let output = output.expect("python3 starts");
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8_lossy(&said).into_owned())
+    };
+    let told = check(&Path::new(ROOT).join(MANIFEST));
+    assert_eq!(told, (true, "batch/v1 CronJob\n".to_owned()));
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let wrong = folder.path().join("wrong.yaml");
+    for (is, was) in [("onExitCodes", "onExitCode"), ("Never", "OnFailure"), ("[64, 65", "[65, 64")]
+    {
+        std::fs::write(&wrong, read(MANIFEST).replace(is, was)).expect("a file");
+        let (is_right, said) = check(&wrong);
+        assert!(!is_right, "or nothing was looked at: {was}: {said}");
+    }
+}
+
+/// Goal: Kubernetes and systemd try again after the same ends of a run. Method: exit codes that are
+/// final, in both files.
+#[test]
+fn what_is_not_tried_again_is_the_same_everywhere() {
+    let numbers = |file: &str, word: &str, ends: &str| -> Vec<u8> {
+        let text = read(file);
+        let rest = text.split_once(word).expect(word).1;
+        let list = rest.split(ends).next().expect("a list").replace(',', " ");
+        list.split_whitespace().map(|code| code.parse().expect("an exit code")).collect()
+    };
+    let systemd = "jobs/systemd/cxmart-nightly.service";
+    let last = numbers(systemd, "RestartPreventExitStatus=", "\n");
+    assert_eq!(numbers(MANIFEST, "values: [", "]"), last);
+    assert!(last.contains(&78) && !last.contains(&75), "{last:?}");
+    let again = numbers(systemd, "RestartForceExitStatus=", "\n");
+    assert!(again.iter().all(|code| !last.contains(code)), "{again:?}");
 }

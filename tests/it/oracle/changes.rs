@@ -2,8 +2,8 @@
 
 use chrono::NaiveDate;
 
-use super::scores::{Answer, answers, cell, compared, near};
-use super::world::World;
+use super::scores::{Answer, answers, cell, compared};
+use super::world::{World, check};
 
 fn day(text: &str) -> NaiveDate {
     text.parse().expect("a day")
@@ -47,13 +47,13 @@ pub async fn effects_are_of_the_days_and_the_scope(world: &World) {
             continue;
         }
         let now = now.expect("answers");
-        near(row, "value", Some(now.score));
-        near(row, "ci_low", now.limits.map(|limits| limits.0));
+        check(row, "value", Some(now.score));
+        check(row, "ci_low", now.limits.map(|limits| limits.0));
         let before = cell(definition, &of("before", true)).filter(|cell| cell.n >= 10);
         if let Some(before) = before.filter(|_| phase != "before") {
-            near(row, "difference", Some(now.score - before.score));
+            check(row, "difference", Some(now.score - before.score));
             let test = compared(definition, &of(phase, true), &of("before", true));
-            near(row, "p_value", test.and_then(|(_, p_value)| p_value));
+            check(row, "p_value", test.and_then(|(_, p_value)| p_value));
             told += 1;
         } else {
             assert!(!row.contains_key("difference"), "{row:?}");
@@ -69,12 +69,8 @@ pub async fn effects_are_of_the_days_and_the_scope(world: &World) {
 pub async fn the_cube_holds_every_answer_once(world: &World) {
     let answers = answers(world).await;
     let (mut shown, mut wholes) = (0, 0);
-    for row in world
-        .rows("experience_cube")
-        .await
-        .iter()
-        .filter(|row| row["metric"] == "nps" && row["period_grain"] == "year")
-    {
+    let rows = world.rows("experience_cube").await;
+    for row in rows.iter().filter(|row| row["metric"] == "nps" && row["period_grain"] == "year") {
         let fits = |answer: &&Answer| {
             let is =
                 |column: &str, of: &str| row[column] == "(all)" || row[column] == answer.of[of];
@@ -87,7 +83,7 @@ pub async fn the_cube_holds_every_answer_once(world: &World) {
         let own: Vec<&Answer> = answers.iter().filter(fits).collect();
         assert_eq!(row["n"], own.len().to_string(), "{row:?}");
         if row["is_suppressed"] == "false" {
-            near(row, "score", cell("nps", &own).map(|cell| cell.score));
+            check(row, "score", cell("nps", &own).map(|cell| cell.score));
             shown += 1;
         }
         wholes += usize::from(row["journey_stage"] == "(all)" && row["channel"] == "(all)");

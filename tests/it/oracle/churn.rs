@@ -1,472 +1,159 @@
-//! The tables of churn and retention, made once more from the run's own timeline by an
-//! implementation that is slow and obvious: it asks of every day whether somebody was a customer.
+//! The churn ledger, who it counts, and churn after feedback, once more: of every day it is asked
+//! whether somebody was a customer.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
-use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::{
-    Date32Type, Decimal128Type, Float64Type, Int64Type, TimestampMicrosecondType,
-};
-use chrono::{Datelike, NaiveDate};
-use cxmart::demo;
-use cxmart::engine::Session;
-use cxmart::job::value::Override;
-use cxmart::run::Context;
-use cxmart::settings::{self, Settings};
-use cxmart::table::day::{date, day_number};
+use super::lives::{DIMENSIONS, Life, MRR, Moves, date, day_in, moves, next, number_of, start};
+use super::slow::{Z, garwood, wilson};
+use super::timeline::Event;
+use super::world::{Row, Terms, World, check, flag, money, word};
 
-use super::rates;
-use crate::project::tables;
-
-const DAY: i64 = 86_400_000_000;
-pub(super) const INACTIVE: i32 = 90;
-pub(super) const MIN_CELL: usize = 3;
-const FIRST: i32 = 18_000;
-
-/// One row of the timeline.
-pub(super) struct Event {
-    at: i64,
-    pub(super) day: i32,
-    kind: String,
-    name: String,
-    source: String,
-    channel: Option<String>,
-    reference: String,
-    home: Option<i128>,
-    score: Option<i128>,
-    scale_max: Option<i128>,
-}
-
-/// One customer, day by day from [`FIRST`] on.
-pub(super) struct Life {
-    pub(super) values: BTreeMap<&'static str, String>,
-    pub(super) is_contractual: bool,
-    active: Vec<bool>,
-    mrr: Vec<i128>,
-    pub(super) events: Vec<Event>,
-}
-
-/// The demo's job, with cells of three already shown: it is a small demo.
-fn context(dir: &Path) -> Context {
-    let small = Override {
-        key: "metrics.min_cell".into(),
-        value: MIN_CELL.to_string(),
-        from: "the test".into(),
+/// All periods from the one in which the first of them came up to the horizon's.
+fn periods(lives: &[&Life], grain: &str, horizon: i32) -> Vec<i32> {
+    let Some(first) = lives.iter().filter_map(|life| life.first_day()).min() else {
+        return Vec::new();
     };
-    let settings = Settings {
-        project: dir.to_owned(),
-        run_id: "test".into(),
-        memory_bytes: 1 << 28,
-        identity_salt: Some(demo::salt(1)),
-        overrides: vec![small],
-        ..settings::from_environment()
-    };
-    cxmart::run::open(demo::JOB, settings).expect("the demo's job opens")
-}
-
-async fn open(dir: &Path) -> (Context, Session) {
-    let done = cxmart::run::run(std::sync::Arc::new(context(dir)), Some(demo::as_of())).await;
-    assert!(done.expect("the run succeeds").published);
-    let context = context(dir);
-    let session = tables(&context).await;
-    (context, session)
-}
-
-pub(super) fn text(batch: &RecordBatch, column: &str, i: usize) -> Option<String> {
-    let texts = batch[column].as_string::<i32>();
-    texts.is_valid(i).then(|| texts.value(i).to_owned())
-}
-
-pub(super) fn decimal(batch: &RecordBatch, column: &str, i: usize) -> Option<i128> {
-    let values = batch[column].as_primitive::<Decimal128Type>();
-    values.is_valid(i).then(|| values.value(i))
-}
-
-pub(super) fn count(batch: &RecordBatch, column: &str, i: usize) -> Option<i64> {
-    let values = batch[column].as_primitive::<Int64Type>();
-    values.is_valid(i).then(|| values.value(i))
-}
-
-pub(super) fn share(batch: &RecordBatch, column: &str, i: usize) -> Option<f64> {
-    let values = batch[column].as_primitive::<Float64Type>();
-    values.is_valid(i).then(|| values.value(i))
-}
-
-pub(super) fn a_day(batch: &RecordBatch, column: &str, i: usize) -> i32 {
-    batch[column].as_primitive::<Date32Type>().value(i)
-}
-
-#[track_caller]
-pub(super) fn same(got: Option<f64>, wanted: Option<f64>, what: &str) {
-    let near = match (got, wanted) {
-        (Some(got), Some(wanted)) => (got - wanted).abs() <= 1e-9 * wanted.abs().max(1.0),
-        (None, None) => true,
-        _ => false,
-    };
-    assert!(near, "{what}: got {got:?}, wanted {wanted:?}");
-}
-
-pub(super) fn is_sign_of_life(event: &Event) -> bool {
-    match event.kind.as_str() {
-        "order"
-        | "subscription_started"
-        | "subscription_changed"
-        | "subscription_resumed"
-        | "conversation_opened"
-        | "survey_answered" => true,
-        "event" => !["email_delivered", "email_opened", "email_sent", "email_bounced"]
-            .contains(&event.name.as_str()),
-        _ => false,
+    let mut found = vec![start(grain, first)];
+    while next(grain, found[found.len() - 1]) <= horizon {
+        found.push(next(grain, found[found.len() - 1]));
     }
+    found
 }
 
-fn life(events: Vec<Event>, country: Option<String>, horizon: i32) -> Life {
-    let is_contractual = events.iter().any(|event| event.kind == "subscription_started");
-    let first_order = events.iter().position(|event| event.kind == "order");
-    let (mut active, mut mrr): (Vec<bool>, Vec<i128>) = (Vec::new(), Vec::new());
-    for today in FIRST..=horizon {
-        if is_contractual {
-            // Every subscription as it stands when the day is over.
-            let mut paid: BTreeMap<&str, (bool, bool, i128)> = BTreeMap::new();
-            for event in events.iter().filter(|event| event.day <= today) {
-                let state = paid.entry(&event.reference).or_default();
-                let home = event.home.unwrap_or(0);
-                match event.kind.as_str() {
-                    "subscription_started" => (state.0, state.2) = (true, home),
-                    "subscription_ended" => state.0 = false,
-                    "subscription_paused" => state.1 = true,
-                    "subscription_resumed" => (state.1, state.2) = (false, home),
-                    "subscription_changed" => state.2 = home,
-                    _ => {}
+/// Goal: the ledger is what its definition says of the lives. Method: as for scores.
+pub async fn the_ledger_is_what_the_lives_say(world: &World, lives: &[Life]) {
+    let (terms, horizon) = (&world.terms, number_of(world.last_day()));
+    let rows = world.rows("churn_ledger").await;
+    let mut places: BTreeMap<(String, i32, &str, String), Moves> = BTreeMap::new();
+    for dimension in DIMENSIONS {
+        let mut by_value: BTreeMap<&String, Vec<&Life>> = BTreeMap::new();
+        for life in lives {
+            by_value.entry(&life.values[dimension]).or_default().push(life);
+        }
+        for (value, own) in by_value {
+            for grain in terms.periods {
+                for from in periods(&own, grain, horizon) {
+                    let to = next(grain, from).min(horizon + 1);
+                    let mut sum = Moves::default();
+                    for life in &own {
+                        sum.add(moves(life, from, to, to > horizon, terms));
+                    }
+                    let place = ((*grain).to_owned(), from, dimension, value.clone());
+                    places.insert(place, sum);
                 }
             }
-            let paid: Vec<_> = paid.values().filter(|state| state.0 && !state.1).collect();
-            active.push(!paid.is_empty());
-            mrr.push(paid.iter().map(|state| state.2).sum());
-        } else {
-            let since = first_order.unwrap_or(events.len());
-            active.push(events.iter().skip(since).any(|event| {
-                is_sign_of_life(event) && (today - INACTIVE < event.day) && event.day <= today
-            }));
-            mrr.push(0);
         }
     }
-    let begins = |event: &&Event| event.kind == "order" || event.kind == "subscription_started";
-    let source = events.iter().find(begins).or(events.first()).map(|event| event.source.clone());
-    let created = |event: &&Event| event.kind == "contact_created" && event.channel.is_some();
-    let channel = events.iter().find(created).and_then(|event| event.channel.clone());
-    let relationship = match (is_contractual, first_order) {
-        (true, _) => "contractual",
-        (false, Some(_)) => "non_contractual",
-        (false, None) => "prospect",
-    };
-    let none = || "(none)".to_owned();
-    let values = BTreeMap::from([
-        ("all", "all".to_owned()),
-        ("acquisition_channel", channel.unwrap_or_else(none)),
-        ("country", country.unwrap_or_else(none)),
-        ("relationship", relationship.to_owned()),
-        ("source", source.unwrap_or_else(none)),
-    ]);
-    Life { values, is_contractual, active, mrr, events }
+    assert_eq!(rows.len(), places.len());
+    let (mut shown, mut at_risk, mut money_moved) = (0, 0, 0);
+    for row in &rows {
+        let grain = row["period_grain"].clone();
+        let from = day_in(row, "period_start");
+        let ends = next(&grain, from);
+        let place = (grain, from, row["dimension"].as_str(), row["dimension_value"].clone());
+        let moves = places.get(&place).unwrap_or_else(|| panic!("{row:?}"));
+        ledger_row(row, moves, terms);
+        flag(row, "is_complete", Some(ends <= horizon + 1));
+        let is_last = ends > horizon;
+        check(row, "n_at_risk", is_last.then_some(moves.at_risk as f64));
+        shown += usize::from(moves.start >= terms.min_cell);
+        at_risk += moves.at_risk;
+        money_moved += usize::from(moves.mrr[2] + moves.mrr[3] + moves.mrr[5] > 0);
+    }
+    let told = format!("{shown} shown, {at_risk} at risk, {money_moved} with other prices");
+    assert!(shown > 50 && at_risk > 0 && money_moved > 0, "{told}");
 }
 
-impl Life {
-    pub(super) fn at(&self, day: i32) -> bool {
-        usize::try_from(day - FIRST).ok().and_then(|i| self.active.get(i)).copied().unwrap_or(false)
+fn ledger_row(row: &Row, moves: &Moves, terms: &Terms) {
+    for (column, wanted) in [
+        ("n_start", moves.start),
+        ("n_new", moves.new),
+        ("n_resurrected", moves.resurrected),
+        ("n_churned", moves.churned),
+        ("n_churned_of_start", moves.churned_of_start),
+        ("n_end", moves.end),
+    ] {
+        check(row, column, Some(wanted as f64));
     }
-
-    pub(super) fn mrr_at(&self, day: i32) -> i128 {
-        usize::try_from(day - FIRST).ok().and_then(|i| self.mrr.get(i)).copied().unwrap_or(0)
+    for (column, wanted) in MRR.into_iter().zip(moves.mrr) {
+        money(row, column, moves.has_contract.then_some(wanted));
     }
-
-    pub(super) fn first_day(&self) -> Option<i32> {
-        self.active.iter().position(|active| *active).map(|i| FIRST + i as i32)
-    }
-
-    pub(super) fn first_churn(&self, horizon: i32) -> Option<i32> {
-        (self.first_day()?..=horizon).find(|day| !self.at(*day))
-    }
-
-    fn orders(&self) -> impl Iterator<Item = &Event> {
-        self.events.iter().filter(|event| event.kind == "order")
-    }
+    word(row, "currency", moves.has_contract.then_some(terms.currency));
+    let is_shown = moves.start >= terms.min_cell;
+    flag(row, "is_suppressed", Some(!is_shown));
+    let only = |value: f64| is_shown.then_some(value);
+    let (left, start) = (moves.churned_of_start as f64, moves.start as f64);
+    let (low, high) = wilson(left, start.max(1.0));
+    check(row, "churn_gross", only(left / start));
+    check(row, "churn_gross_low", only(low));
+    check(row, "churn_gross_high", only(high));
+    check(row, "churn_net", only((start - moves.end as f64) / start));
+    // Those who came and are still there at the end.
+    let came = moves.end as f64 - (start - left);
+    let (least, most) = garwood(came);
+    let rate = (left - came) / start;
+    let below = ((left / start - low).powi(2) + ((most - came) / start).powi(2)).sqrt();
+    let above = ((high - left / start).powi(2) + ((came - least) / start).powi(2)).sqrt();
+    check(row, "churn_net_low", only(rate - below));
+    check(row, "churn_net_high", only(rate + above));
+    let [first, new, more, less, lost, again, _] = moves.mrr.map(|units| units as f64);
+    let part = |of: f64, whole: f64| (is_shown && whole > 0.0).then(|| of / whole);
+    check(row, "grr", part(first - less - lost, first));
+    check(row, "nrr", part(first - less - lost + more, first));
+    check(row, "quick_ratio", part(new + more + again, less + lost));
 }
 
-async fn lives(session: &Session, horizon: i32) -> Vec<Life> {
-    let countries = session
-        .collect("test", "select customer_id, country from golden_customers")
-        .await
-        .expect("customers");
-    let mut country = BTreeMap::new();
-    for batch in &countries {
-        for i in 0..batch.num_rows() {
-            country
-                .insert(text(batch, "customer_id", i).expect("an id"), text(batch, "country", i));
-        }
-    }
-    let sql = "select * from timeline order by customer_id, occurred_at, event_id";
-    let mut events: BTreeMap<String, Vec<Event>> = BTreeMap::new();
-    for batch in session.collect("test", sql).await.expect("a timeline") {
-        let at = batch["occurred_at"].as_primitive::<TimestampMicrosecondType>();
-        for i in 0..batch.num_rows() {
-            let word = |column: &str| text(&batch, column, i).unwrap_or_default();
-            events.entry(word("customer_id")).or_default().push(Event {
-                at: at.value(i),
-                day: a_day(&batch, "occurred_date", i),
-                kind: word("kind"),
-                name: word("name"),
-                source: word("source"),
-                channel: text(&batch, "channel", i),
-                reference: word("reference"),
-                home: decimal(&batch, "home_amount", i),
-                score: decimal(&batch, "score", i),
-                scale_max: decimal(&batch, "scale_max", i),
-            });
-        }
-    }
-    let of = |(id, events)| life(events, country.get(&id).cloned().flatten(), horizon);
-    events.into_iter().map(of).collect()
-}
-
-pub(super) fn start(grain: &str, day: i32) -> i32 {
-    let day = date(day);
-    let month = match grain {
-        "month" => day.month(),
-        "quarter" => (day.month() - 1) / 3 * 3 + 1,
-        _ => 1,
-    };
-    day_number(NaiveDate::from_ymd_opt(day.year(), month, 1).expect("a date"))
-}
-
-pub(super) fn next(grain: &str, from: i32) -> i32 {
-    let length = match grain {
-        "month" => 31,
-        "quarter" => 93,
-        _ => 366,
-    };
-    start(grain, from + length)
-}
-
-/// New, resurrected, churned, churned of start, start, end, and what each class of recurring
-/// revenue moved by, of one life in one period.
-fn moves(life: &Life, from: i32, to: i32) -> ([i64; 6], [i128; 5]) {
-    let mut n = [0; 6];
-    let first = life.first_day();
-    for today in from..to {
-        match (life.at(today - 1), life.at(today)) {
-            (false, true) => n[usize::from(first != Some(today))] += 1,
-            (true, false) => {
-                n[2] += 1;
-                n[3] += i64::from(life.at(from - 1) && (from..today).all(|day| life.at(day)));
-            }
-            _ => {}
-        }
-    }
-    n[4] = i64::from(life.at(from - 1));
-    n[5] = i64::from(life.at(to - 1));
-    let (before, after) = (life.mrr_at(from - 1), life.mrr_at(to - 1));
-    let had = (FIRST..from).any(|day| life.mrr_at(day) > 0);
-    let mut money = [0; 5];
-    let class = match (before, after) {
-        (0, 0) => return (n, money),
-        (0, _) => {
-            if had {
-                4
-            } else {
-                0
-            }
-        }
-        (_, 0) => 3,
-        _ => {
-            if after > before {
-                1
-            } else {
-                2
-            }
-        }
-    };
-    money[class] = (after - before).abs();
-    (n, money)
-}
-
-fn check_ledger(ledger: &[RecordBatch], lives: &[Life], horizon: i32) {
-    let mut rows = 0;
-    for batch in ledger {
-        for i in 0..batch.num_rows() {
-            let word = |column: &str| text(batch, column, i).expect("a key");
-            let (grain, from) = (word("period_grain"), a_day(batch, "period_start", i));
-            let (dimension, value) = (word("dimension"), word("dimension_value"));
-            let what = format!("{grain} {} {dimension} {value}", date(from));
-            let to = next(&grain, from).min(horizon + 1);
-            let own = lives.iter().filter(|life| life.values[dimension.as_str()] == value);
-            let (mut n, mut money) = ([0; 6], [0; 5]);
-            for life in own {
-                let (moved, revenue) = moves(life, from, to);
-                for (sum, more) in n.iter_mut().zip(moved) {
-                    *sum += more;
-                }
-                for (sum, more) in money.iter_mut().zip(revenue) {
-                    *sum += more;
-                }
-            }
-            let columns =
-                ["n_new", "n_resurrected", "n_churned", "n_churned_of_start", "n_start", "n_end"];
-            for (column, wanted) in columns.into_iter().zip(n) {
-                assert_eq!(count(batch, column, i), Some(wanted), "{what}: {column}");
-            }
-            let columns =
-                ["mrr_new", "mrr_expansion", "mrr_contraction", "mrr_churned", "mrr_reactivated"];
-            for (column, wanted) in columns.into_iter().zip(money) {
-                assert_eq!(decimal(batch, column, i).unwrap_or(0), wanted, "{what}: {column}");
-            }
-            let is_shown = n[4] >= MIN_CELL as i64;
-            let gross = is_shown.then(|| n[3] as f64 / n[4] as f64);
-            same(share(batch, "churn_gross", i), gross, &what);
-            let net = is_shown.then(|| (n[4] - n[5]) as f64 / n[4] as f64);
-            same(share(batch, "churn_net", i), net, &what);
-            rows += 1;
-        }
-    }
-    assert!(rows > 100, "{rows}");
-}
-
-fn check_cohorts(cohorts: &[RecordBatch], lives: &[Life], horizon: i32) {
-    let (mut rows, mut sizes) = (0, 0);
-    for batch in cohorts {
-        for i in 0..batch.num_rows() {
-            let kind = text(batch, "kind", i).expect("a kind");
-            let (cohort, k) = (a_day(batch, "cohort", i), count(batch, "period_index", i));
-            let k = k.expect("a bucket");
-            let is_calendar = kind.ends_with("calendar");
-            let what = format!("{kind} {} {k}", date(cohort));
-            let month = |day: i32| {
-                let (day, from) = (date(day), date(cohort));
-                let years = i64::from(day.year() - from.year());
-                (years * 12 + i64::from(day.month()) - i64::from(from.month())).max(0)
-            };
-            let (mut size, mut active, mut revenue) = (0, 0, 0);
-            for life in lives {
-                let begin = if life.is_contractual {
-                    life.first_day().map(|day| (day, i64::from(day) * DAY))
-                } else {
-                    life.orders().next().map(|order| (order.day, order.at))
-                };
-                let Some((day, origin)) = begin else { continue };
-                if start("month", day) != cohort {
-                    continue;
-                }
-                size += 1;
-                let rolling = |at: i64| (at - origin).div_euclid(30 * DAY).max(0);
-                let buckets: BTreeSet<i64> = if life.is_contractual {
-                    let days = (day..=horizon).filter(|day| life.at(*day));
-                    let of = |day: i32| {
-                        if is_calendar {
-                            month(day)
-                        } else {
-                            i64::from(day - begin.unwrap().0) / 30
-                        }
-                    };
-                    days.map(of).collect()
-                } else {
-                    let of = |order: &Event| {
-                        if is_calendar { month(order.day) } else { rolling(order.at) }
-                    };
-                    life.orders().map(of).collect()
-                };
-                let is_active = if kind.starts_with("bounded") {
-                    buckets.contains(&k)
-                } else {
-                    buckets.range(k..).next().is_some()
-                };
-                active += i64::from(is_active);
-                let since = if life.is_contractual { origin - DAY } else { origin };
-                let paid = life.events.iter().filter(|event| {
-                    (event.kind == "order" || event.kind == "refund") && event.at >= since
-                });
-                let of = |event: &&Event| {
-                    k == if is_calendar { month(event.day) } else { rolling(event.at) }
-                };
-                revenue += paid.filter(of).filter_map(|event| event.home).sum::<i128>();
-            }
-            assert_eq!(count(batch, "cohort_size", i), Some(size), "{what}");
-            let is_shown = size >= MIN_CELL as i64;
-            assert_eq!(count(batch, "active", i), is_shown.then_some(active), "{what}");
-            let retention = is_shown.then(|| active as f64 / size as f64);
-            same(share(batch, "retention", i), retention, &what);
-            let is_bounded = kind.starts_with("bounded");
-            let told = (is_shown && is_bounded).then_some(revenue);
-            assert_eq!(decimal(batch, "revenue", i), told, "{what}");
-            let ends = if is_calendar {
-                (0..=k).fold(cohort, |from, _| next("month", from))
-            } else {
-                next("month", cohort) + (k as i32 + 1) * 30
-            };
-            let is_complete = batch["is_complete"].as_boolean().value(i);
-            assert_eq!(is_complete, ends <= horizon + 1, "{what}");
-            sizes += if k == 0 && kind == "bounded_calendar" { size } else { 0 };
-            rows += 1;
-        }
-    }
-    assert!(rows > 500, "{rows}");
-    let customers = lives.iter().filter(|life| life.first_day().is_some()).count();
-    assert_eq!(sizes, customers as i64);
-}
-
-fn check_survival(curves: &[RecordBatch], lives: &[Life], horizon: i32) {
-    let mut found: BTreeMap<(String, i32, String), Vec<(i64, i64, i64, i64, f64)>> =
-        BTreeMap::new();
-    for batch in curves {
-        for i in 0..batch.num_rows() {
-            let word = |column: &str| text(batch, column, i).expect("a key");
-            let number = |column: &str| count(batch, column, i).expect("a count");
-            let key = (word("cohort_grain"), a_day(batch, "cohort", i), word("segment"));
-            let survival = share(batch, "survival", i).expect("a share");
-            let step = (number("t"), number("at_risk"), number("events"), number("censored"));
-            found.entry(key).or_default().push((step.0, step.1, step.2, step.3, survival));
-        }
-    }
-    let mut groups: BTreeMap<(String, i32, String), Vec<(i32, bool)>> = BTreeMap::new();
+/// Goal: the ledger's customers are those who were there, came or went. Method: as for scores.
+pub async fn its_customers_are_those_who_were_there(world: &World, lives: &[Life]) {
+    let (terms, horizon) = (&world.terms, number_of(world.last_day()));
+    let rows = world.rows("churn_ledger_customers").await;
+    let mut places: BTreeMap<(i32, &str), (Moves, &Life)> = BTreeMap::new();
     for life in lives {
-        let Some(first) = life.first_day() else { continue };
-        let churn = life.first_churn(horizon);
-        let lived = (churn.unwrap_or(horizon) - first, churn.is_some());
-        for (dimension, value) in &life.values {
-            let segment =
-                if *dimension == "all" { "all".into() } else { format!("{dimension}={value}") };
-            groups.entry(("all".into(), 0, segment)).or_default().push(lived);
-        }
-        let month = ("month".into(), start("month", first), "all".into());
-        groups.entry(month).or_default().push(lived);
-    }
-    groups.retain(|_, lives| lives.len() >= MIN_CELL);
-    assert!(found.keys().eq(groups.keys()), "{:?}", found.keys());
-    for (key, lives) in &groups {
-        let mut left = 1.0;
-        let mut steps = found[key].iter();
-        let last = lives.iter().map(|life| life.0).max().expect("a life");
-        for t in 0..=last {
-            let of = |life: (i32, bool)| lives.iter().filter(|l| **l == life).count() as i64;
-            let (events, censored) = (of((t, true)), of((t, false)));
-            if events + censored == 0 {
-                continue;
+        for from in periods(&[life], "month", horizon) {
+            let to = next("month", from).min(horizon + 1);
+            let moves = moves(life, from, to, to > horizon, terms);
+            if !moves.is_idle() {
+                places.insert((from, &life.id), (moves, life));
             }
-            let risk = lives.iter().filter(|life| life.0 >= t).count() as i64;
-            left *= 1.0 - events as f64 / risk as f64;
-            let got = steps.next().expect("a step");
-            let wanted = (i64::from(t), risk, events, censored);
-            assert_eq!((got.0, got.1, got.2, got.3), wanted, "{key:?}");
-            same(Some(got.4), Some(left), &format!("{key:?}"));
         }
-        assert!(steps.next().is_none(), "{key:?}");
     }
+    assert_eq!(rows.len(), places.len());
+    let mut risks = 0;
+    for row in &rows {
+        let from = day_in(row, "period_start");
+        let to = next("month", from).min(horizon + 1);
+        let (moves, life) = places.get(&(from, &row["customer_id"])).expect("a customer of then");
+        assert_eq!(row["period_grain"], "month");
+        for dimension in &DIMENSIONS[1..] {
+            assert_eq!(row[*dimension], life.values[dimension], "{row:?}");
+        }
+        flag(row, "is_start", Some(moves.start > 0));
+        flag(row, "is_new", Some(moves.new > 0));
+        flag(row, "is_churned_of_start", Some(moves.churned_of_start > 0));
+        flag(row, "is_end", Some(moves.end > 0));
+        flag(row, "is_at_risk", Some(moves.at_risk > 0));
+        check(row, "n_resurrected", Some(moves.resurrected as f64));
+        check(row, "n_churned", Some(moves.churned as f64));
+        word(row, "currency", moves.has_contract.then_some(terms.currency));
+        for (column, wanted) in MRR.into_iter().zip(moves.mrr) {
+            money(row, column, moves.has_contract.then_some(wanted));
+        }
+        let churn = (from..to).rev().find(|day| life.at(day - 1) && !life.at(*day));
+        let day = |day: i32| date(day).to_string();
+        word(row, "churned_on", churn.map(day).as_deref());
+        let silent = churn.and_then(|churn| life.silent_since(churn));
+        let waiting = life.at_risk(horizon, terms).filter(|_| moves.at_risk > 0);
+        word(row, "silent_since", silent.or(waiting).map(day).as_deref());
+        risks += moves.at_risk;
+    }
+    assert!(risks > 0 && rows.len() > 500, "{risks} of {}", rows.len());
 }
 
-fn bucket(metric: &str, score: i128, max: i128) -> Option<&'static str> {
+fn bucket(metric: &str, event: &Event) -> Option<&'static str> {
+    let (score, most) = (event.score?, event.scale_max?);
     let from =
         |least: i128| Some(if score >= least * 10_000 { "favourable" } else { "not_favourable" });
-    match (metric, max / 10_000) {
+    match (metric, most / 10_000) {
         ("nps", 10) if score >= 90_000 => Some("promoter"),
         ("nps", 10) if score > 60_000 => Some("passive"),
         ("nps", 10) => Some("detractor"),
@@ -481,63 +168,92 @@ fn bucket(metric: &str, score: i128, max: i128) -> Option<&'static str> {
     }
 }
 
-fn check_feedback(rows: &[RecordBatch], lives: &[Life], horizon: i32) {
-    let mut seen = 0;
-    for batch in rows {
-        for i in 0..batch.num_rows() {
-            let word = |column: &str| text(batch, column, i).expect("a key");
-            let (metric, wanted) = (word("metric"), word("bucket"));
-            let window = count(batch, "window_days", i).expect("a window") as i32;
-            let day = horizon - window;
-            let (mut n, mut churned) = (0, 0);
-            for life in lives.iter().filter(|life| life.at(day)) {
-                let known = life.events.iter().filter(|event| {
-                    event.kind == "survey_answered" && event.name == metric && event.day <= day
-                });
-                let of = |event: &Event| bucket(&metric, event.score?, event.scale_max?);
-                let newest = known.filter_map(of).next_back().unwrap_or("no_answer");
-                if newest == wanted {
-                    n += 1;
-                    churned += i64::from((day..=day + window).any(|day| !life.at(day)));
-                }
-            }
-            let what = format!("{metric} {wanted} {window}");
-            assert_eq!(count(batch, "n", i), Some(n), "{what}");
-            let is_shown = n >= MIN_CELL as i64;
-            assert_eq!(count(batch, "churned", i), is_shown.then_some(churned), "{what}");
-            let rate = is_shown.then(|| churned as f64 / n as f64);
-            same(share(batch, "rate", i), rate, &what);
-            seen += n;
-        }
-    }
-    assert!(seen > 50, "{seen}");
+/// Customers of one class, how many of them churned, and the days that they were there to.
+#[derive(Debug, Clone, Copy, Default)]
+struct Class {
+    n: f64,
+    churned: f64,
+    days: f64,
 }
 
-/// Goal: the published numbers are what their definitions say of the events. Method: a demo of 120
-/// customers; every row of four tables is counted again, day by day, from the timeline.
-#[tokio::test(flavor = "multi_thread")]
-async fn churn_and_retention_are_what_the_timeline_says() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    demo::write_raw(folder.path(), 120, 1, &|_| ()).expect("written");
-    let (_context, session) = open(folder.path()).await;
-    let horizon = day_number(demo::as_of());
-    let lives = lives(&session, horizon).await;
-    let table = async |name: &str, order: &str| {
-        let sql = format!("select * from {name} order by {order}");
-        session.collect("test", &sql).await.expect("a table")
-    };
-    let ledger = table("churn_ledger", "1, 2, 3, 4").await;
-    check_ledger(&ledger, &lives, horizon);
-    rates::check_ledger(&ledger, &lives, horizon);
-    let cohorts = table("retention_cohorts", "1, 2, 3, 4").await;
-    check_cohorts(&cohorts, &lives, horizon);
-    rates::check_cohorts(&cohorts);
-    let curves = table("survival_curves", "1, 2, 3, 4").await;
-    check_survival(&curves, &lives, horizon);
-    rates::check_survival(&curves, &table("survival_summary", "1, 2, 3").await);
-    let feedback = table("churn_by_feedback", "1, 2, 3").await;
-    check_feedback(&feedback, &lives, horizon);
-    rates::check_feedback(&feedback);
-    let projection = table("retention_projection", "1, 2, 3, 4").await;
-    rates::check_projection(&projection, &lives, horizon);
+fn class(lives: &[Life], metric: &str, wanted: &str, window: i32, horizon: i32) -> Class {
+    let day = horizon - window;
+    let mut class = Class::default();
+    for life in lives.iter().filter(|life| life.at(day)) {
+        let known = life.events.iter().filter(|event| {
+            let is_one = event.kind == "survey_answered" && number_of(event.day) <= day;
+            is_one && event.name.as_deref() == Some(metric)
+        });
+        let newest = known.filter_map(|event| bucket(metric, event)).next_back();
+        if newest.unwrap_or("no_answer") == wanted {
+            let churn = (day..=horizon).find(|day| !life.at(*day));
+            class.n += 1.0;
+            class.churned += f64::from(u8::from(churn.is_some()));
+            class.days += f64::from(churn.unwrap_or(horizon) - day);
+        }
+    }
+    class
+}
+
+/// Goal: churn after feedback is what its definition says of the lives. Method: as for scores.
+pub async fn feedback_is_what_was_known_by_then(world: &World, lives: &[Life]) {
+    let (terms, horizon) = (&world.terms, number_of(world.last_day()));
+    let rows = world.rows("churn_by_feedback").await;
+    let mut expected = BTreeSet::new();
+    let nps = ["promoter", "passive", "detractor", "no_answer"];
+    let others = ["favourable", "not_favourable", "no_answer"];
+    for window in [30, 90, 180] {
+        if lives.iter().any(|life| life.at(horizon - window)) {
+            expected.extend(nps.map(|bucket| ("nps".to_owned(), bucket.to_owned(), window)));
+            for metric in ["csat", "ces"] {
+                let all = others.map(|bucket| (metric.to_owned(), bucket.to_owned(), window));
+                expected.extend(all);
+            }
+        }
+    }
+    let (mut found, mut compared) = (BTreeSet::new(), 0);
+    for row in &rows {
+        let (metric, bucket) = (row["metric"].as_str(), row["bucket"].as_str());
+        let window: i32 = row["window_days"].parse().expect("days");
+        found.insert((metric.to_owned(), bucket.to_owned(), window));
+        assert_eq!(row["feedback_until"], date(horizon - window).to_string());
+        let best = if metric == "nps" { "promoter" } else { "favourable" };
+        assert_eq!(row["reference_bucket"], best);
+        let own = class(lives, metric, bucket, window, horizon);
+        let reference = class(lives, metric, best, window, horizon);
+        let is_shown = own.n >= terms.min_cell as f64;
+        let only = |value: f64| is_shown.then_some(value);
+        check(row, "n", Some(own.n));
+        flag(row, "is_suppressed", Some(!is_shown));
+        check(row, "churned", only(own.churned));
+        check(row, "rate", only(own.churned / own.n));
+        let (low, high) = wilson(own.churned, own.n.max(1.0));
+        check(row, "ci_low", only(low));
+        check(row, "ci_high", only(high));
+        let years = own.days / 365.25;
+        let lived = |value: f64| only(value).filter(|_| years > 0.0);
+        let (low, high) = garwood(own.churned);
+        check(row, "hazard", lived(own.churned / years));
+        check(row, "hazard_low", lived(low / years));
+        check(row, "hazard_high", lived(high / years));
+        let told = is_shown && reference.n >= terms.min_cell as f64 && bucket != best;
+        let risk = told.then(|| relative_risk(own, reference));
+        let one = only(1.0).filter(|_| bucket == best);
+        check(row, "relative_risk", risk.map(|risk| risk.0).or(one));
+        check(row, "relative_risk_low", risk.map(|risk| risk.1));
+        check(row, "relative_risk_high", risk.map(|risk| risk.2));
+        compared += usize::from(told);
+    }
+    assert_eq!((&found, rows.len()), (&expected, expected.len()));
+    assert!(compared > 5, "{compared}");
+}
+
+/// With limits on its logarithm; where one side has none, half a case more on both.
+fn relative_risk(one: Class, other: Class) -> (f64, f64, f64) {
+    let more = if one.churned * other.churned > 0.0 { 0.0 } else { 0.5 };
+    let (a, n) = (one.churned + more, one.n + 2.0 * more);
+    let (b, m) = (other.churned + more, other.n + 2.0 * more);
+    let error = (1.0 / a - 1.0 / n + 1.0 / b - 1.0 / m).max(0.0).sqrt();
+    let ratio = a / n / (b / m);
+    (ratio, ratio * (-Z * error).exp(), ratio * (Z * error).exp())
 }

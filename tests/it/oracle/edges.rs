@@ -1,5 +1,6 @@
 //! Edge cases of scores and service levels, each from the raw file to the published row.
 
+use super::company;
 use super::world::{JOB, Row, World, csv};
 
 fn find<'a>(rows: &'a [Row], wanted: &[(&str, &str)]) -> Vec<&'a Row> {
@@ -193,7 +194,7 @@ async fn edges() -> World {
         ),
     ];
     files.extend(desk());
-    World::run(&job, &files).await
+    World::run(&job, &files, company::terms()).await
 }
 
 /// Goal: what is rare is right. Method: one run over one row of each kind.
@@ -315,7 +316,7 @@ async fn before_the_first_event_all_tables_are_empty() {
     files.extend(desk());
     let files: Vec<_> = files.into_iter().map(later).collect();
     let job = JOB.replace("[metrics]", "[limits]\nrejects_max = 0.5\n\n[metrics]\nmin_cell = 1");
-    let world = World::run(&(job + TALK), &files).await;
+    let world = World::run(&(job + TALK), &files, company::terms()).await;
     for table in [
         "experience_scores",
         "survey_participation",

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 
-use super::scores::period;
-use super::world::Row;
+use super::world::{Row, period};
 
 /// Shorter periods first.
 const GRAINS: [&str; 5] = ["day", "week", "month", "quarter", "year"];
@@ -80,11 +79,11 @@ impl Table<'_> {
     }
 }
 
-/// How many of the cells are hidden although they are of ten or more: the cells of one metric.
+/// How many of the cells are hidden although they are large enough: the cells of one metric.
 ///
 /// Every small cell must be hidden, no shown whole may have exactly one hidden part, and no large
 /// cell is hidden without another hidden one in its line or its period.
-pub fn nothing_can_be_reckoned(rows: &[&Row]) -> usize {
+pub fn nothing_can_be_reckoned(rows: &[&Row], min_cell: i64) -> usize {
     let cells: Vec<Cell<'_>> = rows.iter().map(|row| Cell::new(row)).collect();
     let mut table = Table { lines: BTreeMap::new(), periods: BTreeMap::new() };
     for cell in &cells {
@@ -94,13 +93,13 @@ pub fn nothing_can_be_reckoned(rows: &[&Row]) -> usize {
     let mut beside = 0;
     for cell in &cells {
         let what = (cell.grain, cell.start, cell.dimension, cell.value);
-        assert!(cell.is_hidden || cell.n >= 10, "small: {what:?}");
+        assert!(cell.is_hidden || cell.n >= min_cell, "small: {what:?}");
         for parts in table.sums(cell) {
             let hidden = parts.iter().filter(|part| part.is_hidden).count();
             assert_eq!(parts.iter().map(|part| part.n).sum::<i64>(), cell.n, "{what:?}");
             assert!(cell.is_hidden || hidden != 1, "one hidden part of {what:?}");
         }
-        if cell.is_hidden && cell.n >= 10 {
+        if cell.is_hidden && cell.n >= min_cell {
             beside += 1;
             let line = table.lines[&(cell.dimension, cell.value)].iter();
             let mut others = line.chain(&table.periods[&(cell.grain, cell.start)]);

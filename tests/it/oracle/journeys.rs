@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Europe::Copenhagen;
 
-use super::scores::period;
 use super::slow::wilson;
-use super::world::{Row, World, time};
+use super::world::{Row, World, period, time};
 
 /// An event of one customer on a web site or in an app.
 #[derive(Debug, Clone)]

@@ -7,7 +7,7 @@ use chrono_tz::Europe::Copenhagen;
 
 use super::hidden::nothing_can_be_reckoned;
 use super::slow::{Z, mean, shares, student, t_limit, welch, wilson};
-use super::world::{Row, World, time};
+use super::world::{Row, Terms, World, check, is, number, period, time};
 
 /// An answer that counts.
 pub struct Answer {
@@ -20,110 +20,136 @@ pub struct Answer {
     pub of: BTreeMap<&'static str, String>,
 }
 
-fn points(row: &Row, column: &str) -> Option<f64> {
-    row.get(column).map(|text| text.parse().expect("a number"))
+/// A valid answer of a customer, or of nobody that is known, before repeated ones are taken out.
+pub(super) struct Given {
+    pub row: Row,
+    pub customer: Option<String>,
+    pub at: DateTime<Utc>,
+    segment: Option<String>,
 }
 
-pub fn period(grain: &str, day: NaiveDate) -> NaiveDate {
-    let first = |month| NaiveDate::from_ymd_opt(day.year(), month, 1).expect("a day");
-    match grain {
-        "day" => day,
-        "week" => day - TimeDelta::days(i64::from(day.weekday().num_days_from_monday())),
-        "month" => first(day.month()),
-        "quarter" => first([1, 1, 1, 4, 4, 4, 7, 7, 7, 10, 10, 10][day.month0() as usize]),
-        _ => first(1),
-    }
-}
-
-/// The answers that count, from the run's current rows, by the words of the definitions.
-pub(super) async fn answers(world: &World) -> Vec<Answer> {
-    let rows = world.rows("current_survey_responses").await;
-    let keys: BTreeMap<String, String> = world
-        .rows("identity_keys")
-        .await
-        .into_iter()
-        .map(|row| (row["identity_key"].clone(), row["customer_id"].clone()))
-        .collect();
-    let internal: BTreeSet<String> = world
+/// The valid answers, from the run's staged rows, by the words of the definitions.
+pub(super) async fn given(world: &World) -> Vec<Given> {
+    let keys = world.keys().await;
+    let people: BTreeMap<String, Row> = world
         .rows("golden_customers")
         .await
         .into_iter()
-        .filter(|row| row.get("is_internal").is_some_and(|is| is == "true"))
-        .map(|row| row["customer_id"].clone())
+        .map(|row| (row["customer_id"].clone(), row))
         .collect();
-    assert!(internal.len() >= 5, "employees are known");
-    let stays = world.rows("journey_stage_history").await;
-    let mut valid: Vec<(Row, Option<String>, DateTime<Utc>)> = Vec::new();
-    for row in rows {
+    let mut valid = Vec::new();
+    for row in world.current("survey_responses").await {
         let customer = row.get("identity_key").and_then(|key| keys.get(key)).cloned();
-        let known = ["nps", "enps", "csat", "ces", "star"].contains(&row["metric"].as_str());
-        let is_test = row["is_test"] == "true";
-        let own = customer.as_ref().is_some_and(|id| internal.contains(id));
-        let (Some(_), Some(at)) = (points(&row, "score"), row.get("answered_at")) else { continue };
-        if known && !is_test && (row["metric"] == "enps" || !own) {
-            let at = time(at);
-            valid.push((row, customer, at));
-        }
-    }
-    let about = |row: &Row, customer: &Option<String>| -> Vec<String> {
-        let text = |name: &str| row.get(name).cloned().unwrap_or_default();
-        let who = customer.clone().or_else(|| row.get("identity_key").cloned());
-        let names = ["source", "source_account", "metric", "survey_name", "touchpoint"];
-        names.iter().map(|name| text(name)).chain(who).collect()
-    };
-    let mut alike: BTreeMap<Vec<String>, Vec<(DateTime<Utc>, String)>> = BTreeMap::new();
-    for (row, customer, at) in &valid {
-        alike.entry(about(row, customer)).or_default().push((*at, row["feedback_id"].clone()));
-    }
-    let replaced = |row: &Row, customer: &Option<String>, at: DateTime<Utc>| -> bool {
-        if customer.is_none() && !row.contains_key("identity_key") {
-            return false;
-        }
-        let key = (at, row["feedback_id"].clone());
-        let later = alike[&about(row, customer)].iter().filter(|other| **other > key);
-        later.min().is_some_and(|(next, _)| *next - at <= TimeDelta::days(2))
-    };
-    let mut found = Vec::new();
-    for (row, customer, at) in &valid {
-        if replaced(row, customer, *at) {
+        let person = customer.as_ref().and_then(|id| people.get(id));
+        let known = ["nps", "enps", "csat", "ces", "star"];
+        let is_known = row.get("metric").is_some_and(|metric| known.contains(&metric.as_str()));
+        let status = row.get("status").map_or("answered", String::as_str);
+        let (Some(score), Some(at)) = (number(&row, "score"), row.get("answered_at")) else {
             continue;
+        };
+        let own = person.is_some_and(|person| is(person, "is_internal"));
+        let fits = is_known
+            && !is(&row, "is_test")
+            && ["answered", "partial"].contains(&status)
+            && (row["metric"] == "enps" || !own)
+            && number(&row, "scale_min").is_some_and(|least| score >= least)
+            && number(&row, "scale_max").is_some_and(|most| score <= most);
+        if fits {
+            let segment = person.and_then(|person| person.get("segment")).cloned();
+            valid.push(Given { at: time(at), row, customer, segment });
         }
-        let stage = stays.iter().find(|stay| {
-            customer.as_ref() == Some(&stay["customer_id"])
-                && time(&stay["entered_at"]) <= *at
-                && stay.get("left_at").is_none_or(|left| *at < time(left))
-        });
-        let mut of = BTreeMap::new();
-        for name in ["channel", "touchpoint", "segment", "country", "language", "product", "source"]
-        {
-            of.insert(name, row.get(name).cloned().unwrap_or("(none)".into()));
-        }
-        of.insert("survey", row.get("survey_name").cloned().unwrap_or("(none)".into()));
-        of.insert("journey_stage", stage.map_or("(none)".into(), |stay| stay["stage"].clone()));
-        of.insert("all", "all".into());
-        of.insert("channel*country", format!("{}\u{1f}{}", of["channel"], of["country"]));
-        let (least, most) =
-            (points(row, "scale_min").expect("least"), points(row, "scale_max").expect("most"));
-        let given = points(row, "score").expect("a score");
-        let turned = row.get("is_effort").is_some_and(|is| is == "true");
-        found.push(Answer {
-            metric: row["metric"].clone(),
-            least,
-            most,
-            score: if turned { least + most - given } else { given },
-            favourable: row.get("is_favourable").map(|is| is == "true"),
-            day: at.with_timezone(&Copenhagen).date_naive(),
-            of,
-        });
     }
-    assert!(found.len() + 100 < valid.len(), "some answered again");
-    found
+    valid
+}
+
+/// What it is about and whose it is; nothing where nobody knows who answered.
+fn about(given: &Given) -> Option<Vec<&str>> {
+    let text = |names: &[&str]| -> &str {
+        names.iter().find_map(|name| given.row.get(*name)).map_or("", String::as_str)
+    };
+    let who = given.customer.as_ref().or_else(|| given.row.get("identity_key"))?;
+    let mut about: Vec<&str> = ["source", "source_account", "metric", "question_id", "touchpoint"]
+        .iter()
+        .map(|name| text(&[name]))
+        .collect();
+    about.extend([
+        text(&["survey_id", "survey_name"]),
+        text(&["conversation_source_id", "order_source_id"]),
+        who.as_str(),
+    ]);
+    Some(about)
+}
+
+/// The answers that count, from the run's staged rows, by the words of the definitions.
+pub(super) async fn answers(world: &World) -> Vec<Answer> {
+    let valid = given(world).await;
+    let stays = world.rows("journey_stage_history").await;
+    let mut of_customer: BTreeMap<&String, Vec<&Row>> = BTreeMap::new();
+    for stay in &stays {
+        of_customer.entry(&stay["customer_id"]).or_default().push(stay);
+    }
+    let mut alike: BTreeMap<Vec<&str>, Vec<(DateTime<Utc>, &String)>> = BTreeMap::new();
+    for one in &valid {
+        if let Some(about) = about(one) {
+            alike.entry(about).or_default().push((one.at, &one.row["feedback_id"]));
+        }
+    }
+    let within = TimeDelta::days(world.terms.resubmission_days);
+    let replaced = |one: &Given| -> bool {
+        let Some(about) = about(one) else { return false };
+        let key = (one.at, &one.row["feedback_id"]);
+        let later = alike[&about].iter().filter(|other| **other > key);
+        later.min().is_some_and(|(next, _)| *next - one.at <= within)
+    };
+    valid
+        .iter()
+        .filter(|one| !replaced(one))
+        .map(|one| {
+            let Given { row, customer, at, segment } = one;
+            let stays = customer.as_ref().and_then(|customer| of_customer.get(customer));
+            let stage = stays.into_iter().flatten().find(|stay| {
+                time(&stay["entered_at"]) <= *at
+                    && stay.get("left_at").is_none_or(|left| *at < time(left))
+            });
+            let text = |names: &[&str]| names.iter().find_map(|name| row.get(*name)).cloned();
+            let none = || "(none)".to_owned();
+            let mut of: BTreeMap<&'static str, String> = BTreeMap::new();
+            for name in ["channel", "touchpoint", "country", "language", "product", "source"] {
+                of.insert(name, text(&[name]).unwrap_or_else(none));
+            }
+            of.insert(
+                "segment",
+                text(&["segment"]).or_else(|| segment.clone()).unwrap_or_else(none),
+            );
+            of.insert("survey", text(&["survey_name", "survey_id"]).unwrap_or_else(none));
+            of.insert("journey_stage", stage.map_or_else(none, |stay| stay["stage"].clone()));
+            of.insert("all", "all".into());
+            for pair in world.terms.pairs {
+                let (one, other) = pair.split_once('*').expect("two columns");
+                of.insert(pair, format!("{}\u{1f}{}", of[one], of[other]));
+            }
+            let (least, most) =
+                (number(row, "scale_min").expect("least"), number(row, "scale_max").expect("most"));
+            let score = number(row, "score").expect("a score");
+            Answer {
+                metric: row["metric"].clone(),
+                least,
+                most,
+                score: if is(row, "is_effort") { least + most - score } else { score },
+                favourable: row.get("is_favourable").map(|is| is == "true"),
+                day: at.with_timezone(&Copenhagen).date_naive(),
+                of,
+            }
+        })
+        .collect()
 }
 
 fn agreed(answer: &Answer) -> Option<f64> {
     let scale = (answer.least as i64, answer.most as i64);
     match (answer.metric.as_str(), scale) {
         ("csat" | "ces" | "star", (1, 5)) => Some(4.0),
+        ("csat", (0, 1)) => Some(1.0),
+        ("csat", (1, 3)) => Some(3.0),
         ("csat", (1, 7)) => Some(6.0),
         ("ces", (1, 7)) => Some(5.0),
         ("csat", (1, 10)) => Some(9.0),
@@ -196,24 +222,6 @@ pub(super) fn cell(definition: &str, answers: &[&Answer]) -> Option<Cell> {
     }
 }
 
-pub(super) fn near(row: &Row, column: &str, wanted: Option<f64>) {
-    match (points(row, column), wanted) {
-        (None, None) => {}
-        (Some(got), Some(wanted)) => {
-            assert!(
-                (got - wanted).abs() <= 1e-9 * wanted.abs().max(1.0),
-                "{column}: got {got}, wanted {wanted} in {row:?}"
-            );
-        }
-        (got, wanted) => panic!("{column}: got {got:?}, wanted {wanted:?} in {row:?}"),
-    }
-}
-
-fn same(row: &Row, column: &str, wanted: Option<i64>) {
-    let got = row.get(column).map(|text| text.parse::<i64>().expect("a count"));
-    assert_eq!(got, wanted, "{column} in {row:?}");
-}
-
 /// The numbers whose mean is the score, as a fraction.
 fn numbers(definition: &str, answers: &[&Answer]) -> Vec<f64> {
     let flag = |is: bool| if is { 1.0 } else { 0.0 };
@@ -239,13 +247,13 @@ fn is_nps(definition: &str) -> bool {
 /// Score, limits and design effect.
 type Weighted = (f64, Option<(f64, f64)>, f64);
 
-/// By strata, Denmark seven parts, Germany three; Swedes have no share.
-fn weighted(definition: &str, answers: &[&Answer]) -> Option<Weighted> {
+/// By strata of a country, each with its share; those of other countries have none.
+fn weighted(definition: &str, answers: &[&Answer], terms: &Terms) -> Option<Weighted> {
     // Each answer with its weight; the weights of all are one.
     let mut told: Vec<(f64, f64)> = Vec::new();
-    for (country, share) in [("DE", 0.3), ("DK", 0.7)] {
+    for (country, share) in terms.weights {
         let own: Vec<&Answer> =
-            answers.iter().copied().filter(|a| a.of["country"] == country).collect();
+            answers.iter().copied().filter(|a| a.of["country"] == *country).collect();
         let values = numbers(definition, &own);
         told.extend(values.iter().map(|value| (*value, share / values.len() as f64)));
     }
@@ -300,7 +308,7 @@ pub(super) fn compared(
 /// Goal: every score of a made-up company is what its definition says in words. Method: each
 /// published row is computed again from the run's current rows, without the code under test.
 pub async fn every_score_is_what_its_definition_says(world: &World) {
-    let answers = answers(world).await;
+    let (answers, terms) = (answers(world).await, &world.terms);
     let rows = world.rows("experience_scores").await;
     let asks = |definition: &str| match definition {
         "nps" | "nps_strict5" | "ltr_mean" => "nps",
@@ -315,13 +323,13 @@ pub async fn every_score_is_what_its_definition_says(world: &World) {
         BTreeMap::new();
     for answer in &answers {
         let scale = format!("{}-{}", answer.least, answer.most);
-        for grain in ["day", "week", "month", "quarter", "year"] {
+        for grain in terms.periods {
             for dimension in answer.of.keys() {
                 let start = period(grain, answer.day);
                 let key = (
                     answer.metric.clone(),
                     scale.clone(),
-                    grain.to_owned(),
+                    (*grain).to_owned(),
                     start,
                     (*dimension).to_owned(),
                 );
@@ -358,7 +366,8 @@ pub async fn every_score_is_what_its_definition_says(world: &World) {
     for row in &rows {
         metrics.entry([&row["metric"], &row["scale"]]).or_default().push(row);
     }
-    let beside: usize = metrics.values().map(|rows| nothing_can_be_reckoned(rows)).sum();
+    let beside: usize =
+        metrics.values().map(|rows| nothing_can_be_reckoned(rows, terms.min_cell)).sum();
     assert!(beside > 0, "a second cell is hidden somewhere");
     let hidden: BTreeSet<[&String; 6]> =
         rows.iter().filter(|row| row["is_suppressed"] == "true").map(key).collect();
@@ -369,7 +378,8 @@ pub async fn every_score_is_what_its_definition_says(world: &World) {
         let mut at_past = key(row);
         at_past[3] = &past;
         let is_past_shown = !hidden.contains(&at_past);
-        check(row, &place(row, start), &place(row, before), is_past_shown);
+        assert_eq!(row["year"], start.year().to_string(), "{row:?}");
+        cell_row(row, &place(row, start), &place(row, before), is_past_shown, terms);
     }
     holm(&rows, ["p_value", "p_value_holm"]);
     holm(&rows, ["rest_p_value", "rest_p_value_holm"]);
@@ -381,37 +391,37 @@ fn key(row: &Row) -> [&String; 6] {
 }
 
 /// One row against the answers of its dimension in its period, and in the one before.
-fn check(row: &Row, all: &[&Answer], past: &[&Answer], is_past_shown: bool) {
+fn cell_row(row: &Row, all: &[&Answer], past: &[&Answer], is_past_shown: bool, terms: &Terms) {
     let (metric, value) = (row["metric"].as_str(), &row["dimension_value"]);
     let is_own = |a: &&&Answer| &a.of[row["dimension"].as_str()] == value;
     let own: Vec<&Answer> = all.iter().filter(is_own).copied().collect();
     let others: Vec<&Answer> = all.iter().filter(|a| !is_own(a)).copied().collect();
     let former: Vec<&Answer> = past.iter().filter(is_own).copied().collect();
-    let told = cell(metric, &own).expect("answers");
-    same(row, "n", Some(told.n));
+    let told = cell(metric, &own).unwrap_or_else(|| panic!("no answers: {row:?}"));
+    check(row, "n", Some(told.n as f64));
     let is_shown = row["is_suppressed"] == "false";
     let shown = is_shown.then_some(told);
     for (i, column) in ["promoters", "passives", "detractors"].iter().enumerate() {
-        same(row, column, shown.and_then(|cell| Some(cell.nps?[i])));
+        check(row, column, shown.and_then(|cell| Some(cell.nps?[i] as f64)));
     }
-    same(row, "favourable", shown.and_then(|cell| cell.favourable));
-    near(row, "score", shown.map(|cell| cell.score));
-    near(row, "ci_low", shown.and_then(|cell| Some(cell.limits?.0)));
-    near(row, "ci_high", shown.and_then(|cell| Some(cell.limits?.1)));
+    check(row, "favourable", shown.and_then(|cell| Some(cell.favourable? as f64)));
+    check(row, "score", shown.map(|cell| cell.score));
+    check(row, "ci_low", shown.and_then(|cell| Some(cell.limits?.0)));
+    check(row, "ci_high", shown.and_then(|cell| Some(cell.limits?.1)));
     let previous = cell(metric, &former).filter(|_| is_shown && is_past_shown);
-    near(row, "previous_score", previous.map(|cell| cell.score));
+    check(row, "previous_score", previous.map(|cell| cell.score));
     let moved = previous.and_then(|_| compared(metric, &own, &former));
     differs(row, ["change", "change_low", "change_high", "p_value"], (shown, previous), moved);
-    let rest = cell(metric, &others).filter(|rest| rest.n >= 10 && is_shown);
-    near(row, "rest_score", rest.map(|cell| cell.score));
+    let rest = cell(metric, &others).filter(|rest| rest.n >= terms.min_cell && is_shown);
+    check(row, "rest_score", rest.map(|cell| cell.score));
     let apart = rest.and_then(|_| compared(metric, &own, &others));
     let columns = ["rest_difference", "rest_low", "rest_high", "rest_p_value"];
     differs(row, columns, (shown, rest), apart);
-    let told = weighted(metric, &own).filter(|_| is_shown);
-    near(row, "weighted_score", told.map(|(score, ..)| score));
-    near(row, "weighted_low", told.and_then(|(_, limits, _)| Some(limits?.0)));
-    near(row, "weighted_high", told.and_then(|(_, limits, _)| Some(limits?.1)));
-    near(row, "design_effect", told.map(|(.., effect)| effect));
+    let told = weighted(metric, &own, terms).filter(|_| is_shown);
+    check(row, "weighted_score", told.map(|(score, ..)| score));
+    check(row, "weighted_low", told.and_then(|(_, limits, _)| Some(limits?.0)));
+    check(row, "weighted_high", told.and_then(|(_, limits, _)| Some(limits?.1)));
+    check(row, "design_effect", told.map(|(.., effect)| effect));
 }
 
 fn differs(
@@ -421,11 +431,11 @@ fn differs(
     told: Option<((f64, f64), Option<f64>)>,
 ) {
     let difference = one.zip(two).map(|(one, two)| one.score - two.score);
-    near(row, columns[0], difference);
+    check(row, columns[0], difference);
     let exact = difference.unwrap_or_default();
-    near(row, columns[1], told.map(|((low, _), _)| low.min(exact)));
-    near(row, columns[2], told.map(|((_, high), _)| high.max(exact)));
-    near(row, columns[3], told.and_then(|(_, p_value)| p_value));
+    check(row, columns[1], told.map(|((low, _), _)| low.min(exact)));
+    check(row, columns[2], told.map(|((_, high), _)| high.max(exact)));
+    check(row, columns[3], told.and_then(|(_, p_value)| p_value));
 }
 
 /// Corrected p-values from the plain ones, family by family.
@@ -433,7 +443,7 @@ fn holm(rows: &[Row], [plain, corrected]: [&str; 2]) {
     let mut families: BTreeMap<[&String; 4], Vec<(f64, f64)>> = BTreeMap::new();
     for row in rows {
         let key = [&row["metric"], &row["period_grain"], &row["period_start"], &row["dimension"]];
-        match (points(row, plain), points(row, corrected)) {
+        match (number(row, plain), number(row, corrected)) {
             (Some(plain), Some(corrected)) => {
                 families.entry(key).or_default().push((plain, corrected));
             }
@@ -454,4 +464,13 @@ fn holm(rows: &[Row], [plain, corrected]: [&str; 2]) {
             assert!((corrected - wanted).abs() < 1e-9, "{corrected} {wanted}");
         }
     }
+}
+
+/// The made-up company has what the definitions are about: employees, and people who answer again.
+pub async fn some_answers_are_replaced(world: &World) {
+    let people = world.rows("golden_customers").await;
+    let internal = people.iter().filter(|row| is(row, "is_internal")).count();
+    assert!(internal >= 5, "employees are known");
+    let (given, counted) = (given(world).await, answers(world).await);
+    assert!(counted.len() + 100 < given.len(), "some answered again");
 }

@@ -61,7 +61,7 @@ pub fn t_tail(t: f64, freedom: f64) -> f64 {
 /// Where 5 % lie outside.
 pub fn t_limit(freedom: f64) -> f64 {
     let (mut low, mut high) = (0.0, 1e6);
-    for _ in 0..200 {
+    for _ in 0..80 {
         let middle = f64::midpoint(low, high);
         if t_tail(middle, freedom) > 0.05 {
             low = middle;
@@ -111,7 +111,7 @@ pub fn chi_square_tail(x: f64, freedom: f64) -> f64 {
 pub fn garwood(events: f64) -> (f64, f64) {
     let solve = |is_low: &dyn Fn(f64) -> bool| {
         let (mut low, mut high) = (0.0, 10.0 * events + 50.0);
-        for _ in 0..200 {
+        for _ in 0..80 {
             let middle = f64::midpoint(low, high);
             if is_low(middle) {
                 low = middle;

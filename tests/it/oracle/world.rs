@@ -1,5 +1,7 @@
-//! A company with a help desk, surveys and people, made up row by row, with all that goes wrong.
+//! A run whose tables are computed a second time: its staged rows, its published rows, and what its
+//! job says.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -7,7 +9,10 @@ use std::sync::Arc;
 
 use arrow::array::Array;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
+use chrono_tz::Europe::Copenhagen;
+use cxmart::demo;
+use cxmart::job::value::Override;
 use cxmart::run::Context;
 use cxmart::settings::{self, Settings};
 use cxmart::state::{Release, StateReader};
@@ -18,8 +23,12 @@ pub const JOB: &str = r#"
 name = "oracle"
 time_zone = "Europe/Copenhagen"
 warehouse = "warehouse"
+currency = "DKK"
 
 [metrics]
+inactive_days = 40
+grace_days = 5
+cohorts = ["week", "month", "quarter"]
 periods = ["day", "week", "month", "quarter", "year"]
 dimensions = [
     "all", "channel", "touchpoint", "journey_stage", "segment", "country", "language", "product",
@@ -64,6 +73,17 @@ dimensions = ["all", "channel", "team", "priority", "channel*team"]
 [[service.target]]
 metric = "first_response"
 minutes = 240
+business_time = true
+
+[[service.target]]
+metric = "resolution"
+channel = "chat"
+minutes = 4320
+
+[[service.target]]
+metric = "resolution"
+priority = "high"
+minutes = 1200
 business_time = true
 
 [[calendar]]
@@ -126,7 +146,8 @@ const DESK: [(&str, &str, &str); 4] = [
         "customer_source_id channel status priority team created_at:timestamp \
          resolved_at:timestamp closed_at:timestamp merged_into linked_source linked_source_id \
          is_internal:bool handled_by vendor_first_response_seconds:int64 \
-         vendor_resolution_seconds:int64 vendor_reopens:int64 vendor_replies:int64",
+         vendor_first_bot_response_seconds:int64 vendor_resolution_seconds:int64 \
+         vendor_reopens:int64 vendor_replies:int64 vendor_sla_breached:bool",
     ),
     (
         "messages",
@@ -170,8 +191,99 @@ pub fn time(text: &str) -> DateTime<Utc> {
     text.parse().expect("a time")
 }
 
-fn shown(at: DateTime<Utc>) -> String {
+pub fn shown(at: DateTime<Utc>) -> String {
     at.format("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// Money, or a score, in ten-thousandths.
+pub fn units(row: &Row, column: &str) -> Option<i128> {
+    let text = row.get(column)?;
+    let (whole, part) = text.split_once('.').expect("four decimals");
+    assert_eq!(part.len(), 4, "{column} of {row:?}");
+    Some(format!("{whole}{part}").parse().expect("digits"))
+}
+
+pub fn number(row: &Row, column: &str) -> Option<f64> {
+    row.get(column).map(|text| text.parse().expect("a number"))
+}
+
+/// Counts have to be equal, and rates to nine digits.
+#[track_caller]
+pub fn check(row: &Row, column: &str, wanted: Option<f64>) {
+    let got = number(row, column);
+    let is_same = match (got, wanted) {
+        (Some(got), Some(wanted)) => (got - wanted).abs() <= 1e-9 * wanted.abs().max(1.0),
+        (got, wanted) => got == wanted,
+    };
+    assert!(is_same, "{column}: got {got:?}, wanted {wanted:?} in {row:?}");
+}
+
+#[track_caller]
+pub fn money(row: &Row, column: &str, wanted: Option<i128>) {
+    assert_eq!(units(row, column), wanted, "{column} in {row:?}");
+}
+
+#[track_caller]
+pub fn word(row: &Row, column: &str, wanted: Option<&str>) {
+    assert_eq!(row.get(column).map(String::as_str), wanted, "{column} in {row:?}");
+}
+
+#[track_caller]
+pub fn flag(row: &Row, column: &str, wanted: Option<bool>) {
+    word(row, column, wanted.map(|is| if is { "true" } else { "false" }));
+}
+
+pub fn is(row: &Row, column: &str) -> bool {
+    row.get(column).is_some_and(|flag| flag == "true")
+}
+
+/// First day of the period that a day lies in.
+pub fn period(grain: &str, day: NaiveDate) -> NaiveDate {
+    let first = |month| NaiveDate::from_ymd_opt(day.year(), month, 1).expect("a day");
+    match grain {
+        "day" => day,
+        "week" => day - TimeDelta::days(i64::from(day.weekday().num_days_from_monday())),
+        "month" => first(day.month()),
+        "quarter" => first([1, 1, 1, 4, 4, 4, 7, 7, 7, 10, 10, 10][day.month0() as usize]),
+        "year" => first(1),
+        other => panic!("{other}"),
+    }
+}
+
+/// First day of the period after the one that a day lies in.
+pub fn next_period(grain: &str, day: NaiveDate) -> NaiveDate {
+    let length = match grain {
+        "day" => 1,
+        "week" => 7,
+        "month" => 31,
+        "quarter" => 93,
+        _ => 366,
+    };
+    period(grain, period(grain, day) + TimeDelta::days(length))
+}
+
+/// What a job says, as far as the tables depend on it.
+pub struct Terms {
+    pub currency: &'static str,
+    pub min_cell: i64,
+    pub periods: &'static [&'static str],
+    /// Of two columns of answers.
+    pub pairs: &'static [&'static str],
+    pub service_dimensions: &'static [&'static str],
+    pub resubmission_days: i64,
+    /// Shares by country.
+    pub weights: &'static [(&'static str, f64)],
+    pub inactive_days: i32,
+    pub grace_days: i32,
+    pub cohorts: &'static [&'static str],
+    /// Working hours: whether a calendar is open at an instant, by the version that was in force
+    /// at another one, or then.
+    pub open_at: fn(&str, DateTime<Utc>, Option<DateTime<Utc>>) -> bool,
+    pub calendars: &'static [&'static str],
+    /// Day from which the second version of a calendar holds.
+    pub second_hours: Option<&'static str>,
+    /// Metric, channel or priority that it is of, seconds, in business time; the first one counts.
+    pub targets: &'static [(&'static str, Option<(&'static str, &'static str)>, i64, bool)],
 }
 
 /// A project with raw files, run once.
@@ -179,13 +291,17 @@ pub struct World {
     _folder: TempDir,
     context: Arc<Context>,
     release: Release,
+    pub terms: Terms,
 }
 
 /// A row as text; a null has no entry.
 pub type Row = BTreeMap<String, String>;
 
+/// Who the row is about, by the run's own identities.
+pub type Keys = BTreeMap<String, String>;
+
 impl World {
-    pub async fn run(job: &str, files: &[(&str, String)]) -> Self {
+    pub async fn run(job: &str, files: &[(&str, String)], terms: Terms) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let write = |path: &str, text: &str| {
             let path = folder.path().join(path);
@@ -197,10 +313,89 @@ impl World {
         for (path, text) in files {
             write(path, text);
         }
-        let context = Arc::new(open(folder.path()));
-        cxmart::run::run(Arc::clone(&context), None).await.expect("the run succeeds");
+        let settings = settings(folder.path(), "00".repeat(32), Vec::new());
+        let context = cxmart::run::open("jobs/oracle.toml", settings).expect("the job opens");
+        Self::ran(folder, context, None, terms).await
+    }
+
+    /// The demo of so many customers by its own job; cells of three are already shown, as it is a
+    /// small one.
+    pub async fn demo(customers: u64, terms: Terms) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        demo::write_raw(folder.path(), customers, 1, &|_| ()).expect("written");
+        let small = Override {
+            key: "metrics.min_cell".into(),
+            value: terms.min_cell.to_string(),
+            from: "the test".into(),
+        };
+        let settings = settings(folder.path(), demo::salt(1), vec![small]);
+        let context = cxmart::run::open(demo::JOB, settings).expect("the demo's job opens");
+        Self::ran(folder, context, Some(demo::as_of()), terms).await
+    }
+
+    async fn ran(
+        folder: TempDir,
+        context: Context,
+        as_of: Option<NaiveDate>,
+        terms: Terms,
+    ) -> Self {
+        let context = Arc::new(context);
+        let outcome = cxmart::run::run(Arc::clone(&context), as_of).await;
+        assert!(outcome.expect("the run succeeds").published);
         let release = StateReader::new(context.store.clone()).latest().await.expect("state");
-        Self { _folder: folder, context, release: release.expect("a release") }
+        Self { _folder: folder, context, release: release.expect("a release"), terms }
+    }
+
+    /// Last day that the tables know of.
+    pub fn last_day(&self) -> NaiveDate {
+        self.release.horizon
+    }
+
+    /// First instant after it.
+    pub fn horizon(&self) -> DateTime<Utc> {
+        let midnight = (self.release.horizon + TimeDelta::days(1)).and_hms_opt(0, 0, 0);
+        let local = midnight.expect("midnight").and_local_timezone(Copenhagen);
+        local.single().expect("an instant").with_timezone(&Utc)
+    }
+
+    pub async fn keys(&self) -> Keys {
+        let rows = self.rows("identity_keys").await.into_iter();
+        rows.map(|row| (row["identity_key"].clone(), row["customer_id"].clone())).collect()
+    }
+
+    /// All versions of each record of a canonical table, oldest first, from the staged rows: a row
+    /// that differs from the one before it in nothing but where it was read is none.
+    pub async fn versions(&self, table: &str) -> Vec<Vec<Row>> {
+        const KEY: [&str; 4] = ["source", "source_account", "entity", "source_id"];
+        const PLACE: [&str; 4] = ["dt", "object_url", "object_version", "record_number"];
+        let mut records: BTreeMap<[String; 4], Vec<Row>> = BTreeMap::new();
+        for row in self.rows(&format!("staged_{table}")).await {
+            let key = KEY.map(|column| row.get(column).cloned().unwrap_or_default());
+            records.entry(key).or_default().push(row);
+        }
+        let content = |row: &Row| -> Row {
+            let told = row.iter().filter(|(column, _)| !PLACE.contains(&column.as_str()));
+            told.map(|(column, value)| (column.clone(), value.clone())).collect()
+        };
+        let mut found = Vec::new();
+        for mut rows in records.into_values() {
+            rows.sort_by(older);
+            let mut kept: Vec<Row> = Vec::new();
+            for row in rows {
+                if kept.last().is_none_or(|last| content(last) != content(&row)) {
+                    kept.push(row);
+                }
+            }
+            found.push(kept);
+        }
+        found
+    }
+
+    /// The newest version of each record that is not deleted, from the staged rows.
+    pub async fn current(&self, table: &str) -> Vec<Row> {
+        let versions = self.versions(table).await;
+        let newest = versions.into_iter().filter_map(|mut versions| versions.pop());
+        newest.filter(|row| !is(row, "is_deleted")).collect()
     }
 
     /// All rows of a table, published or not.
@@ -228,15 +423,30 @@ impl World {
     }
 }
 
-fn open(folder: &Path) -> Context {
-    let settings = Settings {
+/// Order of two versions: what is not told comes first.
+fn older(one: &Row, other: &Row) -> Ordering {
+    let instant = |row: &Row, column: &str| row.get(column).map(|text| time(text));
+    let number = |row: &Row, column: &str| -> Option<i64> {
+        row.get(column).map(|text| text.parse().expect("a number"))
+    };
+    instant(one, "source_updated_at")
+        .cmp(&instant(other, "source_updated_at"))
+        .then_with(|| instant(one, "extracted_at").cmp(&instant(other, "extracted_at")))
+        .then_with(|| one.get("dt").cmp(&other.get("dt")))
+        .then_with(|| one.get("object_url").cmp(&other.get("object_url")))
+        .then_with(|| number(one, "object_version").cmp(&number(other, "object_version")))
+        .then_with(|| number(one, "record_number").cmp(&number(other, "record_number")))
+}
+
+fn settings(folder: &Path, salt: String, overrides: Vec<Override>) -> Settings {
+    Settings {
         project: folder.to_owned(),
         run_id: "test".into(),
         memory_bytes: 1 << 28,
-        identity_salt: Some("00".repeat(32)),
+        identity_salt: Some(salt),
+        overrides,
         ..settings::from_environment()
-    };
-    cxmart::run::open("jobs/oracle.toml", settings).expect("the job opens")
+    }
 }
 
 /// The exports of the desk, and of a chat tool beside it, are the canonical tables' own columns.
@@ -282,270 +492,4 @@ pub fn csv(rows: &[Vec<(&str, String)>]) -> String {
         text.push('\n');
     }
     text
-}
-
-const PEOPLE: u64 = 150;
-
-fn people() -> String {
-    let row = |i: u64| {
-        vec![
-            ("source_id", format!("p{i}")),
-            ("customer_source_id", format!("p{i}")),
-            ("email", format!("p{i}@example.com")),
-            // The last ones work there.
-            ("is_internal", (i >= PEOPLE - 5).to_string()),
-        ]
-    };
-    csv(&(0..PEOPLE).map(row).collect::<Vec<_>>())
-}
-
-fn responses() -> String {
-    let mut dice = Dice::new(7);
-    let mut rows = Vec::new();
-    let start = time("2024-01-01T00:00:00Z");
-    for i in 0..2_500_u64 {
-        let metric = dice.pick(&["nps", "nps", "nps", "csat", "csat", "ces", "star", "enps"]);
-        let (least, most) = match metric {
-            "csat" | "star" => (1, 5),
-            "ces" => (1, 7),
-            _ => (0, 10),
-        };
-        let survey = if metric == "csat" { dice.pick(&["delivery", "support"]) } else { "" };
-        let at = start + TimeDelta::minutes(dice.below(240 * 24 * 60) as i64);
-        // The exporter lets through what the scale forbids, now and then.
-        let mut score = least + dice.below(most - least + 1);
-        if dice.below(60) == 0 {
-            score = most + 1;
-        }
-        let mut row = vec![
-            ("source_id", format!("r{i}")),
-            ("metric", metric.to_owned()),
-            ("score", score.to_string()),
-            ("survey_name", survey.to_owned()),
-            ("channel", dice.pick(&["email", "sms", "web", ""]).to_owned()),
-            ("country", dice.pick(&["DK", "DK", "DE", "SE"]).to_owned()),
-            ("touchpoint", dice.pick(&["checkout", "delivery"]).to_owned()),
-            ("is_effort", (metric == "ces" && survey.is_empty()).to_string()),
-            ("is_incentivised", (dice.below(3) == 0).to_string()),
-            ("is_test", (dice.below(50) == 0).to_string()),
-            ("answered_at", shown(at)),
-        ];
-        if dice.below(4) > 0 {
-            row.push(("customer_source_id", format!("p{}", dice.below(PEOPLE))));
-        }
-        if dice.below(2) == 0 {
-            row.push(("asked_at", shown(at - TimeDelta::minutes(dice.below(5_000) as i64))));
-        }
-        rows.push(row);
-        // Some press the button twice.
-        if dice.below(12) == 0 {
-            let mut again = rows[rows.len() - 1].clone();
-            again[0].1 = format!("r{i}-again");
-            again[2].1 = least.to_string();
-            let later = at + TimeDelta::hours(dice.below(72) as i64);
-            again.iter_mut().filter(|(name, _)| *name == "answered_at").for_each(|cell| {
-                cell.1 = shown(later);
-            });
-            rows.push(again);
-        }
-    }
-    for i in 0..300_u64 {
-        let asked = start + TimeDelta::minutes(dice.below(240 * 24 * 60) as i64);
-        rows.push(vec![
-            ("source_id", format!("u{i}")),
-            ("metric", "nps".to_owned()),
-            ("customer_source_id", format!("p{}", dice.below(PEOPLE))),
-            ("status", dice.pick(&["unanswered", "bounced"]).to_owned()),
-            ("asked_at", shown(asked)),
-        ]);
-    }
-    csv(&rows)
-}
-
-fn events() -> String {
-    let mut dice = Dice::new(3);
-    let mut text = String::new();
-    let start = time("2024-01-01T00:00:00Z");
-    for i in 0..600_u64 {
-        let name = dice.pick(&["page_view", "sign_up", "product_view", "add_to_cart"]);
-        let at = start + TimeDelta::minutes(dice.below(200 * 24 * 60) as i64);
-        let who = dice.below(PEOPLE);
-        writeln!(
-            text,
-            r#"{{"source_id":"e{i}","name":"{name}","customer_source_id":"p{who}","occurred_at":"{}"}}"#,
-            shown(at)
-        )
-        .expect("text");
-    }
-    visits(&mut text);
-    text
-}
-
-/// Times on the web site, on one of two devices or none, some with a session id that is not always
-/// told, and one id for both devices of a person.
-fn visits(text: &mut String) {
-    let mut dice = Dice::new(19);
-    let start = time("2024-01-01T00:00:00Z");
-    for i in 0..400_u64 {
-        let who = dice.below(PEOPLE);
-        let mut at = start + TimeDelta::minutes(dice.below(240 * 24 * 60) as i64);
-        let is_named = dice.below(2) == 0;
-        for k in 0..=dice.below(6) {
-            let name = dice.pick(&["page_view", "product_view", "add_to_cart", "scroll"]);
-            let mut more = String::new();
-            if is_named && dice.below(4) > 0 {
-                write!(more, r#","session_id":"s{}""#, i % 7).expect("text");
-            }
-            if dice.below(5) > 0 {
-                write!(more, r#","anonymous_id":"c{who}-{}""#, dice.below(5) / 4).expect("text");
-            }
-            if dice.below(3) == 0 {
-                more += r#","utm_source":"mail","campaign":"spring""#;
-            }
-            writeln!(
-                text,
-                r#"{{"source_id":"v{i}-{k}","name":"{name}","customer_source_id":"p{who}","channel":"web","occurred_at":"{}"{more}}}"#,
-                shown(at)
-            )
-            .expect("text");
-            at += TimeDelta::minutes([0, 0, 1, 4, 15, 30, 31][dice.below(7) as usize]);
-        }
-    }
-}
-
-fn invitations() -> String {
-    let mut dice = Dice::new(11);
-    let start = time("2024-01-01T00:00:00Z");
-    let row = |i: u64| {
-        let sent = start + TimeDelta::minutes(dice.below(240 * 24 * 60) as i64);
-        let status = dice.pick(&["sent", "delivered", "opened", "answered", "bounced"]);
-        let mut row = vec![
-            ("source_id", format!("i{i}")),
-            ("customer_source_id", format!("d{}", dice.below(40))),
-            ("survey_name", dice.pick(&["after chat", "yearly"]).to_owned()),
-            ("status", status.to_owned()),
-            ("is_incentivised", (dice.below(2) == 0).to_string()),
-            ("sent_at", shown(sent)),
-        ];
-        if status == "answered" {
-            let later = sent + TimeDelta::minutes(dice.below(4_000) as i64);
-            row.push(("responded_at", shown(later)));
-        }
-        row
-    };
-    csv(&(0..500).map(row).collect::<Vec<_>>())
-}
-
-/// Tickets, their messages and their changes; all times on whole minutes.
-fn desk() -> [String; 3] {
-    let mut dice = Dice::new(5);
-    let (mut tickets, mut messages, mut changes) = (Vec::new(), Vec::new(), Vec::new());
-    let start = time("2024-02-01T00:00:00Z");
-    for i in 0..400_u64 {
-        let id = format!("t{i}");
-        let created = start + TimeDelta::minutes(dice.below(150 * 24 * 60) as i64);
-        let mut at = created;
-        let later = |dice: &mut Dice, most: u64| TimeDelta::minutes(1 + dice.below(most) as i64);
-        let mut ticket = vec![
-            ("source_id", id.clone()),
-            ("customer_source_id", format!("d{}", dice.below(60))),
-            ("channel", dice.pick(&["email", "web", "chat"]).to_owned()),
-            ("priority", dice.pick(&["low", "normal", "high"]).to_owned()),
-            ("team", dice.pick(&["night", "day", ""]).to_owned()),
-            ("created_at", shown(created)),
-            ("is_internal", (dice.below(40) == 0).to_string()),
-        ];
-        let say = |messages: &mut Vec<_>, who: &str, public: bool, at: DateTime<Utc>| {
-            messages.push(vec![
-                ("source_id", format!("m{}", messages.len())),
-                ("conversation_source_id", id.clone()),
-                ("author_kind", who.to_owned()),
-                ("is_public", public.to_string()),
-                ("kind", if public { "comment" } else { "note" }.to_owned()),
-                ("sent_at", shown(at)),
-            ]);
-        };
-        let change = |changes: &mut Vec<_>, kind: &str, value: &str, at: DateTime<Utc>| {
-            let mut row = vec![
-                ("source_id", format!("c{}", changes.len())),
-                ("conversation_source_id", id.clone()),
-                ("kind", kind.to_owned()),
-                ("changed_at", shown(at)),
-            ];
-            match kind {
-                "assigned" => row.push(("value_text", value.to_owned())),
-                "target_applied" => {
-                    row.push(("metric", "first_response".to_owned()));
-                    row.push(("target_seconds", value.to_owned()));
-                    row.push(("is_business_time", "false".to_owned()));
-                }
-                _ => row.push(("author_kind", value.to_owned())),
-            }
-            changes.push(row);
-        };
-        // One in ten is opened by an agent who calls somebody.
-        let opener = if dice.below(10) == 0 { "agent" } else { "customer" };
-        if dice.below(8) > 0 {
-            say(&mut messages, opener, true, created);
-        }
-        if dice.below(3) == 0 {
-            change(&mut changes, "target_applied", "7200", created);
-            change(&mut changes, "target_applied", "3600", created + TimeDelta::minutes(90));
-        }
-        for _ in 0..dice.below(6) {
-            at += later(&mut dice, 1_500);
-            let who = dice.pick(&["customer", "agent", "agent", "bot"]);
-            let public = who != "agent" || dice.below(4) > 0;
-            say(&mut messages, who, public, at);
-            if dice.below(5) == 0 {
-                change(&mut changes, "assigned", dice.pick(&["night", "day"]), at);
-            }
-        }
-        let mut status = "open";
-        let told = dice.below(3) > 0;
-        for round in 0..dice.below(4) {
-            at += later(&mut dice, 9_000);
-            status = if round % 2 == 0 { "resolved" } else { "open" };
-            if told {
-                let kind = if status == "open" { "reopened" } else { "resolved" };
-                change(&mut changes, kind, dice.pick(&["agent", "bot"]), at);
-            }
-            if status == "resolved" {
-                ticket.retain(|(name, _)| *name != "resolved_at");
-                ticket.push(("resolved_at", shown(at)));
-            }
-        }
-        if status == "open" && !told {
-            ticket.retain(|(name, _)| *name != "resolved_at");
-        }
-        ticket.push(("status", status.to_owned()));
-        if dice.below(20) == 0 {
-            ticket.push(("merged_into", "t0".to_owned()));
-        }
-        if dice.below(2) == 0 {
-            ticket.push(("vendor_first_response_seconds", (dice.below(90) * 60).to_string()));
-            ticket.push(("vendor_replies", dice.below(4).to_string()));
-            ticket.push(("vendor_reopens", dice.below(2).to_string()));
-        }
-        if dice.below(3) > 0 {
-            let seconds = (at - created).num_seconds() + [0, 30, 7_200][dice.below(3) as usize];
-            ticket.push(("vendor_resolution_seconds", seconds.to_string()));
-        }
-        tickets.push(ticket);
-    }
-    [csv(&tickets), csv(&messages), csv(&changes)]
-}
-
-/// The files of the whole company.
-pub fn company() -> Vec<(&'static str, String)> {
-    let [tickets, messages, changes] = desk();
-    vec![
-        ("raw/responses/dt=2024-09-01/answers.csv", responses()),
-        ("raw/contacts/dt=2024-09-01/people.csv", people()),
-        ("raw/events/dt=2024-09-01/events.ndjson", events()),
-        ("raw/tickets/dt=2024-09-01/tickets.csv", tickets),
-        ("raw/messages/dt=2024-09-01/messages.csv", messages),
-        ("raw/changes/dt=2024-09-01/changes.csv", changes),
-        ("raw/invitations/dt=2024-09-01/invitations.csv", invitations()),
-    ]
 }
