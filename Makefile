@@ -31,4 +31,4 @@ demo:
 # A CycloneDX bill of materials beside Cargo.toml.
 sbom:
 	command -v cargo-cyclonedx >/dev/null || cargo install --locked cargo-cyclonedx
-	cargo cyclonedx --format json --override-filename cxmart.cdx
+	cargo cyclonedx --format json --spec-version 1.5 --override-filename cxmart.cdx
