@@ -26,6 +26,7 @@ contacts as (
         cast(null as string) as currency,
         cast(null as decimal(18, 4)) as score,
         cast(null as decimal(18, 4)) as scale_max,
+        cast(null as boolean) as is_favourable,
         cast(null as string) as reference,
         c.created_date as occurred_date,
         c.dt
@@ -49,6 +50,7 @@ placed as (
         o.currency,
         cast(null as decimal(18, 4)) as score,
         cast(null as decimal(18, 4)) as scale_max,
+        cast(null as boolean) as is_favourable,
         o.order_id as reference,
         o.placed_date as occurred_date,
         o.dt
@@ -77,6 +79,7 @@ asked as (
         cast(null as string) as currency,
         cast(null as decimal(18, 4)) as score,
         s.scale_max,
+        cast(null as boolean) as is_favourable,
         s.feedback_id as reference,
         s.asked_date as occurred_date,
         s.dt
@@ -109,6 +112,7 @@ answered as (
             when s.metric in ('nps', 'enps') then coalesce(s.scale_max, cast(10 as decimal(18, 4)))
             else s.scale_max
         end as scale_max,
+        s.is_favourable,
         s.feedback_id as reference,
         s.answered_date as occurred_date,
         s.dt
@@ -132,6 +136,7 @@ opened as (
         cast(null as string) as currency,
         cast(null as decimal(18, 4)) as score,
         cast(null as decimal(18, 4)) as scale_max,
+        cast(null as boolean) as is_favourable,
         g.conversation_id as reference,
         g.created_date as occurred_date,
         g.dt
@@ -160,6 +165,7 @@ resolved as (
         cast(null as string) as currency,
         cast(null as decimal(18, 4)) as score,
         cast(null as decimal(18, 4)) as scale_max,
+        cast(null as boolean) as is_favourable,
         g.conversation_id as reference,
         g.resolved_date as occurred_date,
         g.dt
@@ -211,6 +217,7 @@ started as (
         first_version.currency,
         cast(null as decimal(18, 4)) as score,
         cast(null as decimal(18, 4)) as scale_max,
+        cast(null as boolean) as is_favourable,
         s.subscription_id as reference,
         s.started_date as occurred_date,
         s.dt
@@ -236,6 +243,7 @@ ended as (
         s.currency,
         cast(null as decimal(18, 4)) as score,
         cast(null as decimal(18, 4)) as scale_max,
+        cast(null as boolean) as is_favourable,
         s.subscription_id as reference,
         s.ended_date as occurred_date,
         s.dt
@@ -259,6 +267,7 @@ behaved as (
         e.currency,
         cast(null as decimal(18, 4)) as score,
         cast(null as decimal(18, 4)) as scale_max,
+        cast(null as boolean) as is_favourable,
         e.session_source_id as reference,
         e.occurred_date,
         e.dt,
@@ -331,6 +340,7 @@ all_events as (
         currency,
         score,
         scale_max,
+        is_favourable,
         reference,
         occurred_date,
         dt,
@@ -358,6 +368,7 @@ all_events as (
         currency,
         score,
         scale_max,
+        is_favourable,
         reference,
         occurred_date,
         dt,
@@ -391,6 +402,7 @@ known as (
         all_events.currency,
         all_events.score,
         all_events.scale_max,
+        all_events.is_favourable,
         all_events.reference,
         all_events.occurred_date,
         all_events.dt,

@@ -131,7 +131,7 @@ pub static NATIVE: &[Native] = &[
             "touchpoint_attribution",
             "path_drop_offs",
         ],
-        version: 7,
+        version: 8,
         options: |job| {
             let clv = (&job.clv.fit_until, job.clv.holdout_days, job.clv.discount_rate);
             let drawn = job.risk.train_customers;

@@ -42,6 +42,8 @@ pub struct Row {
     pub reference: Option<&'static str>,
     pub score: Option<i128>,
     pub scale_max: Option<i128>,
+    /// As the job says.
+    pub is_favourable: Option<bool>,
     /// On a web site or in an app.
     pub visit: Option<Visit>,
     /// Local day, where it is not that of UTC.
@@ -136,6 +138,7 @@ fn batch(rows: &[Row]) -> RecordBatch {
         let values = rows.iter().map(|row| row.visit.as_ref().map(of));
         Arc::new(values.collect::<BooleanArray>()) as ArrayRef
     };
+    let favourable: BooleanArray = rows.iter().map(|row| row.is_favourable).collect();
     let engagement: Int64Array =
         rows.iter().map(|row| row.visit.as_ref().and_then(|visit| visit.engagement)).collect();
     RecordBatch::try_from_iter(vec![
@@ -150,6 +153,7 @@ fn batch(rows: &[Row]) -> RecordBatch {
         ("currency", text(|row| row.currency)),
         ("score", decimal(|row| row.score)),
         ("scale_max", decimal(|row| row.scale_max)),
+        ("is_favourable", Arc::new(favourable) as ArrayRef),
         ("occurred_date", Arc::new(days) as ArrayRef),
         ("reference", text(|row| row.reference)),
         ("home_amount", decimal(Row::home_amount)),

@@ -73,6 +73,8 @@ pub struct Event<'a> {
     pub score: Option<i128>,
     /// Ten-thousandths.
     pub scale_max: Option<i128>,
+    /// Of an answer, where the job or the source says it; else the set the field agrees on counts.
+    pub is_favourable: Option<bool>,
     /// Of behaviour on a web site or in an app.
     pub visit: Option<Visit<'a>>,
 }
@@ -118,6 +120,9 @@ pub const COLUMNS: [&str; 14] = [
     "home_amount",
 ];
 
+/// What answers may have beside them; without it all scales are read as the field agrees to.
+pub const FAVOURABLE: &str = "is_favourable";
+
 /// Those that visits have beside them; a timeline without them is one without visits.
 pub const VISIT_COLUMNS: [&str; 10] = [
     "event_id",
@@ -148,6 +153,7 @@ pub(super) struct Columns<'a> {
     home_amount: &'a Decimal128Array,
     score: &'a Decimal128Array,
     scale_max: &'a Decimal128Array,
+    is_favourable: Option<&'a BooleanArray>,
     visits: Option<Visits<'a>>,
 }
 
@@ -215,6 +221,9 @@ impl<'a> Columns<'a> {
             home_amount: number::<Decimal128Type>(batch, "home_amount")?,
             score: number::<Decimal128Type>(batch, "score")?,
             scale_max: number::<Decimal128Type>(batch, "scale_max")?,
+            is_favourable: batch
+                .column_by_name(FAVOURABLE)
+                .and_then(|array| array.as_boolean_opt()),
             visits: batch.column_by_name("is_visit").map(|_| Visits::new(batch)).transpose()?,
         })
     }
@@ -237,6 +246,7 @@ impl<'a> Columns<'a> {
             reference: word(self.reference, i),
             score: value(self.score, i),
             scale_max: value(self.scale_max, i),
+            is_favourable: self.is_favourable.filter(|a| a.is_valid(i)).map(|a| a.value(i)),
             visit: self.visits.as_ref().and_then(|visits| visits.at(i)),
         };
         Ok((self.customer.value(i), event))

@@ -41,8 +41,12 @@ impl Windows {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Heard([[Option<u8>; 3]; 3]);
 
-/// Metric and class of an answer; none on scales without an agreed reading.
+/// Metric and class of an answer, by the job's favourable set where it has one; none on scales
+/// without an agreed reading.
 fn class(event: &Event<'_>) -> Option<(usize, u8)> {
+    if let (Some(metric @ ("csat" | "ces")), Some(is)) = (event.name, event.is_favourable) {
+        return Some((if metric == "csat" { 1 } else { 2 }, u8::from(!is)));
+    }
     let (score, max) = (event.score?, event.scale_max? / POINT);
     let from = |least: i128| u8::from(score < least * POINT);
     Some(match (event.name?, max) {

@@ -36,6 +36,15 @@ pub struct Answers {
 impl Answers {
     /// Takes one answer; its name is the metric.
     pub fn take(&mut self, event: &Event<'_>) {
+        if let (Some(metric @ ("csat" | "ces")), Some(is)) = (event.name, event.is_favourable) {
+            let (n, favourable) = match metric {
+                "csat" => (&mut self.csat, &mut self.csat_favourable),
+                _ => (&mut self.ces, &mut self.ces_favourable),
+            };
+            *n += 1;
+            *favourable += i64::from(is);
+            return;
+        }
         let (Some(name), Some(score), Some(max)) = (event.name, event.score, event.scale_max)
         else {
             return;

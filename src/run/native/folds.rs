@@ -378,6 +378,7 @@ fn columns(bench: &Bench<'_>) -> Result<Vec<String>, RunError> {
     let is_read = |name: &str| {
         event::COLUMNS.contains(&name)
             || event::VISIT_COLUMNS.contains(&name)
+            || name == event::FAVOURABLE
             || views.iter().any(|view| view.sql.contains(name))
     };
     let contract = bench.context.contract("timeline");

@@ -103,3 +103,31 @@ fn before_a_first_window_is_over_nothing_is_said() {
     assert!(got.num_rows() > 0);
     assert_eq!(got["churned"].null_count(), got.num_rows());
 }
+
+#[test]
+fn the_jobs_favourable_set_goes_before_the_one_the_field_agrees_on() {
+    let horizon = day("2024-12-31");
+    let asked = horizon - 40;
+    let told = |customer: &str, max: i128, score: i128, is_favourable: Option<bool>| Row {
+        name: Some("csat"),
+        score: Some(score * 10_000),
+        scale_max: Some(max * 10_000),
+        is_favourable,
+        ..row(customer, "survey_answered", asked, 3)
+    };
+    let mut rows: Vec<Row> = ["a", "b", "c", "d"]
+        .iter()
+        .map(|id| row(id, "subscription_started", asked - 100, 1))
+        .collect();
+    // Eight of ten is none by itself; four of six has no agreed reading at all.
+    rows.extend([
+        told("a", 10, 8, None),
+        told("b", 10, 8, Some(true)),
+        told("c", 6, 4, Some(true)),
+        told("d", 5, 5, Some(false)),
+    ]);
+    let got = feedback(&terms(horizon), &rows);
+    assert_eq!(cell(&got, "csat", "favourable", 30), (2, 0));
+    assert_eq!(cell(&got, "csat", "not_favourable", 30), (2, 0));
+    assert_eq!(cell(&got, "csat", "no_answer", 30), (0, 0));
+}

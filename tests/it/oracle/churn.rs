@@ -150,6 +150,9 @@ pub async fn its_customers_are_those_who_were_there(world: &World, lives: &[Life
 }
 
 fn bucket(metric: &str, event: &Event) -> Option<&'static str> {
+    if let ("csat" | "ces", Some(is)) = (metric, event.is_favourable) {
+        return Some(if is { "favourable" } else { "not_favourable" });
+    }
     let (score, most) = (event.score?, event.scale_max?);
     let from =
         |least: i128| Some(if score >= least * 10_000 { "favourable" } else { "not_favourable" });

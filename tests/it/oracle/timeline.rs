@@ -27,6 +27,7 @@ pub struct Event {
     pub home: Option<i128>,
     pub score: Option<i128>,
     pub scale_max: Option<i128>,
+    pub is_favourable: Option<bool>,
 }
 
 struct Teller<'a> {
@@ -70,6 +71,7 @@ impl Teller<'_> {
             home: None,
             score: None,
             scale_max: None,
+            is_favourable: None,
         });
         self.events.last_mut()
     }
@@ -194,6 +196,7 @@ async fn surveys(world: &World, teller: &mut Teller<'_>) {
             let is_promoter = metric.as_ref().is_some_and(|name| name == "nps" || name == "enps");
             event.name = metric;
             event.scale_max = most.or(is_promoter.then_some(100_000));
+            event.is_favourable = row.get("is_favourable").map(|is| is == "true");
             event.score = if is(&row, "is_effort") {
                 units(&row, "scale_min").zip(most).map(|(least, most)| least + most - score)
             } else {
@@ -290,6 +293,7 @@ pub async fn lives_are_what_was_staged(world: &World) -> usize {
             home: units(row, "home_amount"),
             score: units(row, "score"),
             scale_max: units(row, "scale_max"),
+            is_favourable: row.get("is_favourable").map(|is| is == "true"),
         };
         assert_eq!(row["kind"], event.kind);
         assert_eq!(told, **event);
