@@ -167,7 +167,7 @@ pub fn with_edges(
     }
     let shared = block_shared(&mut evidence, options.max_degree);
     let (members, ledger) = pin(&evidence, &order, ledger, (&salt, threads));
-    let alive: Vec<bool> = order.iter().map(|id| is_alive(&evidence, *id)).collect();
+    let alive = beside::map(order.len(), threads, |at| is_alive(&evidence, order[at]));
     let (causes, origins) = evidence.sorted_names();
     let mut edges = edges(&evidence, &rank, &members, (&causes, &origins));
     let (probable, weights) = probable(&evidence, &rank, &members);
@@ -190,7 +190,7 @@ pub fn with_edges(
     }
     let customers = beside::map(anchors.len(), threads, |customer| name(anchors[customer]));
     let of = |at: usize| if alive[at] { number[history.anchors[at] as usize] } else { NOBODY };
-    let customer = (0..order.len()).map(of).collect();
+    let customer = beside::map(order.len(), threads, of);
     let (causes, origins) = (owned(&causes), owned(&origins));
     let evidences = evidence.origins.texts();
     let found = Resolution {
@@ -274,11 +274,16 @@ fn pin(
 ) -> (Vec<Member>, Ledger) {
     let mut members = Vec::with_capacity(order.len());
     let mut fresh = Vec::with_capacity(order.len().saturating_sub(ledger.pins().len()));
-    let key = |id: u32| is_alive(evidence, id).then(|| Pin::key(salt, evidence.identifier(id)));
+    // Looks all over memory, so it is for many threads.
+    let look = |id: u32| {
+        let identifier = evidence.identifier(id);
+        let key = is_alive(evidence, id).then(|| Pin::key(salt, identifier));
+        (key, identifier.0 == "email")
+    };
     // Some at a time: keys of all would be a second ledger.
-    for (id, key) in order.chunks(PINNED).flat_map(|ids| {
-        let keys = beside::map(ids.len(), threads, |at| key(ids[at]));
-        ids.iter().zip(keys)
+    for (id, (key, is_email)) in order.chunks(PINNED).flat_map(|ids| {
+        let looks = beside::map(ids.len(), threads, |at| look(ids[at]));
+        ids.iter().zip(looks)
     }) {
         let Some(facts) = evidence.facts.get(*id as usize) else { continue };
         let (mut day, mut day_strength) = (facts.first, facts.first_strength);
@@ -289,7 +294,6 @@ fn pin(
                 None => fresh.push(Pin { key, day, strength: day_strength }),
             }
         }
-        let is_email = evidence.identifier(*id).0 == "email";
         let born = facts.first;
         members.push(Member {
             born,
