@@ -157,8 +157,8 @@ fn night(project: &Project, day: &str, answers: &[(u32, u32, &str, &str)]) {
     project.write(&format!("raw/dt={day}/responses.json"), &text);
 }
 
-const OVERRIDES: &str = "[identity]\noverrides = \"identity/overrides.toml\"\n";
-const NEVER: &str = r#"
+pub const OVERRIDES: &str = "[identity]\noverrides = \"identity/overrides.toml\"\n";
+pub const NEVER: &str = r#"
 [[rule]]
 kind = "never_link"
 left = "crm_id[asknicely:main]:1"

@@ -10,17 +10,8 @@ use cxmart::state::{Release, StateReader};
 use cxmart::table::dataset::{Dataset, FileRef};
 use cxmart::upkeep::verify;
 
+use crate::past::{NEVER, OVERRIDES};
 use crate::project::Project;
-
-const OVERRIDES: &str = "[identity]\noverrides = \"identity/overrides.toml\"\n";
-const NEVER: &str = r#"
-[[rule]]
-kind = "never_link"
-left = "crm_id[asknicely:main]:1"
-right = "crm_id[asknicely:main]:2"
-reason = "mother and daughter"
-author = "eva"
-"#;
 
 /// Answers: id, contact, address, and the month of 2023 they were given in. Ana and Bo are one by
 /// the third; the others answer in months of their own, and one of them in Bo's first.

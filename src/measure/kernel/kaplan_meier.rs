@@ -58,13 +58,11 @@ pub fn kaplan_meier(observed: &[Observed], confidence: f64) -> Curve {
     }
     let n = times.values().map(|(events, censored)| events + censored).sum();
     let z = two_sided_z(confidence);
-    let (mut at_risk, mut survival, mut greenwood) = (n, 1.0, 0.0);
+    let (mut at_risk, mut left) = (n, Left::default());
     let mut steps = Vec::with_capacity(times.len());
     for (time, (events, censored)) in times {
-        let (risk, gone) = (at_risk as f64, events as f64);
-        survival *= (at_risk - events) as f64 / risk;
-        greenwood += gone / (risk * (risk - gone));
-        let interval = log_log(survival, greenwood, z);
+        left.lose(at_risk, events);
+        let (survival, interval) = (left.survival, left.interval(z));
         steps.push(Step { time, at_risk, events, censored, survival, interval });
         at_risk -= events + censored;
     }
@@ -75,10 +73,10 @@ pub fn kaplan_meier(observed: &[Observed], confidence: f64) -> Curve {
 /// had not: [`kaplan_meier`]'s, to the last bit, without the curve. Both lists are sorted.
 pub fn median_of(happened: &[i64], censored: &[i64], confidence: f64) -> Quantile {
     let z = two_sided_z(confidence);
-    let left = 0.5 + TOLERANCE;
-    let half = -left.ln();
+    let least = 0.5 + TOLERANCE;
+    let half = -least.ln();
     let n = (happened.len() + censored.len()) as u64;
-    let (mut survival, mut greenwood) = (1.0, 0.0);
+    let mut left = Left::default();
     let (mut before, mut gone_before) = (0_usize, 0_u64);
     let mut found = Quantile { time: None, low: None, high: None };
     for together in happened.chunk_by(|one, other| one == other) {
@@ -88,27 +86,28 @@ pub fn median_of(happened: &[i64], censored: &[i64], confidence: f64) -> Quantil
         }
         let (at_risk, events) = (n - gone_before - before as u64, together.len() as u64);
         gone_before += events;
-        let (risk, gone) = (at_risk as f64, events as f64);
-        survival *= (at_risk - events) as f64 / risk;
-        greenwood += gone / (risk * (risk - gone));
-        found.time = found.time.or((survival <= left).then_some(time));
+        left.lose(at_risk, events);
+        found.time = found.time.or((left.survival <= least).then_some(time));
         // Limits cost two powers a step: only steps near the half are asked for them. They are
         // where -ln S times exp(±x) passes `half`, and exp(x) ≤ 1 / (1 - x), exp(-x) ≤ 1 / (1 + x).
         let is_far = |lower: bool| {
-            let gone = -survival.ln();
-            let x = z * greenwood.sqrt() / gone;
+            let gone = -left.survival.ln();
+            let x = z * left.greenwood.sqrt() / gone;
             let most = if lower { gone / (1.0 - x) } else { gone / (1.0 + x) };
             (!lower || x < 1.0) && most < half * (1.0 - 1e-9)
         };
-        let limit = |of: fn(Interval) -> f64| {
-            let limit = log_log(survival, greenwood, z).map(of);
-            limit.or((survival <= 0.0).then_some(0.0)).filter(|limit| *limit <= left)
+        let passes = |of: fn(Interval) -> f64| {
+            limit(left.survival, left.interval(z), of).is_some_and(|limit| limit <= least)
         };
-        if found.low.is_none() && !is_far(true) {
-            found.low = limit(|interval| interval.low).map(|_| time);
+        if found.low.is_none() && !is_far(true) && passes(|interval| interval.low) {
+            found.low = Some(time);
         }
-        if found.time.is_some() && found.high.is_none() && !is_far(false) {
-            found.high = limit(|interval| interval.high).map(|_| time);
+        if found.time.is_some()
+            && found.high.is_none()
+            && !is_far(false)
+            && passes(|interval| interval.high)
+        {
+            found.high = Some(time);
         }
         if found.time.is_some() && found.low.is_some() && found.high.is_some() {
             break;
@@ -117,13 +116,41 @@ pub fn median_of(happened: &[i64], censored: &[i64], confidence: f64) -> Quantil
     found
 }
 
-fn log_log(survival: f64, greenwood: f64, z: f64) -> Option<Interval> {
-    if survival <= 0.0 || survival >= 1.0 {
-        return None;
+/// Who is left after some steps.
+#[derive(Debug, Clone, Copy)]
+struct Left {
+    survival: f64,
+    /// Greenwood's sum.
+    greenwood: f64,
+}
+
+impl Default for Left {
+    fn default() -> Self {
+        Self { survival: 1.0, greenwood: 0.0 }
     }
-    let half = z * greenwood.sqrt() / survival.ln();
-    // `half` is negative: the larger power is the lower limit.
-    Some(Interval::new(survival.powf((-half).exp()), survival.powf(half.exp())))
+}
+
+impl Left {
+    fn lose(&mut self, at_risk: u64, events: u64) {
+        let (risk, gone) = (at_risk as f64, events as f64);
+        self.survival *= (at_risk - events) as f64 / risk;
+        self.greenwood += gone / (risk * (risk - gone));
+    }
+
+    fn interval(&self, z: f64) -> Option<Interval> {
+        let Self { survival, greenwood } = *self;
+        if survival <= 0.0 || survival >= 1.0 {
+            return None;
+        }
+        let half = z * greenwood.sqrt() / survival.ln();
+        // `half` is negative: the larger power is the lower limit.
+        Some(Interval::new(survival.powf((-half).exp()), survival.powf(half.exp())))
+    }
+}
+
+/// A limit of a share; at zero no interval is defined, and both limits are taken to be zero as well.
+fn limit(survival: f64, interval: Option<Interval>, of: fn(Interval) -> f64) -> Option<f64> {
+    interval.map(of).or((survival <= 0.0).then_some(0.0))
 }
 
 impl Curve {
@@ -140,10 +167,7 @@ impl Curve {
             let reached = |step: &&Step| value(step).is_some_and(|value| value <= left);
             self.steps.iter().find(reached).map(|step| step.time)
         };
-        // At zero no interval is defined; both of its limits are taken to be zero as well.
-        let limit = |step: &Step, of: fn(Interval) -> f64| {
-            step.interval.map(of).or((step.survival <= 0.0).then_some(0.0))
-        };
+        let limit = |step: &Step, of| limit(step.survival, step.interval, of);
         Quantile {
             time: first(&|step| Some(step.survival)),
             low: first(&|step| limit(step, |interval| interval.low)),

@@ -5,20 +5,12 @@
 ///
 /// None of no values.
 pub fn quantile(sorted: &[i64], share: f64) -> Option<f64> {
-    let last = sorted.len().checked_sub(1)?;
-    let at = share.clamp(0.0, 1.0) * last as f64;
-    let below = at.floor();
-    let low = *sorted.get(below as usize)?;
-    let high = *sorted.get((below as usize + 1).min(last))?;
-    Some(low as f64 + (at - below) * (high - low) as f64)
+    between(sorted.len() as u64, share, |rank| sorted.get(rank as usize).copied())
 }
 
 /// The same of values that are counted, least first.
 pub fn quantile_counted(sorted: &[(i64, u64)], share: f64) -> Option<f64> {
-    let last = sorted.iter().map(|(_, n)| n).sum::<u64>().checked_sub(1)?;
-    let at = share.clamp(0.0, 1.0) * last as f64;
-    let below = at.floor();
-    let value = |rank: u64| {
+    between(sorted.iter().map(|(_, n)| n).sum(), share, |rank| {
         let mut left = rank;
         let found = sorted.iter().find(|(_, n)| {
             let is_here = left < *n;
@@ -26,7 +18,14 @@ pub fn quantile_counted(sorted: &[(i64, u64)], share: f64) -> Option<f64> {
             is_here
         });
         found.map(|(value, _)| *value)
-    };
+    })
+}
+
+/// Of `n` values, told by their rank from 0.
+fn between(n: u64, share: f64, value: impl Fn(u64) -> Option<i64>) -> Option<f64> {
+    let last = n.checked_sub(1)?;
+    let at = share.clamp(0.0, 1.0) * last as f64;
+    let below = at.floor();
     let low = value(below as u64)?;
     let high = value((below as u64 + 1).min(last))?;
     Some(low as f64 + (at - below) * (high - low) as f64)
