@@ -11,7 +11,7 @@ use arrow::array::{Array, AsArray, BooleanArray, NullBufferBuilder, StringArray}
 use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer};
 use arrow::compute::filter;
 use foldhash::quality::FixedState;
-use rustc_hash::{FxBuildHasher, FxHashSet};
+use rustc_hash::FxHashSet;
 
 use super::json::{self, Json, Malformed, Tree};
 use super::mask::mask;
@@ -21,8 +21,9 @@ use crate::catalog::SourceSpec;
 
 /// Text of a chunk: bounds memory where records are large.
 const CHUNK_BYTES: usize = 64 << 20;
-/// Records remembered of an object at a time, twice, to find those that come again.
-const REMEMBERED: usize = 1 << 21;
+/// Records remembered of an object at a time, twice, to find those that come again: as many as a
+/// set of two million buckets takes before it doubles.
+const REMEMBERED: usize = (1 << 21) / 8 * 7;
 
 /// An object of so many records may have many more.
 const LARGE: usize = 1 << 17;
@@ -154,8 +155,8 @@ impl Seen {
             // A large object: room for all at once, which growing would move again and again.
             LARGE => self.newer.reserve(REMEMBERED - LARGE),
             REMEMBERED.. => {
-                let next = FxHashSet::with_capacity_and_hasher(REMEMBERED, FxBuildHasher);
-                self.older = std::mem::replace(&mut self.newer, next);
+                std::mem::swap(&mut self.newer, &mut self.older);
+                self.newer.clear();
             }
             _ => {}
         }
