@@ -4,6 +4,7 @@
 use super::project::Project;
 use arrow::array::AsArray;
 use arrow::datatypes::{Decimal128Type, Int64Type};
+use cxmart::profile::rates::Rates;
 
 const JOB: &str = r#"
 name = "project"
@@ -50,6 +51,23 @@ fn subscriptions(status: &str, mrr: &str, updated: &str) -> String {
         "source_id,customer_source_id,email,status,mrr,currency,started_at,updated_at\n\
          s1,b,b@example.com,{status},{mrr},DKK,2024-01-10T10:00:00Z,{updated}\n"
     )
+}
+
+#[test]
+fn an_amount_is_worth_what_its_day_says_and_nothing_where_nobody_knows() {
+    let mut rates = Rates::new("DKK");
+    rates.learn("EUR", 10, 0.031_25);
+    rates.learn("EUR", 11, 7.5);
+    // Ten-thousandths, rounded half away from zero; money without a currency is the job's own.
+    assert_eq!(rates.home(10_000, Some("EUR"), Some(10)), Some(313));
+    assert_eq!(rates.home(-10_000, Some("EUR"), Some(10)), Some(-313));
+    assert_eq!(rates.home(10_000, Some("EUR"), Some(11)), Some(75_000));
+    assert_eq!(rates.home(10_000, Some("DKK"), None), Some(10_000));
+    assert_eq!(rates.home(10_000, None, None), Some(10_000));
+    for (currency, day) in [("EUR", Some(12)), ("EUR", None), ("GBP", Some(10))] {
+        assert_eq!(rates.home(10_000, Some(currency), day), None, "{currency} on {day:?}");
+    }
+    assert_eq!(rates.home(10_i128.pow(18) - 1, Some("EUR"), Some(11)), None, "more than fits");
 }
 
 #[tokio::test(flavor = "multi_thread")]
