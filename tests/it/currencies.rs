@@ -1,7 +1,7 @@
 //! Money of a whole run: rates of the day, their inverse and the way over a third currency; money
 //! without a rate; prices that change and pauses, as versions of a subscription tell them.
 
-use super::project::Project;
+use super::project::{Project, generic};
 use arrow::array::AsArray;
 use arrow::datatypes::{Decimal128Type, Int64Type};
 use cxmart::profile::rates::Rates;
@@ -12,24 +12,11 @@ time_zone = "Europe/Copenhagen"
 warehouse = "warehouse"
 currency = "DKK"
 
-[[source]]
-source = "generic"
-entity = "orders"
-url = "raw/orders/dt={dt}/*.csv"
-
-[[source]]
-source = "generic"
-entity = "subscriptions"
-url = "raw/subscriptions/dt={dt}/*.csv"
-
-[[source]]
-source = "generic"
-entity = "fx_rates"
-url = "raw/fx/dt={dt}/*.csv"
-
 [metrics]
 min_cell = 0
 "#;
+const SOURCES: [(&str, &str); 3] =
+    [("orders", "orders"), ("subscriptions", "subscriptions"), ("fx_rates", "fx")];
 
 /// One euro is 7.5 kroner and 1.25 dollars; of Friday the first there is a rate, of the weekend none.
 const RATES: &str = "rate_date,from_currency,to_currency,rate
@@ -73,7 +60,7 @@ fn an_amount_is_worth_what_its_day_says_and_nothing_where_nobody_knows() {
 #[tokio::test(flavor = "multi_thread")]
 async fn money_counts_at_the_rate_of_its_day_and_prices_change_with_their_versions() {
     let project = Project::new("");
-    project.write("jobs/project.toml", JOB);
+    project.write("jobs/project.toml", &format!("{JOB}{}", generic(&SOURCES)));
     project.write("raw/fx/dt=2024-03-31/rates.csv", RATES);
     project.write("raw/orders/dt=2024-03-31/orders.csv", ORDERS);
     for (day, status, mrr, updated) in [
