@@ -50,7 +50,7 @@ use crate::storage::{StorageError, Store};
 use crate::table::hash::Hash;
 
 /// Records of a chunk: bounds memory, and is large enough for columnar work.
-pub const CHUNK_RECORDS: usize = 32_768;
+pub const CHUNK_RECORDS: usize = 16_384;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ExtractError {
