@@ -566,4 +566,55 @@ author = "a"
         ]
     );
     assert!(read("x.toml", "[[rule]]\nkind = \"joined\"\n").is_err());
+    // What one rule joins another may not keep apart; the order and the case do not matter.
+    let torn = "kind,left,right,reason,author\n\
+                link,email:a@example.com,email:b@example.com,r,a\n\
+                never_link,email:B@example.com,email:a@example.com,r,a\n\
+                never_link,email:c@example.com,email:a@example.com,r,a\n";
+    let problems = read("x.csv", torn).expect_err("a contradiction");
+    let told: Vec<_> = problems.iter().map(|p| (p.path.as_str(), p.message.as_str())).collect();
+    assert_eq!(told, [("x.csv: rule[0]", "links the two that rule[1] keeps apart")]);
+}
+
+/// Goal: who asks for a person finds what people said about them, also under the id they had before
+/// a merge, and a rule that says nothing is told. Method: a link from the second night on, beside a
+/// rule about somebody nobody has seen.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_id_that_a_merge_took_away_leads_to_the_person_of_today() {
+    use cxmart::run::forget;
+    use cxmart::run::native::resolve::why;
+    let project = Project::new("\n[identity]\noverrides = \"identity/who.csv\"\n");
+    let head = "kind,left,right,reason,author,since\n";
+    project.write("identity/who.csv", head);
+    project.night("2026-02-01", 1, &[9, 3, 10]);
+    project.run().await.expect("the first night");
+    let context = std::sync::Arc::new(project.open());
+    let email = |number: u32| format!("p{number}@example.com");
+    let mut before = Vec::new();
+    for number in [1, 2] {
+        let found = why::explain(&context, &email(number)).await.expect("a release");
+        before.push(found.expect("somebody").customer_id);
+    }
+
+    let rules = "block,email:stranger@example.com,,r,a,\n\
+                 link,email:p1@example.com,email:p2@example.com,one person,eva,2026-02-02\n";
+    project.write("identity/who.csv", &format!("{head}{rules}"));
+    project.night("2026-02-02", 4, &[8]);
+    let second = project.run().await.expect("the second night");
+    let words = "rule[0] of the identity overrides say nothing: nobody has seen what they name";
+    assert!(second.warnings.contains(&words.to_owned()), "{:?}", second.warnings);
+    let context = std::sync::Arc::new(project.open());
+    let mut today = Vec::new();
+    for name in before.iter().chain([&email(1), &email(2)]) {
+        let found = why::explain(&context, name).await.expect("a release").expect("somebody");
+        let said: Vec<_> = found.said.iter().map(|rule| rule.reason.as_str()).collect();
+        assert_eq!(said, ["one person"]);
+        today.push(found.customer_id);
+    }
+    today.dedup();
+    assert_eq!(today.len(), 1);
+    assert!(before.contains(&today[0]) && before[0] != before[1]);
+    let found = forget::look(&context, &before).await.expect("a release");
+    let found: Vec<_> = found.into_iter().map(|person| person.customer_id).collect();
+    assert_eq!(found, [Some(today[0].clone())], "both names are one person");
 }
