@@ -20,7 +20,7 @@ pub use self::graph::{Graph, Node, NodeKind};
 pub use self::native::Native;
 use crate::catalog::{Catalog, SourceSpec};
 use crate::job::schema::nearest;
-use crate::job::{Job, Problem};
+use crate::job::{Job, Problem, Source};
 use crate::state::{ObjectEntry, Release};
 use crate::table::dataset::{Dataset, FileRef};
 use crate::table::hash::{Hash, Hasher};
@@ -280,7 +280,9 @@ pub fn fit(path: &str, job: &Job, catalog: &Catalog) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (i, source) in job.sources.iter().enumerate() {
         let key = format!("{}/{}", source.source, source.entity);
-        if !catalog.specs.contains_key(&key) {
+        if let Some(spec) = catalog.specs.get(&key) {
+            problems.extend(unknown_options(&format!("{path}: source[{i}]"), source, spec));
+        } else {
             let hint = match nearest(&key, catalog.specs.keys().map(String::as_str)) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => String::from(
@@ -307,6 +309,22 @@ pub fn fit(path: &str, job: &Job, catalog: &Catalog) -> Vec<Problem> {
         }
     }
     problems
+}
+
+/// Options of a source that its spec does not read: nothing would come of them.
+fn unknown_options(at: &str, source: &Source, spec: &SourceSpec) -> Vec<Problem> {
+    let known = spec.option_names();
+    let unknown = source.options.keys().filter(|name| !spec.knows_option(name));
+    let problem = |name: &String| {
+        let message = format!("`{}` has no such option", spec.key());
+        let hint = match nearest(name, known.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if known.is_empty() => "known is `from_COLUMN`: a header of the export".into(),
+            None => format!("known are {}, and `from_COLUMN`", known.join(", ")),
+        };
+        Problem::new(format!("{at}.options.{name}"), message).hint(hint)
+    };
+    unknown.map(problem).collect()
 }
 
 /// Tables whose retention cannot be held: a partition goes as a whole, and says how old it is.
