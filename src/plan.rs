@@ -7,6 +7,7 @@ pub mod document;
 pub mod expect;
 pub mod graph;
 pub mod native;
+mod options;
 pub mod renew;
 pub mod suppose;
 
@@ -20,7 +21,7 @@ pub use self::graph::{Graph, Node, NodeKind};
 pub use self::native::Native;
 use crate::catalog::{Catalog, SourceSpec};
 use crate::job::schema::nearest;
-use crate::job::{Job, Problem, Source};
+use crate::job::{Job, Problem};
 use crate::state::{ObjectEntry, Release};
 use crate::table::dataset::{Dataset, FileRef};
 use crate::table::hash::{Hash, Hasher};
@@ -281,7 +282,7 @@ pub fn fit(path: &str, job: &Job, catalog: &Catalog) -> Vec<Problem> {
     for (i, source) in job.sources.iter().enumerate() {
         let key = format!("{}/{}", source.source, source.entity);
         if let Some(spec) = catalog.specs.get(&key) {
-            problems.extend(unknown_options(&format!("{path}: source[{i}]"), source, spec));
+            problems.extend(options::wrong(&format!("{path}: source[{i}]"), source, spec));
         } else {
             let hint = match nearest(&key, catalog.specs.keys().map(String::as_str)) {
                 Some(near) => format!("did you mean `{near}`?"),
@@ -309,22 +310,6 @@ pub fn fit(path: &str, job: &Job, catalog: &Catalog) -> Vec<Problem> {
         }
     }
     problems
-}
-
-/// Options of a source that its spec does not read: nothing would come of them.
-fn unknown_options(at: &str, source: &Source, spec: &SourceSpec) -> Vec<Problem> {
-    let known = spec.option_names();
-    let unknown = source.options.keys().filter(|name| !spec.knows_option(name));
-    let problem = |name: &String| {
-        let message = format!("`{}` has no such option", spec.key());
-        let hint = match nearest(name, known.iter().copied()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None if known.is_empty() => "known is `from_COLUMN`: a header of the export".into(),
-            None => format!("known are {}, and `from_COLUMN`", known.join(", ")),
-        };
-        Problem::new(format!("{at}.options.{name}"), message).hint(hint)
-    };
-    unknown.map(problem).collect()
 }
 
 /// Tables whose retention cannot be held: a partition goes as a whole, and says how old it is.

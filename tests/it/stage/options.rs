@@ -75,8 +75,8 @@ fn an_export_without_header_has_the_columns_that_the_job_lists() {
 /// other questions stops, is read with two of them named, and may have no third.
 #[test]
 fn headers_of_an_account_are_named_by_the_job() {
-    let export = "AnswerSetId;SurveyId;Respondent;Started;Completed;Status;4. Empfehlung?;5. Warum?\n\
-                  7;45;a@example.com;28.05.2024 09:12;28.05.2024 09:15;Completed;9;Darum\n";
+    let export = "AnswerSetId;SurveyId;RespondentId;Respondent;Started;Completed;Status;4. Empfehlung?;5. Warum?\n\
+                  7;45;1;a@example.com;28.05.2024 09:12;28.05.2024 09:15;Completed;9;Darum\n";
     let plain = spec("netigate/answersets_csv", &[]);
     let error = read(&plain, export.as_bytes()).expect_err("another header").to_string();
     assert_eq!(
@@ -94,9 +94,10 @@ fn headers_of_an_account_are_named_by_the_job() {
     assert_eq!(told.map(|text| text.map(String::as_str)), [Some("9"), Some("Darum"), None]);
 }
 
-/// Goal: an option that nothing reads is told before anything runs, all of them at once.
+/// Goal: an option that nothing reads, that lacks or that means nothing is told before anything
+/// runs, all of them at once.
 #[test]
-fn an_option_that_nothing_reads_is_a_problem() {
+fn options_that_cannot_be_used_are_problems() {
     let project = Project::new(
         r#"
 [[source]]
@@ -110,6 +111,18 @@ source = "shopify"
 entity = "transactions"
 url = "shopify/dt={dt}/*"
 options = { from_amounts = "x" }
+
+[[source]]
+source = "asknicely"
+entity = "webhook"
+url = "webhook/dt={dt}/*"
+options = { csat_scale_max = "seven", time_zone = "Mars/Olympus" }
+
+[[source]]
+source = "stripe"
+entity = "payments_ui"
+url = "more/dt={dt}/*"
+options = { decimal_mark = "comma" }
 "#,
     );
     let opened = cxmart::run::open("jobs/project.toml", project.settings());
@@ -132,6 +145,11 @@ options = { from_amounts = "x" }
              `decimal_mark`?",
             "source[2].options.from_amounts: `shopify/transactions` has no such option: known are \
              encoding, and `from_COLUMN`",
+            "source[3].options.csat_scale_max: `seven` means nothing here: a number",
+            "source[3].options.question_type: `asknicely/webhook` needs this option: nps, csat, \
+             fivestar, ces",
+            "source[3].options.time_zone: `Mars/Olympus` means nothing here: such as `Europe/Paris`",
+            "source[4].options.decimal_mark: `comma` means nothing here: `.` or `,`",
         ]
     );
 }
