@@ -47,12 +47,7 @@ fn unknown(at: &str, source: &Source, spec: &SourceSpec) -> Vec<Problem> {
 }
 
 /// A column that is an option itself: it may be required, or one of a few values, or a number.
-fn constant(
-    at: &str,
-    source: &Source,
-    spec: &SourceSpec,
-    column: &SpecColumn,
-) -> Option<Problem> {
+fn constant(at: &str, source: &Source, spec: &SourceSpec, column: &SpecColumn) -> Option<Problem> {
     let option = column.from.first()?.strip_prefix(OPTION)?;
     let (name, default) = option.split_once('=').unwrap_or((option, ""));
     let values = column.values.join(", ");

@@ -484,19 +484,21 @@ fn wrappers_do_not_change_what_an_export_says() {
     for export in exports() {
         let envelope = export.spec.format.envelope.as_deref().unwrap_or_default();
         let Form::Lines(lines) = &export.form else { continue };
-        let is_wrapped = |line: &String| line.contains("_airbyte_data") || line.contains("\"record\"");
+        let is_wrapped =
+            |line: &String| line.contains("_airbyte_data") || line.contains("\"record\"");
         if envelope != "_airbyte_data|record" || lines.iter().any(is_wrapped) {
             continue;
         }
         let plain = export.read(export.text.as_bytes()).expect("the export");
-        let singer = lines.iter().map(|line| {
-            format!("{{\"type\":\"RECORD\",\"stream\":\"s\",\"record\":{line}}}\n")
-        });
+        let singer = lines
+            .iter()
+            .map(|line| format!("{{\"type\":\"RECORD\",\"stream\":\"s\",\"record\":{line}}}\n"));
         let singer = singer.collect::<String>();
-        let singer = format!("{{\"type\":\"SCHEMA\",\"stream\":\"s\"}}\n{singer}{{\"type\":\"STATE\"}}\n");
-        let airbyte = lines.iter().map(|line| {
-            format!("{{\"_airbyte_raw_id\":\"x\",\"_airbyte_data\":{line}}}\n")
-        });
+        let singer =
+            format!("{{\"type\":\"SCHEMA\",\"stream\":\"s\"}}\n{singer}{{\"type\":\"STATE\"}}\n");
+        let airbyte = lines
+            .iter()
+            .map(|line| format!("{{\"_airbyte_raw_id\":\"x\",\"_airbyte_data\":{line}}}\n"));
         let cells = lines.iter().map(|line| format!("x,\"{}\"\n", line.replace('"', "\"\"")));
         let cells = format!("_airbyte_raw_id,_airbyte_data\n{}", cells.collect::<String>());
         for (by, text, control) in
@@ -512,7 +514,8 @@ fn wrappers_do_not_change_what_an_export_says() {
         }
         wrapped.insert(export.spec.key());
     }
-    for source in ["hubspot", "intercom", "salesforce", "shopify", "stripe", "typeform", "zendesk"] {
+    for source in ["hubspot", "intercom", "salesforce", "shopify", "stripe", "typeform", "zendesk"]
+    {
         assert!(wrapped.iter().any(|key| key.starts_with(source)), "{source}: {wrapped:?}");
     }
 }
