@@ -53,7 +53,7 @@ use crate::table::hash::Hash;
 const NAMES_TOLD: usize = 12;
 
 /// Records of a chunk: bounds memory, and is large enough for columnar work.
-pub const CHUNK_RECORDS: usize = 32_768;
+pub const CHUNK_RECORDS: usize = 16_384;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ExtractError {

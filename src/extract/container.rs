@@ -19,7 +19,7 @@ const NESTED: usize = 3;
 /// Small objects may expand as they like.
 const EXPANDED_FREE: u64 = 1 << 20;
 
-/// Objects from this size on are unpacked on a thread of their own, while records are read.
+/// Objects and files of a zip from this size on are unpacked on a thread of their own, while records are read.
 const AHEAD_FROM: u64 = 1 << 20;
 /// Blocks that wait between the two.
 const AHEAD_BLOCKS: usize = 4;
@@ -70,7 +70,7 @@ pub(super) fn open(file: &Path, ratio: u64) -> Result<Entries, Break> {
     }
     let stream = unpack(Box::new(input), &bound, 0)?;
     let is_packed = magic.starts_with(GZIP) || magic.starts_with(ZSTD);
-    let stream = if is_packed && bytes >= AHEAD_FROM { Ahead::start(stream)? } else { stream };
+    let stream = if is_packed { Ahead::of(stream, bytes)? } else { stream };
     Ok(Entries::One(Some(Entry::Stream(stream))))
 }
 
@@ -139,8 +139,10 @@ impl Iterator for Entries {
                 *next += 1;
                 match member(file, archive, index, bound) {
                     Ok(None) => {}
-                    Ok(Some(stream)) => {
-                        return Some(unpack(stream, bound, 1).map(Entry::Stream));
+                    Ok(Some((stream, bytes))) => {
+                        let stream = unpack(stream, bound, 1);
+                        let stream = stream.and_then(|stream| Ok(Ahead::of(stream, bytes)?));
+                        return Some(stream.map(Entry::Stream));
                     }
                     Err(error) => return Some(Err(error)),
                 }
@@ -149,13 +151,13 @@ impl Iterator for Entries {
     }
 }
 
-/// Opens a file of a zip; none for folders and what macOS adds.
+/// Opens a file of a zip and tells its packed size; none for folders and what macOS adds.
 fn member(
     file: &Path,
     archive: &mut ZipArchive<BufReader<File>>,
     index: usize,
     bound: &Bound,
-) -> Result<Option<Stream>, Break> {
+) -> Result<Option<(Stream, u64)>, Break> {
     let member = archive.by_index_raw(index).map_err(zip_error)?;
     let name = member.name().map(std::borrow::Cow::into_owned).unwrap_or_default();
     let base = name.rsplit('/').next().unwrap_or_default();
@@ -177,8 +179,9 @@ fn member(
         }
     };
     let plain = bound.hold(plain, 0);
-    let (crc, bytes) = (member.crc32(), member.size());
-    Ok(Some(Box::new(Checked { input: plain, crc: Crc::new(), expected: crc, left: bytes })))
+    let (expected, left) = (member.crc32(), member.size());
+    let checked = Checked { input: plain, crc: Crc::new(), expected, left };
+    Ok(Some((Box::new(checked), member.compressed_size())))
 }
 
 /// A file of a zip, which says how long it is and what its checksum is.
@@ -256,6 +259,11 @@ struct Ahead {
 }
 
 impl Ahead {
+    /// The stream that unpacks `bytes`, on a thread of its own if that pays.
+    fn of(input: Stream, bytes: u64) -> io::Result<Stream> {
+        if bytes < AHEAD_FROM { Ok(input) } else { Self::start(input) }
+    }
+
     fn start(input: Stream) -> io::Result<Stream> {
         let (sender, blocks) = sync_channel(AHEAD_BLOCKS);
         let (spent, empty) = channel();

@@ -51,7 +51,7 @@ pub(super) struct Csv {
 struct Header {
     width: usize,
     cells: Cells,
-    plain: Option<Vec<Option<usize>>>,
+    plain: Option<Vec<(usize, usize)>>,
     /// Why no record can be read; an object without records is none the worse for it.
     fault: Option<ExtractError>,
 }
@@ -362,22 +362,21 @@ impl Decode for Csv {
 }
 
 fn plain_row(
-    plain: &[Option<usize>],
+    plain: &[(usize, usize)],
     cells: &[Cell],
     text: &str,
     unquoted: &mut String,
     rows: &mut Rows,
 ) {
-    for (column, place) in plain.iter().enumerate() {
-        let cell = place.and_then(|place| cells.get(place));
-        match cell {
-            None => rows.push(column, None),
-            Some(cell) if !cell.doubled => rows.push(column, text.get(cell.at.clone())),
-            Some(cell) => {
-                unquoted.clear();
-                cell.write(text, unquoted);
-                rows.push(column, Some(unquoted));
-            }
+    rows.begin_row(0);
+    for (column, place) in plain {
+        let Some(cell) = cells.get(*place) else { continue };
+        if cell.doubled {
+            unquoted.clear();
+            cell.write(text, unquoted);
+            rows.push(*column, unquoted);
+        } else if let Some(text) = text.get(cell.at.clone()) {
+            rows.push(*column, text);
         }
     }
     rows.end_row(0);

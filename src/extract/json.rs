@@ -2,11 +2,15 @@
 //!
 //! Ids and amounts pass through as they are written, so that none goes through a float.
 
+mod checked;
+
 use std::borrow::Cow;
 
 use memchr::{memchr, memchr2};
 use rustc_hash::FxHashMap;
-use sonic_rs::LazyValue;
+
+pub(super) use self::checked::Json;
+use self::checked::Scanner;
 
 /// Objects and lists inside each other; the parser recurses, so this bounds its stack.
 const DEPTH: usize = 256;
@@ -15,26 +19,6 @@ const WRAPPED: usize = 4;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Malformed;
-
-/// Checks that `text` is one JSON value and nothing else.
-pub(super) fn parse(text: &str) -> Option<LazyValue<'_>> {
-    if !is_shallow(text) {
-        return None;
-    }
-    sonic_rs::from_str(text).ok()
-}
-
-fn is_shallow(text: &str) -> bool {
-    if text.len() < DEPTH || memchr::memchr2_iter(b'{', b'[', text.as_bytes()).nth(DEPTH).is_none()
-    {
-        return true;
-    }
-    let mut scan = Scan::default();
-    text.as_bytes().iter().all(|byte| {
-        scan.step(*byte);
-        scan.depth <= DEPTH
-    })
-}
 
 /// Finds where a value ends, byte by byte, however its text is cut into blocks.
 #[derive(Debug, Default, Clone, Copy)]
@@ -170,33 +154,31 @@ pub(super) fn unwrap(raw: &str) -> Option<String> {
 }
 
 /// Takes an element and that of the list around it, where there is one.
-type Each<'e> = &'e mut dyn FnMut(LazyValue<'_>, Option<&LazyValue<'_>>) -> Result<(), Malformed>;
+type Each<'e> = &'e mut dyn FnMut(Json<'_>, Option<Json<'_>>) -> Result<(), Malformed>;
 
 /// The elements of the list at `path`, of all lists there where lists lie on the way; what is no
 /// list there is an element itself.
 pub(super) fn elements(
-    value: LazyValue<'_>,
+    value: Json<'_>,
     path: &str,
-    holder: Option<&LazyValue<'_>>,
+    holder: Option<Json<'_>>,
     each: Each<'_>,
 ) -> Result<(), Malformed> {
-    match value.as_raw_str().as_bytes().first() {
-        Some(b'[') => {
-            for element in value.into_array_iter().into_iter().flatten() {
-                let element = element.map_err(|_| Malformed)?;
+    match value.first() {
+        b'[' => {
+            for element in value.elements() {
                 if path.is_empty() {
                     each(element, holder)?;
                 } else {
-                    elements(element.clone(), path, Some(&element), each)?;
+                    elements(element, path, Some(element), each)?;
                 }
             }
             Ok(())
         }
-        Some(b'{') if path.is_empty() => each(value, holder),
-        Some(b'{') => {
+        b'{' if path.is_empty() => each(value, holder),
+        b'{' => {
             let (head, rest) = path.split_once('.').unwrap_or((path, ""));
-            for member in value.into_object_iter().into_iter().flatten() {
-                let (key, value) = member.map_err(|_| Malformed)?;
+            for (key, value) in value.members() {
                 if key.as_ref() == path {
                     return elements(value, "", holder, each);
                 } else if key.as_ref() == head {
@@ -205,8 +187,8 @@ pub(super) fn elements(
             }
             Ok(())
         }
-        Some(b'"') => match unwrap(value.as_raw_str()) {
-            Some(inner) => elements(parse(&inner).ok_or(Malformed)?, path, holder, each),
+        b'"' => match unwrap(value.raw()) {
+            Some(inner) => elements(Json::parse(&inner).ok_or(Malformed)?, path, holder, each),
             None => Ok(()),
         },
         _ => Ok(()),
@@ -317,65 +299,90 @@ impl Tree {
         next
     }
 
-    /// Walks a value that was checked and tells what lies at the paths; true if there was more.
-    pub(super) fn walk<'a>(
+    /// Checks a text that should be one value, and tells what lies at the paths; true if there was
+    /// more. What it told of a malformed text does not count.
+    pub(super) fn read<'a>(
         &self,
-        value: LazyValue<'a>,
+        text: &'a str,
         hit: Hit<'_, 'a>,
-    ) -> Result<bool, Malformed> {
-        self.walk_from(0, value, hit)
+    ) -> Result<(Json<'a>, bool), Malformed> {
+        let mut scanner = Scanner::new(text);
+        scanner.first().ok_or(Malformed)?;
+        let place = scanner.place();
+        let unread = self.read_from(0, &mut scanner, hit)?;
+        let value = scanner.since(place);
+        if scanner.ends() { Ok((value, unread)) } else { Err(Malformed) }
     }
 
-    fn walk_from<'a>(
+    /// As [`Tree::read`], of a value that was checked.
+    pub(super) fn walk<'a>(&self, value: Json<'a>, hit: Hit<'_, 'a>) -> Result<bool, Malformed> {
+        self.read_from(0, &mut Scanner::new(value.raw()), hit)
+    }
+
+    fn read_from<'a>(
         &self,
         at: usize,
-        value: LazyValue<'a>,
+        scanner: &mut Scanner<'a>,
         hit: Hit<'_, 'a>,
     ) -> Result<bool, Malformed> {
-        let Some(node) = self.nodes.get(at) else { return Ok(true) };
-        for (slot, rank) in &node.hits {
-            hit(*slot, *rank, value.as_raw_cow());
-        }
-        if node.keys.is_empty() && node.picks.is_empty() {
-            return Ok(false);
-        }
-        let mut unread = false;
-        match value.as_raw_str().as_bytes().first() {
-            Some(b'{') => {
-                for member in value.into_object_iter().into_iter().flatten() {
-                    let (key, value) = member.map_err(|_| Malformed)?;
-                    match node.keys.get(key.as_ref()) {
-                        Some(child) => unread |= self.walk_from(*child, value, hit)?,
-                        None => unread = true,
-                    }
+        let Some(node) = self.nodes.get(at) else { return scanner.value().map(|_| true) };
+        let first = scanner.first().ok_or(Malformed)?;
+        let place = scanner.place();
+        let leads_on = !node.keys.is_empty() || !node.picks.is_empty();
+        let mut unread = leads_on;
+        match first {
+            b'{' if leads_on => unread = self.read_members(node, scanner, hit)?,
+            b'[' if leads_on => {
+                self.walk_list(node, scanner.value()?, hit)?;
+                unread = false;
+            }
+            b'"' if leads_on => {
+                if let Some(inner) = unwrap(scanner.value()?.raw()) {
+                    unread = self.walk_inside(at, &inner, hit)?;
                 }
             }
-            Some(b'[') => self.walk_list(node, value, hit)?,
-            Some(b'"') => match unwrap(value.as_raw_str()) {
-                Some(inner) => unread = self.walk_inside(at, &inner, hit)?,
-                None => unread = true,
-            },
-            _ => unread = true,
+            _ => drop(scanner.value()?),
+        }
+        for (slot, rank) in &node.hits {
+            hit(*slot, *rank, Cow::Borrowed(scanner.since(place).raw()));
         }
         Ok(unread && node.hits.is_empty())
+    }
+
+    fn read_members<'a>(
+        &self,
+        node: &Node,
+        scanner: &mut Scanner<'a>,
+        hit: Hit<'_, 'a>,
+    ) -> Result<bool, Malformed> {
+        let mut unread = false;
+        scanner.enter()?;
+        while let Some(key) = scanner.key()? {
+            if let Some(child) = node.keys.get(key.as_ref()) {
+                unread |= self.read_from(*child, scanner, hit)?;
+            } else {
+                scanner.value()?;
+                unread = true;
+            }
+        }
+        Ok(unread)
     }
 
     fn walk_list<'a>(
         &self,
         node: &Node,
-        value: LazyValue<'a>,
+        list: Json<'a>,
         hit: Hit<'_, 'a>,
     ) -> Result<(), Malformed> {
         let last = node.places.iter().map(|(place, _)| place.saturating_add(1)).max();
         let few = if node.picks.is_empty() { last.unwrap_or(0) } else { usize::MAX };
-        for (i, element) in value.into_array_iter().into_iter().flatten().enumerate().take(few) {
-            let element = element.map_err(|_| Malformed)?;
+        for (i, element) in list.elements().enumerate().take(few) {
             for (_, child) in node.places.iter().filter(|(place, _)| *place == i) {
-                self.walk_from(*child, element.clone(), hit)?;
+                self.read_from(*child, &mut Scanner::new(element.raw()), hit)?;
             }
             for (member, wishes) in &node.picks {
-                if let Some(child) = told(&element, member).and_then(|text| wishes.get(&*text)) {
-                    self.walk_from(*child, element.clone(), hit)?;
+                if let Some(child) = told(element, member).and_then(|text| wishes.get(&*text)) {
+                    self.read_from(*child, &mut Scanner::new(element.raw()), hit)?;
                 }
             }
         }
@@ -384,9 +391,9 @@ impl Tree {
 
     /// Walks the object or list that a text holds; a text that is no JSON holds nothing.
     fn walk_inside(&self, at: usize, text: &str, hit: Hit<'_, '_>) -> Result<bool, Malformed> {
-        let Some(value) = parse(text) else { return Ok(true) };
+        let Some(value) = Json::parse(text) else { return Ok(true) };
         let own = self.nodes.get(at).map_or(&[][..], |node| &node.hits);
-        self.walk_from(at, value, &mut |slot, rank, raw| {
+        self.read_from(at, &mut Scanner::new(value.raw()), &mut |slot, rank, raw| {
             if !own.contains(&(slot, rank)) {
                 hit(slot, rank, Cow::Owned(raw.into_owned()));
             }
@@ -394,59 +401,49 @@ impl Tree {
     }
 
     /// Tells every member by its path and whether it is read, down to where paths lead.
-    pub(super) fn survey<'a>(
-        &self,
-        value: LazyValue<'a>,
-        tell: &mut dyn FnMut(&str, Cow<'a, str>, bool),
-    ) -> Result<(), Malformed> {
-        self.survey_from(0, value, &mut String::new(), tell)
+    pub(super) fn survey<'a>(&self, value: Json<'a>, tell: &mut dyn FnMut(&str, &'a str, bool)) {
+        self.survey_from(0, value, &mut String::new(), tell);
     }
 
     fn survey_from<'a>(
         &self,
         at: usize,
-        value: LazyValue<'a>,
+        value: Json<'a>,
         path: &mut String,
-        tell: &mut dyn FnMut(&str, Cow<'a, str>, bool),
-    ) -> Result<(), Malformed> {
-        let Some(node) = self.nodes.get(at) else { return Ok(()) };
+        tell: &mut dyn FnMut(&str, &'a str, bool),
+    ) {
+        let Some(node) = self.nodes.get(at) else { return };
         let is_read = !node.hits.is_empty();
         let leads_on = !node.keys.is_empty() || !node.picks.is_empty();
-        let first = value.as_raw_str().as_bytes().first().copied();
-        if is_read || !leads_on || first != Some(b'{') {
+        if is_read || !leads_on || value.first() != b'{' {
             // A list or a text that holds more is read in part, which counts as read.
-            let raw = value.as_raw_cow();
-            let parted = match first {
-                Some(b'[') => leads_on,
-                Some(b'"') => leads_on && unwrap(&raw).is_some(),
+            let parted = match value.first() {
+                b'[' => leads_on,
+                b'"' => leads_on && unwrap(value.raw()).is_some(),
                 _ => false,
             };
-            tell(path, raw, is_read || parted);
-            return Ok(());
+            return tell(path, value.raw(), is_read || parted);
         }
         let outer = path.len();
-        for member in value.into_object_iter().into_iter().flatten() {
-            let (key, value) = member.map_err(|_| Malformed)?;
+        for (key, value) in value.members() {
             if outer > 0 {
                 path.push('.');
             }
             path.push_str(&key);
             match node.keys.get(key.as_ref()) {
-                Some(child) => self.survey_from(*child, value, path, tell)?,
-                None => tell(path, value.as_raw_cow(), false),
+                Some(child) => self.survey_from(*child, value, path, tell),
+                None => tell(path, value.raw(), false),
             }
             path.truncate(outer);
         }
-        Ok(())
     }
 }
 
 /// What a member of an object says, as text.
-fn told<'a>(object: &LazyValue<'a>, member: &str) -> Option<Cow<'a, str>> {
-    let mut members = object.clone().into_object_iter()?.filter_map(Result::ok);
-    let raw = members.find(|(key, _)| key.as_ref() == member)?.1.as_raw_cow();
+fn told<'a>(object: Json<'a>, member: &str) -> Option<Cow<'a, str>> {
+    let raw = object.members().find(|(key, _)| key.as_ref() == member)?.1.raw();
     let Some(quoted) = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
-        return Some(raw);
+        return Some(Cow::Borrowed(raw));
     };
     let mut text = String::new();
     unescape(quoted, &mut text).ok()?;

@@ -20,6 +20,8 @@ use super::rows::Rows;
 use super::{Break, Decode, Step, Task};
 
 const BATCH_ROWS: usize = 8_192;
+/// Batches with more text go row by row, so that a chunk can end inside.
+const WHOLE_BYTES: usize = 16 << 20;
 
 /// Reads the rows of one Parquet file.
 pub(super) struct Parquet {
@@ -28,8 +30,9 @@ pub(super) struct Parquet {
     cells: Cells,
     /// Places of the columns that are read, as the file counts them.
     places: Vec<usize>,
-    /// By column the one place among those that it reads, if that is all there is to do.
-    plain: Option<Vec<Option<usize>>>,
+    /// The columns that are there, each with the one place among those that it reads, if that is all
+    /// there is to do.
+    plain: Option<Vec<(usize, usize)>>,
     columns: Vec<StringArray>,
     rows: usize,
     next: usize,
@@ -75,8 +78,8 @@ impl Parquet {
             .build()
             .map_err(|error| Break::Undecodable(error.to_string()))?;
         let plain = cells.plain(&task.lookup).map(|plain| {
-            let at = |place: usize| places.binary_search(&place).ok();
-            plain.into_iter().map(|place| place.and_then(at)).collect()
+            let at = |(column, place)| Some((column, places.binary_search(&place).ok()?));
+            plain.into_iter().filter_map(at).collect()
         });
         Ok(Self { task, reader, cells, places, plain, columns: Vec::new(), rows: 0, next: 0 })
     }
@@ -93,6 +96,22 @@ impl Parquet {
     }
 }
 
+impl Parquet {
+    /// Takes the batch at hand by columns, where nothing must be done to its rows and it is no chunk
+    /// by itself.
+    fn take_whole(&mut self, rows: &mut Rows) {
+        let Some(plain) = &self.plain else { return };
+        let bytes: usize = self.columns.iter().map(|column| column.value_data().len()).sum();
+        if bytes > WHOLE_BYTES || rows.keeps_attributes() && self.cells.unread().next().is_some() {
+            return;
+        }
+        let columns =
+            plain.iter().filter_map(|(column, at)| Some((*column, self.columns.get(*at)?)));
+        rows.extend(self.rows, columns);
+        self.next = self.rows;
+    }
+}
+
 fn text_of(columns: &[StringArray], at: usize, row: usize) -> Option<&str> {
     let column = columns.get(at)?;
     column.is_valid(row).then(|| column.value(row))
@@ -104,6 +123,7 @@ impl Decode for Parquet {
         if self.next >= self.rows {
             let Some(batch) = self.reader.next() else { return Ok(Step::End) };
             self.load(&batch.map_err(broken)?).map_err(broken)?;
+            self.take_whole(rows);
             return Ok(Step::More);
         }
         let row = self.next;
@@ -111,8 +131,11 @@ impl Decode for Parquet {
         rows.begin();
         if let Some(plain) = &self.plain {
             self.cells.keep(|place| self.cell(place, row).map(Cow::Borrowed), rows);
-            for (column, at) in plain.iter().enumerate() {
-                rows.push(column, at.and_then(|at| text_of(&self.columns, at, row)));
+            rows.begin_row(0);
+            for (column, at) in plain {
+                if let Some(text) = text_of(&self.columns, *at, row) {
+                    rows.push(*column, text);
+                }
             }
             rows.end_row(0);
             rows.keep();

@@ -5,12 +5,10 @@ mod cells;
 use std::borrow::Cow;
 use std::ops::Range;
 
-use sonic_rs::LazyValue;
-
 pub(super) use self::cells::Cells;
 use self::cells::Other;
 use super::encoding::Charset;
-use super::json::{self, Malformed, Tree};
+use super::json::{self, Json, Malformed, Tree};
 use super::rows::Rows;
 use crate::catalog::SourceSpec;
 use crate::catalog::spec::SpecColumn;
@@ -209,17 +207,16 @@ impl Lookup {
     }
 
     fn object(&self, text: &str, rows: &mut Rows) -> Outcome {
-        let value = json::parse(text).ok_or(MALFORMED)?;
-        if !value.as_raw_str().starts_with('{') {
-            return Err("not_an_object");
-        }
         let outside = if self.has_envelope { OUTSIDE } else { 0 };
         let mut slots = self.slots();
-        let unread = self.record.walk(value.clone(), &mut |slot, rank, raw| {
+        let (value, unread) = self.record.read(text, &mut |slot, rank, raw| {
             offer(&mut slots, slot, rank + outside, raw, rows);
         })?;
+        if value.first() != b'{' {
+            return Err("not_an_object");
+        }
         if !self.is_wrapped(&slots) && !self.is_control(&slots) {
-            rows.survey(&self.record, value, unread)?;
+            rows.survey(&self.record, value, unread);
         }
         self.unwrapped(slots, &[], rows)
     }
@@ -254,7 +251,7 @@ impl Lookup {
         }
         for (place, tree) in &plan.inside {
             let text = cell(*place).and_then(|text| json::unwrap(&text));
-            let Some(value) = text.as_deref().and_then(json::parse) else { continue };
+            let Some(value) = text.as_deref().and_then(Json::parse) else { continue };
             tree.walk(value, &mut |slot, rank, raw| {
                 offer(&mut slots, slot, rank + outside, Cow::Owned(raw.into_owned()), rows);
             })?;
@@ -289,15 +286,15 @@ impl Lookup {
             return Ok(Fate::Kept);
         };
         let inner = wrapped.container();
-        let value = inner.as_deref().and_then(json::parse).ok_or(MALFORMED)?;
-        if !value.as_raw_str().starts_with('{') {
+        let value = inner.as_deref().and_then(Json::parse).ok_or(MALFORMED)?;
+        if value.first() != b'{' {
             return Err("not_an_object");
         }
         let mut slots: Vec<Slot<'_>> = slots;
-        let unread = self.record.walk(value.clone(), &mut |slot, rank, raw| {
+        let unread = self.record.walk(value, &mut |slot, rank, raw| {
             offer(&mut slots, slot, rank, Cow::Owned(raw.into_owned()), rows);
         })?;
-        rows.survey(&self.record, value, unread)?;
+        rows.survey(&self.record, value, unread);
         self.spread(&slots, others, rows)?;
         Ok(Fate::Kept)
     }
@@ -331,17 +328,17 @@ impl Lookup {
                 let (_, value) = slots.get(slot)?.as_ref()?;
                 value.container()
             };
-            let mut element_row = |element: LazyValue<'_>, holder: Option<&LazyValue<'_>>| {
+            let mut element_row = |element: Json<'_>, holder: Option<Json<'_>>| {
                 count += 1;
                 self.element_row((at, table), slots, (element, holder), count, rows)
             };
             if let Some(list) = found(list.slot) {
-                let list = json::parse(&list).ok_or(Malformed)?;
+                let list = Json::parse(&list).ok_or(Malformed)?;
                 json::elements(list, "", None, &mut element_row)?;
             } else if let Some((outer, rest)) = &list.outer
                 && let Some(outer) = found(*outer)
             {
-                let outer = json::parse(&outer).ok_or(Malformed)?;
+                let outer = Json::parse(&outer).ok_or(Malformed)?;
                 json::elements(outer, rest, None, &mut element_row)?;
             }
         }
@@ -369,7 +366,7 @@ impl Lookup {
         &self,
         (at, table): (usize, &Table),
         slots: &[Slot<'_>],
-        (element, holder): (LazyValue<'_>, Option<&LazyValue<'_>>),
+        (element, holder): (Json<'_>, Option<Json<'_>>),
         index: usize,
         rows: &mut Rows,
     ) -> Result<(), Malformed> {
@@ -378,7 +375,7 @@ impl Lookup {
             put(&mut own, slot, rank, Value::Text(Cow::Owned(index.to_string())));
         }
         if let Some(holder) = holder {
-            table.holder.walk(holder.clone(), &mut |slot, rank, raw| {
+            table.holder.walk(holder, &mut |slot, rank, raw| {
                 offer(&mut own, slot, rank, Cow::Owned(raw.into_owned()), rows);
             })?;
         }
@@ -398,6 +395,7 @@ fn row<'a, 'b>(
 ) -> Result<(), Malformed> {
     let mut malformed = None;
     let mut replaced = false;
+    rows.begin_row(at);
     for column in table.columns.clone() {
         let of = |slots: &'a [Slot<'b>]| slots.get(column).and_then(Option::as_ref);
         let found = match (of(record), of(own)) {
@@ -405,8 +403,8 @@ fn row<'a, 'b>(
             (outer, inner) => outer.or(inner),
         };
         match found {
-            None => rows.push(column, None),
-            Some((_, Value::Text(text))) => rows.push(column, Some(text)),
+            None => {}
+            Some((_, Value::Text(text))) => rows.push(column, text),
             Some((_, Value::Json(raw))) => match rows.push_json(column, raw) {
                 Ok(told) => replaced |= told,
                 Err(error) => malformed = Some(error),

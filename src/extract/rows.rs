@@ -7,13 +7,13 @@ use std::borrow::Cow;
 use std::hash::{BuildHasher, Hasher};
 use std::ops::Range;
 
-use arrow::array::{NullBufferBuilder, StringArray};
+use arrow::array::{Array, AsArray, BooleanArray, NullBufferBuilder, StringArray};
 use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer};
+use arrow::compute::filter;
 use foldhash::quality::FixedState;
-use rustc_hash::{FxBuildHasher, FxHashSet};
-use sonic_rs::LazyValue;
+use rustc_hash::FxHashSet;
 
-use super::json::{self, Malformed, Tree};
+use super::json::{self, Json, Malformed, Tree};
 use super::mask::mask;
 use super::survey::Survey;
 use super::{RawChunk, RawPart, Reject};
@@ -21,13 +21,15 @@ use crate::catalog::SourceSpec;
 
 /// Text of a chunk: bounds memory where records are large.
 const CHUNK_BYTES: usize = 64 << 20;
-/// Records remembered of an object at a time, twice, to find those that come again.
-const REMEMBERED: usize = 1 << 21;
+/// Records remembered of an object at a time, twice, to find those that come again: as many as a
+/// set of two million buckets takes before it doubles.
+const REMEMBERED: usize = (1 << 21) / 8 * 7;
 
 /// An object of so many records may have many more.
 const LARGE: usize = 1 << 17;
 
-/// One column of text; unlike a builder of Arrow it can give up its last rows.
+/// One column of text; unlike a builder of Arrow it can give up its last rows, and rows without a
+/// value cost nothing until one with a value follows.
 #[derive(Debug)]
 struct TextColumn {
     text: String,
@@ -35,31 +37,66 @@ struct TextColumn {
     valid: NullBufferBuilder,
 }
 
+/// What an offset can say; a chunk is cut long before, see `Rows::is_full`.
+fn offset(bytes: usize) -> i32 {
+    i32::try_from(bytes).unwrap_or(i32::MAX)
+}
+
 impl TextColumn {
     fn new() -> Self {
         Self { text: String::new(), offsets: vec![0], valid: NullBufferBuilder::new(0) }
     }
 
-    fn close(&mut self, valid: bool) {
-        // A chunk is cut long before its text passes what an offset can say; see `Rows::is_full`.
-        self.offsets.push(i32::try_from(self.text.len()).unwrap_or(i32::MAX));
-        self.valid.append(valid);
+    /// Up to `row` there is nothing more.
+    fn pad(&mut self, row: usize) {
+        let missing = (row + 1).saturating_sub(self.offsets.len());
+        if missing > 0 {
+            self.offsets.resize(row + 1, offset(self.text.len()));
+            self.valid.append_n_nulls(missing);
+        }
     }
 
+    /// The row has the text that was added.
+    fn close(&mut self) {
+        self.offsets.push(offset(self.text.len()));
+        self.valid.append_non_null();
+    }
+
+    /// From `row` on as another column has it.
+    fn extend(&mut self, row: usize, texts: &StringArray) {
+        self.pad(row);
+        let (Some(first), Some(last)) = (texts.offsets().first(), texts.offsets().last()) else {
+            return;
+        };
+        let bytes = usize::try_from(*first).unwrap_or(0)..usize::try_from(*last).unwrap_or(0);
+        let before = offset(self.text.len());
+        let text = texts.value_data().get(bytes).and_then(|bytes| str::from_utf8(bytes).ok());
+        self.text.push_str(text.unwrap_or_default());
+        self.offsets.extend(texts.offsets().iter().skip(1).map(|end| before + (end - first)));
+        match texts.nulls() {
+            Some(nulls) => self.valid.append_buffer(nulls),
+            None => self.valid.append_n_non_nulls(texts.len()),
+        }
+    }
+
+    /// None where there is no value.
     fn cell(&self, row: usize) -> Option<&str> {
         let start = usize::try_from(*self.offsets.get(row)?).ok()?;
         let end = usize::try_from(*self.offsets.get(row + 1)?).ok()?;
-        self.text.get(start..end)
+        if self.valid.is_valid(row) { self.text.get(start..end) } else { None }
     }
 
     fn truncate(&mut self, rows: usize) {
-        self.offsets.truncate(rows + 1);
-        self.valid.truncate(rows);
-        let end = self.offsets.last().and_then(|end| usize::try_from(*end).ok());
-        self.text.truncate(end.unwrap_or(0));
+        if self.offsets.len() > rows + 1 {
+            self.offsets.truncate(rows + 1);
+            self.valid.truncate(rows);
+            let end = self.offsets.last().and_then(|end| usize::try_from(*end).ok());
+            self.text.truncate(end.unwrap_or(0));
+        }
     }
 
-    fn finish(&mut self) -> StringArray {
+    fn finish(&mut self, rows: usize) -> StringArray {
+        self.pad(rows);
         // The next chunk is about as large; growing to it would copy it over and over.
         let text = String::with_capacity(self.text.len() + self.text.len() / 16);
         let mut offsets = Vec::with_capacity(self.offsets.len());
@@ -75,13 +112,41 @@ impl TextColumn {
 ///
 /// So an object of any size is held in bounded memory, and what is found does not depend on how
 /// it is cut into chunks.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Seen {
     newer: FxHashSet<u128>,
     older: FxHashSet<u128>,
+    /// Numbers and hashes of the records of the chunk at hand. They are looked for all at once:
+    /// each is a wait for memory, and one after the other these waits overlap.
+    waiting: Vec<(u64, u128)>,
+    seeds: [FixedState; 2],
 }
 
 impl Seen {
+    fn new() -> Self {
+        let seeds = [1, 2].map(FixedState::with_seed);
+        Self {
+            newer: FxHashSet::default(),
+            older: FxHashSet::default(),
+            waiting: Vec::new(),
+            seeds,
+        }
+    }
+
+    fn hashing(&self) -> Hashing {
+        Hashing(self.seeds.each_ref().map(BuildHasher::build_hasher))
+    }
+
+    /// Records of the chunk that came before, in ascending order.
+    fn repeated(&mut self) -> Vec<u64> {
+        let waiting = std::mem::take(&mut self.waiting);
+        let repeated = waiting.iter().filter(|(_, hash)| !self.is_new(*hash));
+        let repeated = repeated.map(|(record, _)| *record).collect();
+        self.waiting = waiting;
+        self.waiting.clear();
+        repeated
+    }
+
     fn is_new(&mut self, hash: u128) -> bool {
         if self.older.contains(&hash) || !self.newer.insert(hash) {
             return false;
@@ -90,12 +155,34 @@ impl Seen {
             // A large object: room for all at once, which growing would move again and again.
             LARGE => self.newer.reserve(REMEMBERED - LARGE),
             REMEMBERED.. => {
-                let next = FxHashSet::with_capacity_and_hasher(REMEMBERED, FxBuildHasher);
-                self.older = std::mem::replace(&mut self.newer, next);
+                std::mem::swap(&mut self.newer, &mut self.older);
+                self.newer.clear();
             }
             _ => {}
         }
         true
+    }
+}
+
+/// Two hashes of 64 bits: of a billion records no two different ones are taken for the same.
+struct Hashing([<FixedState as BuildHasher>::Hasher; 2]);
+
+impl Hashing {
+    fn row(&mut self) {
+        self.0.iter_mut().for_each(|half| half.write_u64(u64::MAX));
+    }
+
+    /// A cell with a value.
+    fn cell(&mut self, column: usize, text: &str) {
+        for half in &mut self.0 {
+            half.write_u64((column as u64) << 32 | text.len() as u64);
+            half.write(text.as_bytes());
+        }
+    }
+
+    fn finish(&self) -> u128 {
+        let [left, right] = self.0.each_ref().map(|half| u128::from(half.finish()));
+        left << 64 | right
     }
 }
 
@@ -115,7 +202,8 @@ pub(super) struct Rows {
     bytes: usize,
     bytes_before: usize,
     seen: Option<Seen>,
-    hashed: Vec<u8>,
+    /// Of the row at hand in its table.
+    row: usize,
     /// By column: a header or member was there, be it empty.
     met: Vec<bool>,
     survey: Survey,
@@ -149,8 +237,8 @@ impl Rows {
             rejects_before: 0,
             bytes: 0,
             bytes_before: 0,
-            seen: (!spec.key.is_empty()).then(Seen::default),
-            hashed: Vec::new(),
+            seen: (!spec.key.is_empty()).then(Seen::new),
+            row: 0,
             met: vec![false; columns],
             survey,
             attributes: TextColumn::new(),
@@ -158,13 +246,8 @@ impl Rows {
     }
 
     /// Looks at what a record has beside the columns.
-    pub(super) fn survey(
-        &mut self,
-        tree: &Tree,
-        record: LazyValue<'_>,
-        unread: bool,
-    ) -> Result<(), Malformed> {
-        self.survey.record(self.number, tree, record, unread)
+    pub(super) fn survey(&mut self, tree: &Tree, record: Json<'_>, unread: bool) {
+        self.survey.record(self.number, tree, record, unread);
     }
 
     pub(super) fn see(&mut self, name: &str, is_read: bool, kind: &str) {
@@ -205,11 +288,16 @@ impl Rows {
         self.bytes_before = self.bytes;
     }
 
-    pub(super) fn push(&mut self, column: usize, text: Option<&str>) {
+    /// Begins a row of a table; what is not pushed has no value.
+    pub(super) fn begin_row(&mut self, table: usize) {
+        self.row = self.tables.get(table).map_or(0, |table| table.numbers.len());
+    }
+
+    pub(super) fn push(&mut self, column: usize, text: &str) {
         if let Some(column) = self.columns.get_mut(column) {
-            let (valid, text) = (text.is_some(), text.unwrap_or_default());
+            column.pad(self.row);
             column.text.push_str(text);
-            column.close(valid);
+            column.close();
             self.bytes += text.len();
         }
     }
@@ -217,6 +305,7 @@ impl Rows {
     /// A JSON value: the text of a string, or the value as it is written.
     pub(super) fn push_json(&mut self, column: usize, raw: &str) -> Result<bool, Malformed> {
         let Some(column) = self.columns.get_mut(column) else { return Ok(false) };
+        column.pad(self.row);
         self.bytes += raw.len();
         let replaced =
             if let Some(quoted) = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
@@ -225,16 +314,17 @@ impl Rows {
                 column.text.push_str(raw);
                 Ok(false)
             };
-        column.close(true);
+        column.close();
         replaced
     }
 
-    /// All columns of a row of the table were pushed.
+    /// All that there is of a row of the table was pushed.
     pub(super) fn end_row(&mut self, table: usize) {
-        if table == 0 && self.survey.keeps() {
-            let text = self.survey.text();
+        let text = self.survey.text();
+        if table == 0 && !text.is_empty() {
+            self.attributes.pad(self.row);
             self.attributes.text.push_str(text);
-            self.attributes.close(!text.is_empty());
+            self.attributes.close();
             self.bytes += text.len();
         }
         if let Some(table) = self.tables.get_mut(table) {
@@ -242,16 +332,53 @@ impl Rows {
         }
     }
 
+    /// Whole columns at once: each row is a record, and has nothing but these.
+    ///
+    /// Ill for texts that fill a chunk by themselves.
+    pub(super) fn extend<'a>(
+        &mut self,
+        rows: usize,
+        columns: impl Iterator<Item = (usize, &'a StringArray)>,
+    ) {
+        let before = self.tables.first().map_or(0, |table| table.numbers.len());
+        for (column, texts) in columns {
+            if let Some(column) = self.columns.get_mut(column) {
+                self.bytes += texts.value_data().len();
+                column.extend(before, texts);
+            }
+        }
+        let numbers = self.number + 1..=self.number + rows as u64;
+        for (row, number) in (before..).zip(numbers.clone()) {
+            self.look_for(number, |_| row..row + 1);
+        }
+        self.number += rows as u64;
+        self.chunk.read += rows as u64;
+        if let Some(table) = self.tables.first_mut() {
+            table.numbers.extend(numbers);
+        }
+    }
+
     /// The record is whole: its rows stay, unless they are those of an earlier record.
     pub(super) fn keep(&mut self) {
-        if self.seen.is_none() {
-            return;
+        self.look_for(self.number, |table| table.rows_before..table.numbers.len());
+    }
+
+    /// Will see whether a record's rows, which lie at `rows` of each table, came before.
+    fn look_for(&mut self, number: u64, rows: impl Fn(&Table) -> Range<usize>) {
+        let Some(seen) = &mut self.seen else { return };
+        let mut hashing = seen.hashing();
+        for table in &self.tables {
+            for row in rows(table) {
+                hashing.row();
+                let columns = self.columns.get(table.columns.clone()).unwrap_or_default();
+                for (column, cells) in table.columns.clone().zip(columns) {
+                    if let Some(text) = cells.cell(row) {
+                        hashing.cell(column, text);
+                    }
+                }
+            }
         }
-        let hash = self.hash();
-        if self.seen.as_mut().is_some_and(|seen| !seen.is_new(hash)) {
-            self.drop_record();
-            self.chunk.duplicate += 1;
-        }
+        seen.waiting.push((number, hashing.finish()));
     }
 
     /// The record is a reject; `text` is what stood there.
@@ -291,29 +418,6 @@ impl Rows {
         self.bytes = self.bytes_before;
     }
 
-    /// Two hashes of 64 bits: of a billion records no two different ones are taken for the same.
-    fn hash(&mut self) -> u128 {
-        self.hashed.clear();
-        for (i, table) in self.tables.iter().enumerate() {
-            for row in table.rows_before..table.numbers.len() {
-                self.hashed.push(i as u8);
-                for column in self.columns.get(table.columns.clone()).unwrap_or_default() {
-                    let text = column.cell(row).unwrap_or_default();
-                    let valid = column.valid.is_valid(row);
-                    let length = text.len() as u64 * 2 + u64::from(valid);
-                    self.hashed.extend_from_slice(&length.to_le_bytes());
-                    self.hashed.extend_from_slice(text.as_bytes());
-                }
-            }
-        }
-        let half = |seed: u64| {
-            let mut hasher = FixedState::with_seed(seed).build_hasher();
-            hasher.write(&self.hashed);
-            u128::from(hasher.finish())
-        };
-        (half(1) << 64) | half(2)
-    }
-
     /// Enough for a chunk.
     pub(super) fn is_full(&self) -> bool {
         self.chunk.read >= self.chunk_records as u64
@@ -323,19 +427,46 @@ impl Rows {
 
     /// The chunk so far; the next one begins.
     pub(super) fn take(&mut self) -> RawChunk {
-        let mut columns = self.columns.iter_mut().map(TextColumn::finish);
+        let repeated = self.seen.as_mut().map(Seen::repeated).unwrap_or_default();
+        let count = self.tables.first().map_or(0, |table| table.numbers.len());
+        let mut columns = self.columns.iter_mut();
         let mut tables = self.tables.iter_mut().map(|table| {
             table.rows_before = 0;
-            let columns = columns.by_ref().take(table.columns.len()).collect();
+            let columns = columns.by_ref().take(table.columns.len());
+            let columns = columns.map(|column| column.finish(table.numbers.len())).collect();
             RawPart { numbers: std::mem::take(&mut table.numbers), columns }
         });
-        let records = tables.next().unwrap_or_default();
+        let RawPart { numbers, columns } = tables.next().unwrap_or_default();
         let parts = tables.collect();
         self.rejects_before = 0;
         (self.bytes, self.bytes_before) = (0, 0);
-        let RawPart { numbers, columns } = records;
-        let attributes = self.survey.keeps().then(|| self.attributes.finish());
+        let attributes = self.survey.keeps().then(|| self.attributes.finish(count));
         let seen = self.survey.take();
-        RawChunk { numbers, columns, attributes, parts, seen, ..std::mem::take(&mut self.chunk) }
+        let chunk = std::mem::take(&mut self.chunk);
+        let chunk = RawChunk { numbers, columns, attributes, parts, seen, ..chunk };
+        if repeated.is_empty() { chunk } else { without(chunk, &repeated) }
     }
+}
+
+/// The chunk without the records that came before, which it counts.
+fn without(chunk: RawChunk, repeated: &[u64]) -> RawChunk {
+    let is_new = |number: &u64| repeated.binary_search(number).is_err();
+    let narrow = |numbers: &mut Vec<u64>, columns: &mut dyn Iterator<Item = &mut StringArray>| {
+        let kept: BooleanArray = numbers.iter().map(|number| Some(is_new(number))).collect();
+        for column in columns {
+            // It fails only for a mask of another length.
+            if let Ok(narrowed) = filter(column, &kept) {
+                *column = narrowed.as_string().clone();
+            }
+        }
+        numbers.retain(is_new);
+    };
+    let mut chunk = chunk;
+    narrow(&mut chunk.numbers, &mut chunk.columns.iter_mut().chain(&mut chunk.attributes));
+    for part in &mut chunk.parts {
+        narrow(&mut part.numbers, &mut part.columns.iter_mut());
+    }
+    chunk.rejects.retain(|reject| is_new(&reject.record_number));
+    chunk.duplicate += repeated.len() as u64;
+    chunk
 }

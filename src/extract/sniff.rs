@@ -5,7 +5,7 @@ use memchr::memchr;
 use super::csv::Dialect;
 use super::document::LISTS;
 use super::exported;
-use super::json::{self, Tree};
+use super::json::{Json, Tree};
 use crate::catalog::SourceSpec;
 use crate::catalog::spec::FormatKind;
 
@@ -66,7 +66,7 @@ fn around(spec: &SourceSpec, list: &str, line: &str) -> FormatKind {
     }
     tree.insert(list, 0, 0);
     let (mut found, mut column) = (false, false);
-    let walked = json::parse(line.trim()).map(|value| {
+    let walked = Json::parse(line.trim()).map(|value| {
         tree.walk(value, &mut |slot, _, _| if slot == 0 { found = true } else { column = true })
     });
     let is_record = walked.is_some_and(|walked| walked.is_ok()) && column && !found;
@@ -75,7 +75,7 @@ fn around(spec: &SourceSpec, list: &str, line: &str) -> FormatKind {
 
 /// The first line begins an object: a record, or a document around a list.
 fn object(spec: &SourceSpec, line: &str, more: bool) -> FormatKind {
-    let Some(value) = json::parse(line.trim()) else {
+    let Some(value) = Json::parse(line.trim()) else {
         // Cut off by the window, it may be a record; cut off by a line end, it is a document.
         return if line.ends_with('\n') || more || line.len() < PEEK / 2 {
             FormatKind::Json

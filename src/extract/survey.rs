@@ -1,12 +1,9 @@
 //! What an object has beyond its spec: members and cells that no column reads are kept as one text
 //! a record, and all names are told, so that a change of the export is seen.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use sonic_rs::LazyValue;
-
-use super::json::{self, Malformed, Tree};
+use super::json::{Json, Tree};
 
 /// Records of an object whose names are all looked at; of the later ones every so many.
 const SAMPLED: u64 = 1_024;
@@ -103,33 +100,26 @@ impl Survey {
     }
 
     /// Looks at a record that its tree has walked; `unread` says that it met unknown members.
-    pub(super) fn record(
-        &mut self,
-        number: u64,
-        tree: &Tree,
-        value: LazyValue<'_>,
-        unread: bool,
-    ) -> Result<(), Malformed> {
+    pub(super) fn record(&mut self, number: u64, tree: &Tree, value: Json<'_>, unread: bool) {
         let sampled = number <= SAMPLED || number.is_multiple_of(SAMPLED_EVERY);
         let keeps = unread && self.keeps();
         if !sampled && !keeps {
-            return Ok(());
+            return;
         }
         let mut kept = Vec::new();
         tree.survey(value, &mut |name, raw, is_read| {
             if sampled {
-                self.see(name, Seen { is_read, kinds: Seen::of(&raw) });
+                self.see(name, Seen { is_read, kinds: Seen::of(raw) });
             }
             if keeps && !is_read && raw != "null" {
                 kept.push((name.to_owned(), raw));
             }
-        })?;
+        });
         self.keep(kept);
-        Ok(())
     }
 
     /// Keeps what no column reads: names with JSON values.
-    fn keep(&mut self, mut kept: Vec<(String, Cow<'_, str>)>) {
+    fn keep(&mut self, mut kept: Vec<(String, &str)>) {
         kept.sort_by(|left, right| left.0.cmp(&right.0));
         for (name, raw) in &kept {
             self.push(name, raw);
@@ -139,7 +129,7 @@ impl Survey {
 
     /// Adds a cell, in the order of the names; `close` ends a record.
     pub(super) fn cell(&mut self, name: &str, text: &str) {
-        let holds = text.starts_with(['{', '[']) && json::parse(text).is_some();
+        let holds = text.starts_with(['{', '[']) && Json::parse(text).is_some();
         if holds {
             self.push(name, text);
         } else {

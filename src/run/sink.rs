@@ -24,13 +24,16 @@ use crate::table::dataset::FileRef;
 use crate::table::hash::Hash;
 use crate::table::order::{Pile, Place};
 use crate::table::{
-    BUCKETED_ROWS_MIN, BUCKETS, Contract, FILE_ROWS_MAX, SLICED_ROWS_MIN, TableError, id,
+    BUCKETED_ROWS_MIN, BUCKETS, Column, Contract, FILE_ROWS_MAX, Kind, SLICED_ROWS_MIN, TableError,
+    id,
 };
 
 /// Rows of all partitions together that wait in memory.
 const MEMORY_BYTES: usize = 192 << 20;
 /// Rows handed to the Parquet writer at once: fixed, because page cuts depend on it.
 const WRITE_ROWS: usize = 65_536;
+/// Columns of staged rows that hardly ever repeat, beside their ids.
+const OF_ROWS: [&str; 3] = ["source_id", "record_number", "identity_key"];
 
 /// Partition column values (as in paths), then the slice.
 pub type Key = (Vec<String>, u32);
@@ -473,9 +476,17 @@ fn layout(contract: &Contract, rows: usize) -> Layout {
 /// # Errors
 /// The scratch folder cannot be written.
 pub fn open_unordered(contract: &Contract, path: &Path) -> Result<FileWriter, RunError> {
+    let is_distinct = |column: &&Column| {
+        let name = column.name.as_str();
+        column.kind == Kind::Timestamp
+            || contract.grain.contains(&column.name)
+            || OF_ROWS.contains(&name)
+    };
+    let distinct = contract.columns.iter().filter(is_distinct);
     let layout = Layout {
         sorted_by: Vec::new(),
         bloom: Vec::new(),
+        distinct: distinct.map(|column| column.name.clone()).collect(),
         care: Care::Kept,
         is_unordered: true,
         ..layout(contract, 0)

@@ -43,7 +43,7 @@ use crate::table::dataset::Dataset;
 use crate::table::hash::{Hash, Hasher};
 
 /// Typed chunks that wait between the decoder and each model.
-const CHUNKS_WAITING: usize = 2;
+const CHUNKS_WAITING: usize = 1;
 
 /// Rows that are worth a question to the models; larger chunks go as they are.
 const SENT_ROWS: usize = 16_384;

@@ -100,16 +100,11 @@ pub fn finish(
     for (column, value) in [("source", source), ("source_account", account), ("entity", entity)] {
         columns.insert(column.into(), Arc::new(StringArray::new_repeated(value, count)));
     }
-    let urls: StringArray = (0..count).map(|i| origin(i).map(|o| o.url.as_str())).collect();
-    let versions: Int64Array = (0..count).map(|i| origin(i).map(|o| o.version)).collect();
-    let dts: Date32Array = (0..count).map(|i| origin(i).map(|o| day_number(o.dt))).collect();
-    columns.insert("object_url".into(), Arc::new(urls));
-    columns.insert("object_version".into(), Arc::new(versions));
+    columns.extend(of_objects(origins, record).map(|(name, column)| (name.to_owned(), column)));
     columns.insert(
         "record_number".into(),
         Arc::new(Int64Array::from_iter_values((0..count).map(number))),
     );
-    columns.insert("dt".into(), Arc::new(dts));
     for flag in ["is_deleted", "is_test"] {
         columns.insert(flag.into(), Arc::new(set(&given, flag)));
     }
@@ -120,6 +115,29 @@ pub fn finish(
     let all = RecordBatch::try_from_iter(columns)
         .map_err(|source| StageError::Frame { spec: name.clone(), source: source.into() })?;
     Ok(table.contract.conform(&all, true)?)
+}
+
+/// What rows have from their objects.
+fn of_objects(origins: &[Origin], records: &Int64Array) -> [(&'static str, ArrayRef); 3] {
+    let count = records.len();
+    let place = |i: usize| (records.value(i) >> RECORD_BITS) as usize;
+    let origin = |i: usize| origins.get(place(i));
+    // Most batches are of one object.
+    let is_one = count > 0 && (1..count).all(|i| place(i) == place(0));
+    let one = if is_one { origin(0) } else { None };
+    let (urls, versions, dts) = match one {
+        Some(one) => (
+            StringArray::new_repeated(&one.url, count),
+            Int64Array::from_value(one.version, count),
+            Date32Array::from_value(day_number(one.dt), count),
+        ),
+        None => (
+            (0..count).map(|i| origin(i).map(|o| o.url.as_str())).collect(),
+            (0..count).map(|i| origin(i).map(|o| o.version)).collect(),
+            (0..count).map(|i| origin(i).map(|o| day_number(o.dt))).collect(),
+        ),
+    };
+    [("object_url", Arc::new(urls)), ("object_version", Arc::new(versions)), ("dt", Arc::new(dts))]
 }
 
 /// An e-mail address or an international phone number is in the key, alone or as a part of it.

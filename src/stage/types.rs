@@ -488,7 +488,8 @@ impl Reader {
             let other = present().filter(|(_, text)| !values.iter().any(|v| v == text.trim()));
             found.extend(other.map(|(row, _)| (row, "not_allowed")));
         }
-        if self.is_id() && self.column.kind == SpecKind::Text {
+        let has_plus = || memchr::memchr(b'+', text.value_data()).is_some();
+        if self.is_id() && self.column.kind == SpecKind::Text && has_plus() {
             let lost = present().filter(|(_, text)| text::is_scientific(text));
             found.extend(lost.map(|(row, _)| (row, "scientific_id")));
         }

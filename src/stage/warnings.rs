@@ -37,7 +37,7 @@ impl Notes {
     /// stays as it is, but is told.
     pub(super) fn mojibake(&mut self, column: &StringArray) {
         let suspect = |bytes: &[u8]| SIGNS.iter().any(|sign| memmem::find(bytes, sign).is_some());
-        if !suspect(column.value_data()) {
+        if column.value_data().is_ascii() || !suspect(column.value_data()) {
             return;
         }
         let mut texts = column.iter().flatten().filter(|text| is_mojibake(text));

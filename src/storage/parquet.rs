@@ -23,6 +23,8 @@ use crate::table::hash::{ContentHasher, Hash};
 /// Rows of a row group: small enough to skip by statistics, large enough to compress.
 const ROW_GROUP_ROWS: usize = 262_144;
 const BATCH_ROWS: usize = 8_192;
+/// Dictionaries that grow further are not worth their making where files are read as a whole.
+const KEPT_DICTIONARY_BYTES: usize = 256 * 1024;
 
 /// How much work a file is worth, by who reads it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -45,6 +47,8 @@ pub struct Layout {
     /// No statistics for these: they would show personal values in the footer.
     pub no_statistics: Vec<String>,
     pub bloom: Vec<String>,
+    /// Values of these are about as many as rows: no dictionary is tried.
+    pub distinct: Vec<String>,
     pub metadata: BTreeMap<String, String>,
     /// Distinct values expected in a bloom filter column.
     pub rows: u64,
@@ -81,6 +85,13 @@ impl Layout {
             properties = properties
                 .set_column_statistics_enabled(path.clone(), EnabledStatistics::None)
                 .set_column_dictionary_enabled(path, true);
+        }
+        if self.care == Care::Kept {
+            properties = properties.set_dictionary_page_size_limit(KEPT_DICTIONARY_BYTES);
+        }
+        for column in &self.distinct {
+            properties =
+                properties.set_column_dictionary_enabled(ColumnPath::from(column.as_str()), false);
         }
         for column in &self.bloom {
             let path = ColumnPath::from(column.as_str());

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use unicode_normalization::UnicodeNormalization;
 
 use super::{INEXACT, Lookup};
-use crate::extract::json::{self, Tree};
+use crate::extract::json::{self, Json, Tree};
 use crate::extract::rows::Rows;
 
 /// Which cell each column reads, by the names in a header.
@@ -138,21 +138,18 @@ impl Cells {
             || self.inside.iter().any(|(_, tree)| tree.leads_to(column))
     }
 
-    /// By column the one cell it reads, if that is all there is to do.
-    pub(in crate::extract) fn plain(&self, lookup: &Lookup) -> Option<Vec<Option<usize>>> {
-        let mut plain = vec![None; lookup.columns];
+    /// The columns that are there, each with the one cell it reads, if that is all there is to do.
+    pub(in crate::extract) fn plain(&self, lookup: &Lookup) -> Option<Vec<(usize, usize)>> {
         let has_list =
             lookup.tables.iter().any(|table| table.list.is_some() || table.rest.is_some());
         if !(self.inside.is_empty() && self.told.is_empty()) || has_list || lookup.has_envelope {
             return None;
         }
-        for (slot, _, place) in &self.direct {
-            let column = plain.get_mut(*slot)?;
-            if column.replace(*place).is_some() {
-                return None;
-            }
-        }
-        Some(plain)
+        let direct = self.direct.iter().filter(|(slot, _, _)| *slot < lookup.columns);
+        let mut plain: Vec<_> = direct.map(|(slot, _, place)| (*slot, *place)).collect();
+        plain.sort_unstable();
+        let is_one = |pair: &[(usize, usize)]| !matches!(pair, [left, right] if left.0 == right.0);
+        plain.windows(2).all(is_one).then_some(plain)
     }
 
     /// Places of the cells that are read.
@@ -182,7 +179,7 @@ fn told(header: &[String], row: &[String], path: &str) -> Option<String> {
     let mut tree = Tree::default();
     tree.insert(tail, 0, 0);
     let mut found = None;
-    let walked = tree.walk(json::parse(cell)?, &mut |_, _, raw| found = Some(raw.into_owned()));
+    let walked = tree.walk(Json::parse(cell)?, &mut |_, _, raw| found = Some(raw.into_owned()));
     walked.ok()?;
     let quoted = found?;
     Some(quoted.trim_matches('"').to_owned())

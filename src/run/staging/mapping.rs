@@ -28,6 +28,9 @@ use crate::table::hash::Hash;
 /// Typed rows as they come from the decoder.
 pub type Chunks = mpsc::Receiver<Result<RecordBatch, EngineError>>;
 
+/// Finished rows that wait to be written.
+const BATCHES_WAITING: usize = 1;
+
 /// The object's place in the batch and the record's number, from a record id.
 fn place(id: i64) -> (usize, u64) {
     ((id >> RECORD_BITS) as usize, (id & ((1 << RECORD_BITS) - 1)) as u64)
@@ -140,12 +143,30 @@ impl Mapping {
         aside: &mut Aside,
     ) -> Result<Vec<Written>, RunError> {
         let mut files = Arrivals::new(&self.table.contract, scratch);
-        while let Some(chunk) = chunks.recv().await {
-            for rows in query.rows(chunk?).await? {
-                files.push(&self.finished(&rows, aside)?)?;
+        // Beside the model: writing is about as much work as all that comes before.
+        let (sender, mut finished) = mpsc::channel::<RecordBatch>(BATCHES_WAITING);
+        let writing = tokio::task::spawn_blocking(move || {
+            while let Some(rows) = finished.blocking_recv() {
+                files.push(&rows)?;
             }
-        }
-        files.finish()
+            files.finish()
+        });
+        let mapped = async {
+            while let Some(chunk) = chunks.recv().await {
+                for rows in query.rows(chunk?).await? {
+                    if sender.send(self.finished(&rows, aside)?).await.is_err() {
+                        // The writer stopped: its own error tells why.
+                        return Ok::<_, RunError>(());
+                    }
+                }
+            }
+            Ok(())
+        };
+        let mapped = mapped.await;
+        drop(sender);
+        let written = writing.await.map_err(RunError::Thread)?;
+        mapped?;
+        written
     }
 
     /// Rows are grouped: one query over all of them, whose answer comes in no order.

@@ -1,5 +1,7 @@
 //! NDJSON, documents and lists.
 
+use proptest::prelude::*;
+
 use super::{check, fails, spec};
 
 #[test]
@@ -272,4 +274,54 @@ fn nesting_without_end_is_malformed_and_not_a_crash() {
     check(&spec("kind = \"ndjson\"", "id"), &held, &format!("1: {}", "[".repeat(1_000)));
     let utf8 = b"{\"id\":\"\xff\"}\n{\"id\":2}\n";
     check(&spec("kind = \"ndjson\"", "id"), utf8, "2: 2\n1! invalid_utf8 {\"id\":\"\u{fffd}\"}");
+}
+
+/// Something like a JSON value, often a malformed one.
+fn nearly_json() -> impl Strategy<Value = String> {
+    let leaf = prop_oneof![
+        8 => prop::sample::select(vec![
+            "0", "-1", "10.5e+3", "1E9", "true", "false", "null", "\"\"", "\"a\"", "\"\\u00e9\\n\"",
+            "\"long enough for several words of eight bytes, æøå\"", "{}", "[]", "\"[1]\"",
+        ]),
+        2 => prop::sample::select(vec![
+            "01", "1.", ".5", "-", "+1", "1e", "tru", "nulls", "\"", "\"\\x\"", "\"\\u12g4\"", "\"\t\"",
+            "\"seven..\u{1}\"", "'a'", "{,}", "[1,]", "{\"a\"}", "{1:2}", "{\"a\":1,}", "[1 2]", "", ",",
+            "}", "\"\\\"", "\"12345678\\",
+        ]),
+    ];
+    let leaf = leaf.prop_map(str::to_owned);
+    leaf.prop_recursive(4, 24, 4, |inner| {
+        let list = prop::collection::vec(inner.clone(), 0..4);
+        let members = prop::collection::vec(("[ab]{1,9}", inner), 0..4);
+        prop_oneof![
+            list.prop_map(|list| format!("[ {}]", list.join(", "))),
+            members.prop_map(|members| {
+                let member = |(key, value)| format!("\"{key}\" :{value}\r");
+                format!("{{{}}}", members.into_iter().map(member).collect::<Vec<_>>().join(","))
+            }),
+        ]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_serde_json_takes_for_json_is_json(value in nearly_json(), read in any::<bool>()) {
+        let name = if read { "v" } else { "unread" };
+        let line = format!("{{\"id\":1,\"{name}\": {value} ,\"last\":\"x\"}}").replace('\r', " ");
+        let shown = super::read(line.as_bytes(), &spec("kind = \"ndjson\"", "id v last"));
+        match serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&line) {
+            Err(_) => prop_assert!(shown.starts_with("1! malformed_json"), "{line}: {shown}"),
+            Ok(object) => {
+                let written = match object.get("v") {
+                    None | Some(serde_json::Value::Null) => "~".to_owned(),
+                    Some(serde_json::Value::String(text)) => text.clone(),
+                    Some(_) => value.trim_end().replace('\r', " "),
+                };
+                let last = object.get("last").and_then(serde_json::Value::as_str).unwrap_or("~");
+                prop_assert_eq!(shown, format!("1: 1|{}|{}\n", written, last));
+            }
+        }
+    }
 }

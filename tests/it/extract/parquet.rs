@@ -1,5 +1,6 @@
 //! Parquet values as the text that says the same.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -8,7 +9,9 @@ use arrow::array::{
 };
 use arrow::datatypes::{DataType, Field, Int64Type};
 
-use super::{check, fails, spec};
+use proptest::prelude::*;
+
+use super::{check, fails, read_by, show, small_limits, spec};
 
 fn file(columns: Vec<(&str, ArrayRef)>) -> Vec<u8> {
     let rows = RecordBatch::try_from_iter(columns).expect("rows");
@@ -68,4 +71,39 @@ fn values_become_the_text_that_says_the_same() {
     assert!(super::read(cut, &spec("", "id")).starts_with("1! undecodable_object"));
     let none = file(vec![("id", Arc::new(Int64Array::from(Vec::<i64>::new())))]);
     check(&spec("", "order_id*"), none, "");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Goal: columns taken whole give what records one by one give, repeated ones and nulls included.
+    #[test]
+    fn whole_columns_are_rows(
+        rows in prop::collection::vec((0..9_u8, prop::option::of("[a-c\\PC]{0,2}")), 1..40),
+        often in prop::sample::select(vec![1_usize, 300]), unread in any::<bool>(),
+        chunk in prop::sample::select(vec![1_usize, 7, 100_000]),
+    ) {
+        let rows: Vec<_> = rows.iter().cycle().take(rows.len() * often).collect();
+        let ids = StringArray::from_iter_values(rows.iter().map(|(id, _)| id.to_string()));
+        let names: StringArray = rows.iter().map(|(_, name)| name.as_deref()).collect();
+        let mut columns: Vec<(&str, ArrayRef)> = vec![("id", Arc::new(ids)), ("name", Arc::new(names))];
+        let mut lines = String::new();
+        for (id, name) in &rows {
+            // An unread member with a value sends Parquet by rows, too.
+            let more = if unread { ",\"more\":\"m\"" } else { "" };
+            let name = serde_json::to_string(name).expect("a name");
+            writeln!(lines, "{{\"id\":\"{id}\",\"name\":{name}{more}}}").expect("a line");
+        }
+        if unread {
+            columns.push(("more", Arc::new(StringArray::new_repeated("m", rows.len()))));
+        }
+        let spec = spec("", "id! name none");
+        let read = |bytes: &[u8], chunk| {
+            let chunks = read_by(bytes, &spec, &small_limits(), chunk).expect("records");
+            let attributes = chunks.iter().flat_map(|chunk| chunk.attributes.iter().flatten().flatten());
+            let attributes = attributes.map(str::to_owned).collect::<Vec<_>>();
+            (show(&chunks), attributes)
+        };
+        prop_assert_eq!(read(&file(columns), chunk), read(lines.as_bytes(), 1_000));
+    }
 }
