@@ -126,7 +126,7 @@ options = { decimal_mark = "comma" }
 "#,
     );
     let opened = cxmart::run::open("jobs/project.toml", project.settings());
-    let error = opened.err().expect("problems");
+    let error = opened.expect_err("problems");
     let RunError::Plan(PlanError::Problems(problems)) = error else { panic!("{error}") };
     let told: Vec<_> = problems
         .iter()
