@@ -2,7 +2,8 @@
 //!
 //! `cargo bench --bench resolve [-- PEOPLE]`. Invented people with a CRM record, a shop account, a
 //! help-desk identity, a log-in and one or two cookies; one in fifty shares a phone, one in a
-//! hundred has a second address, one in a thousand a merged CRM record.
+//! hundred has a second address, one in a thousand a merged CRM record. A person has seven to eight
+//! identifiers: `-- 667000` are five million. With the allocator of the program, and two threads.
 
 #![allow(
     clippy::expect_used,
@@ -93,7 +94,8 @@ fn main() {
     let mut evidence = Evidence::new(Normaliser::new(Some("DK"), false, &[]));
     for n in 0..people {
         // Not in order of people: sources are not.
-        person(&mut evidence, n.wrapping_mul(7_919) % people);
+        let mixed = u64::from(n) * 7_919 % u64::from(people.max(1));
+        person(&mut evidence, u32::try_from(mixed).expect("less than the people"));
     }
     say(&format!("{} identifiers taken in", evidence.len()), started);
     let started = Instant::now();

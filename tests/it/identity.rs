@@ -237,7 +237,8 @@ fn threads_change_nothing() {
 /// records, then all with the pins of some; a pin that is not found would come twice.
 #[test]
 fn what_is_pinned_is_found_again_and_pins_stand_in_order_of_their_texts() {
-    let of = |n: i32| record(n % 90, &[&format!("external_id:u{n}"), &format!("cookie:{}", n / 2)]);
+    let of =
+        |n: i32| record(n % 90, &[&format!("external_id:u{n}"), &format!("cookie:c{}", n / 2)]);
     let records: Vec<Record> = (0..20_000).map(of).collect();
     let before = resolved(&records[..7_000], &[]).ledger().clone();
     let after = resolve::resolve(gather(&records), WIDE, before.clone(), SALT);
