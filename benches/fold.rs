@@ -71,7 +71,7 @@ fn all() -> All {
         cohorts: Arc::clone(&calendar),
         months: Arc::clone(&calendar),
     };
-    let stages = Stages::new(&STAGES.map(String::from));
+    let stages = Stages::new(&STAGES.map(String::from), "lapsed");
     ((Purchases { terms: terms.clone() }, retention), Journey { terms, stages, calendar })
 }
 

@@ -7,6 +7,7 @@
 pub mod company;
 pub mod golden;
 pub mod history;
+pub mod rates;
 
 use std::collections::BTreeMap;
 

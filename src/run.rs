@@ -56,7 +56,7 @@ use crate::resolve::ResolveError;
 use crate::resolve::normalise::Normaliser;
 use crate::settings::{Refit, Settings};
 use crate::stage::StageError;
-use crate::state::{Counts, ObjectEntry, Release, StateError, StateReader, StateWriter};
+use crate::state::{self, Counts, ObjectEntry, Release, StateError, StateReader, StateWriter};
 use crate::storage::{StorageError, Store};
 use crate::table::dataset::Dataset;
 use crate::table::hash::{Hash, Hasher};
@@ -130,6 +130,10 @@ pub enum RunError {
     NoPerson { place: usize },
     #[error("release {number} holds people who are forgotten since")]
     Forgotten { number: u64 },
+    #[error("the identity salt that release {number} was made under is not here")]
+    NoSalt { number: u64 },
+    #[error("the identity salt is not the one that release {number} was made under")]
+    OtherSalt { number: u64 },
     #[error("the job wants pseudonyms, and there is no key")]
     NoKey,
     #[error("the key is not the one that was used under the name `{name}`")]
@@ -184,14 +188,28 @@ impl Context {
         Normaliser::new(job.country.as_deref(), identity.gmail_dots, &identity.block)
     }
 
-    /// The secret that ids are made under: the one given, else the warehouse's own.
+    /// The secret that ids are made under: the one given, else the warehouse's own. Under another
+    /// one every customer would have another id, and whoever is forgotten would come back.
     ///
     /// # Errors
-    /// The store failed, or what is given is no salt.
+    /// The store failed, what is given is no salt, or it is not the one of the newest release.
     pub async fn salt(&self) -> Result<Vec<u8>, RunError> {
-        match &self.settings.identity_salt {
-            Some(given) => Ok(crate::state::salt_from_hex(given)?),
-            None => Ok(StateWriter::new(self.store.clone()).salt().await?),
+        let newest = StateReader::new(self.store.clone()).latest().await?;
+        let known = newest.and_then(|release| Some((release.number, release.salt_check?)));
+        let writer = StateWriter::new(self.store.clone());
+        let salt = match (&self.settings.identity_salt, &known) {
+            (Some(given), _) => Some(state::salt_from_hex(given)?),
+            (None, Some(_)) => writer.kept_salt().await?,
+            (None, None) => Some(writer.salt().await?),
+        };
+        match (salt, known) {
+            (None, known) => {
+                Err(RunError::NoSalt { number: known.map_or(0, |(number, _)| number) })
+            }
+            (Some(salt), Some((number, check))) if state::salt_check(&salt) != check => {
+                Err(RunError::OtherSalt { number })
+            }
+            (Some(salt), _) => Ok(salt),
         }
     }
 }
@@ -300,6 +318,8 @@ async fn plan_and_do(context: &Arc<Context>, asked: &Asked) -> Result<Outcome, R
             });
         }
         context.record.planned(&plan);
+        // Another one than the release's ends the run before there is any work.
+        context.salt().await?;
         let forgotten = Forgotten::of(context, parent.as_ref()).await?;
         let start = Start { parent: parent.as_ref(), objects, forgotten };
         let done = Box::pin(attempt(context, &plan, start)).await;

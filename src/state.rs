@@ -17,6 +17,7 @@ pub use self::registry::{Registry, Subject};
 use crate::storage::{Created, StorageError, Store};
 use crate::table::dataset::Dataset;
 use crate::table::hash::Hash;
+use crate::table::id::Keyed;
 use crate::table::seal;
 
 /// Version of everything under `releases/` and `state/`.
@@ -35,6 +36,11 @@ const SALT_BYTES: usize = 32;
 pub fn salt_from_hex(text: &str) -> Result<Vec<u8>, StateError> {
     let salt = data_encoding::HEXLOWER_PERMISSIVE.decode(text.trim().as_bytes());
     salt.ok().filter(|salt| salt.len() == SALT_BYTES).ok_or(StateError::Salt)
+}
+
+/// What a release remembers of the salt it was made under.
+pub fn salt_check(salt: &[u8]) -> String {
+    Keyed::new(salt).text(&["check"])
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -83,6 +89,9 @@ pub struct Release {
     /// What is kept from readers of the published tables; the whole of such tables is in `state`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub masking: Option<Masking>,
+    /// Tells another identity salt apart from the one that the customers are named under.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub salt_check: Option<String>,
     /// What each day of the daily tables was made from.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub days: BTreeMap<NaiveDate, Hash>,
@@ -322,22 +331,33 @@ impl StateWriter {
     /// # Errors
     /// The store failed, or what lies there is no salt.
     pub async fn salt(&self) -> Result<Vec<u8>, StateError> {
-        if let Some(salt) = self.read_salt().await? {
+        if let Some(salt) = self.kept_salt().await? {
             return Ok(salt);
         }
         let mut salt = [0_u8; SALT_BYTES];
         getrandom::fill(&mut salt).map_err(StateError::Random)?;
-        let text = data_encoding::HEXLOWER.encode(&salt);
+        self.keep_salt(data_encoding::HEXLOWER.encode(&salt)).await
+    }
+
+    /// Keeps a salt, as hex, in a warehouse that has none; the one that is there, in any case.
+    ///
+    /// # Errors
+    /// The store failed, or what lies there is no salt.
+    pub async fn keep_salt(&self, hex: String) -> Result<Vec<u8>, StateError> {
         // Whoever came first has made it: read back what is there, whatever the answer was.
-        let created = self.store.create(SALT_PATH, Bytes::from(text)).await;
-        match (self.read_salt().await?, created) {
+        let created = self.store.create(SALT_PATH, Bytes::from(hex)).await;
+        match (self.kept_salt().await?, created) {
             (Some(salt), _) => Ok(salt),
             (None, Err(error)) => Err(error.into()),
             (None, Ok(_)) => Err(StateError::Salt),
         }
     }
 
-    async fn read_salt(&self) -> Result<Option<Vec<u8>>, StateError> {
+    /// The warehouse's own salt, where it has one.
+    ///
+    /// # Errors
+    /// The store failed, or what lies there is no salt.
+    pub async fn kept_salt(&self) -> Result<Option<Vec<u8>>, StateError> {
         match self.store.read(SALT_PATH).await {
             Ok(bytes) => salt_from_hex(&String::from_utf8_lossy(&bytes)).map(Some),
             Err(StorageError::NotFound { .. }) => Ok(None),

@@ -297,6 +297,36 @@ fn the_map_of_the_house_shows_every_room() {
     holds(&missing);
 }
 
+/// Words of a text that a kind of the timeline may be.
+fn words(text: &str) -> BTreeSet<&str> {
+    let words = text.split(|c: char| !c.is_ascii_lowercase() && c != '_');
+    words.filter(|word| !word.is_empty()).collect()
+}
+
+/// The list that stands between two marks of a file.
+fn between<'a>(text: &'a str, from: &str, to: &str) -> &'a str {
+    let rest = text.split(from).nth(1).and_then(|rest| rest.split(to).next());
+    rest.unwrap_or_else(|| panic!("no list after `{from}`"))
+}
+
+/// Literals of a list.
+fn quoted(text: &str) -> BTreeSet<&str> {
+    text.split('"').skip(1).step_by(2).collect()
+}
+
+/// A job may name every kind of the timeline and no other, and `job` and `measure` may not name one
+/// another: their lists are held together here, and to what the table's contract tells.
+#[test]
+fn the_kinds_a_job_may_name_are_those_of_the_timeline() {
+    let (job, fold) = (read("src/job/check/journey.rs"), read("src/measure/fold/event.rs"));
+    let contract = read("sql/profile/timeline.toml");
+    let nameable = quoted(between(&job, "const KINDS", "];"));
+    assert_eq!(nameable, quoted(between(&fold, "pub fn of(", "_ => return")), "Kind::of");
+    let told = between(&contract, "name = \"kind\"", ".\"");
+    let told = words(told.rsplit('"').next().unwrap_or_default());
+    assert_eq!(nameable, told.into_iter().filter(|word| *word != "or").collect(), "the contract");
+}
+
 /// Verbs of the command line: the variants of `enum Verb`.
 fn verbs() -> BTreeSet<String> {
     let text = read("src/cli.rs");

@@ -252,6 +252,36 @@ ended as (
 
 ),
 
+seen as (
+
+    select
+        e.*,
+        case
+            when coalesce(e.is_bot, false) or coalesce(e.is_outside_session, false) then false
+            else
+                e.session_source_id is not null
+                or coalesce(e.channel in ('web', 'app'), e.page_url is not null)
+        end as is_visit,
+        -- An address without a path says so by the host alone.
+        case
+            when e.page_url like '%://%/%'
+                then
+                    split_part(
+                        split_part(
+                            substr(
+                                split_part(e.page_url, '://', 2),
+                                length(split_part(split_part(e.page_url, '://', 2), '/', 1)) + 1
+                            ),
+                            '?', 1
+                        ),
+                        '#', 1
+                    )
+        end as url_path
+    from current_events as e
+    where e.occurred_at is not null and not e.is_test
+
+),
+
 behaved as (
 
     select
@@ -271,37 +301,17 @@ behaved as (
         e.session_source_id as reference,
         e.occurred_date,
         e.dt,
-        case
-            when coalesce(e.is_bot, false) or coalesce(e.is_outside_session, false) then false
-            else
-                e.session_source_id is not null
-                or coalesce(e.channel in ('web', 'app'), e.page_url is not null)
-        end as is_visit,
-        e.source_account,
-        coalesce(e.anonymous_id, e.device_id) as device,
-        e.page_path,
-        -- An address without a path says so by the host alone.
-        case
-            when e.page_url like '%://%/%'
-                then
-                    split_part(
-                        split_part(
-                            substr(
-                                split_part(e.page_url, '://', 2),
-                                length(split_part(split_part(e.page_url, '://', 2), '/', 1)) + 1
-                            ),
-                            '?', 1
-                        ),
-                        '#', 1
-                    )
-        end as url_path,
-        e.utm_source,
-        e.utm_medium,
-        coalesce(e.utm_campaign, e.campaign) as utm_campaign,
-        e.engagement_ms,
-        e.is_session_engaged
-    from current_events as e
-    where e.occurred_at is not null and not e.is_test
+        e.is_visit,
+        -- What only sessions read is kept of visits only.
+        case when e.is_visit then e.source_account end as source_account,
+        case when e.is_visit then coalesce(e.anonymous_id, e.device_id) end as device,
+        case when e.is_visit then coalesce(e.page_path, e.url_path) end as page_path,
+        case when e.is_visit then e.utm_source end as utm_source,
+        case when e.is_visit then e.utm_medium end as utm_medium,
+        case when e.is_visit then coalesce(e.utm_campaign, e.campaign) end as utm_campaign,
+        case when e.is_visit then e.engagement_ms end as engagement_ms,
+        case when e.is_visit then e.is_session_engaged end as is_session_engaged
+    from seen as e
 
 ),
 
@@ -328,22 +338,7 @@ other_events as (
 all_events as (
 
     select
-        identity_key,
-        occurred_at,
-        event_id,
-        kind,
-        name,
-        source,
-        channel,
-        touchpoint,
-        amount,
-        currency,
-        score,
-        scale_max,
-        is_favourable,
-        reference,
-        occurred_date,
-        dt,
+        other_events.*,
         cast(null as boolean) as is_visit,
         cast(null as string) as source_account,
         cast(null as string) as device,
@@ -355,34 +350,7 @@ all_events as (
         cast(null as boolean) as is_session_engaged
     from other_events
     union all
-    select
-        identity_key,
-        occurred_at,
-        event_id,
-        kind,
-        name,
-        source,
-        channel,
-        touchpoint,
-        amount,
-        currency,
-        score,
-        scale_max,
-        is_favourable,
-        reference,
-        occurred_date,
-        dt,
-        is_visit,
-        -- What only sessions read is kept of visits only.
-        case when is_visit then source_account end as source_account,
-        case when is_visit then device end as device,
-        case when is_visit then coalesce(page_path, url_path) end as page_path,
-        case when is_visit then utm_source end as utm_source,
-        case when is_visit then utm_medium end as utm_medium,
-        case when is_visit then utm_campaign end as utm_campaign,
-        case when is_visit then engagement_ms end as engagement_ms,
-        case when is_visit then is_session_engaged end as is_session_engaged
-    from behaved
+    select * from behaved
 
 ),
 
@@ -391,31 +359,7 @@ known as (
 
     select
         keys.customer_id,
-        all_events.occurred_at,
-        all_events.event_id,
-        all_events.kind,
-        all_events.name,
-        all_events.source,
-        all_events.channel,
-        all_events.touchpoint,
-        all_events.amount,
-        all_events.currency,
-        all_events.score,
-        all_events.scale_max,
-        all_events.is_favourable,
-        all_events.reference,
-        all_events.occurred_date,
-        all_events.dt,
-        all_events.identity_key,
-        all_events.is_visit,
-        all_events.source_account,
-        all_events.device,
-        all_events.page_path,
-        all_events.utm_source,
-        all_events.utm_medium,
-        all_events.utm_campaign,
-        all_events.engagement_ms,
-        all_events.is_session_engaged
+        all_events.*
     from all_events
     left join keys on all_events.identity_key = keys.identity_key
 

@@ -10,6 +10,7 @@ use crate::demo;
 use crate::run::headline::{self, Line};
 use crate::run::{self, Context, Outcome, RunError};
 use crate::settings::Settings;
+use crate::state::StateWriter;
 
 /// Write the raw exports of an invented company, and run the main job on them
 ///
@@ -52,6 +53,8 @@ pub(super) async fn run(arguments: Arguments, desk: Desk) -> Result<Exit, Failur
     let mut context = run::open(demo::JOB, settings)?;
     context.record.progress = progress;
     let context = Arc::new(context);
+    // The demo's secret is none: other commands find it where they find a warehouse's own.
+    StateWriter::new(context.store.clone()).keep_salt(demo::salt(seed)).await?;
     let outcome = drive(&context, Some(demo::as_of())).await?;
     let lines = headline::headline(&context).await?;
     print(&text(&context, &dir, &outcome, &lines))?;

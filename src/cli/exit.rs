@@ -217,6 +217,9 @@ impl Failure {
                 "add a part to the rule, or raise `identity.matching.candidates_max`"
             }
             RunError::NoPerson { .. } => "say a customer id, an e-mail address, or `type:value`",
+            RunError::NoSalt { .. } | RunError::OtherSalt { .. } => {
+                "`CXMART__IDENTITY__SALT` is to be what the runs of this warehouse are given"
+            }
             RunError::NoKey | RunError::OtherKey { .. } => {
                 "`CXMART__PRIVACY__KEY` is 32 bytes in hex; another key needs another \
                  `privacy.key_id`"
@@ -325,7 +328,10 @@ fn of_run(error: &RunError) -> Exit {
         },
         RunError::Ahead { .. } | RunError::NoPerson { .. } => Exit::Usage,
         RunError::Forgotten { .. } => Exit::Data,
-        RunError::NoKey | RunError::OtherKey { .. } => Exit::Config,
+        RunError::NoSalt { .. }
+        | RunError::OtherSalt { .. }
+        | RunError::NoKey
+        | RunError::OtherKey { .. } => Exit::Config,
         RunError::CommitLost | RunError::Leased { .. } | RunError::Behind { .. } => Exit::TryAgain,
         RunError::Balance { .. }
         | RunError::Thread(_)

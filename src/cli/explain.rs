@@ -63,6 +63,10 @@ fn text(found: &Explained) -> String {
     let bridge = |tie: &&Tie| tie.is_bridge;
     let split = trace.ties.iter().filter(bridge);
     let split = split.map(|tie| vec![format!("{} = {}", tie.left, tie.right)]).collect();
+    let said = found.said.iter().map(|rule| {
+        let ends = format!("{} = {}", rule.left, rule.right);
+        vec![rule.kind.name().to_owned(), ends, rule.reason.clone(), rule.author.clone()]
+    });
     let refused = trace.refused.iter().map(|refused| {
         let ends = format!("{} = {}", refused.left, refused.right);
         vec![date(refused.day).to_string(), refused.rule.to_owned(), ends, refused.evidence.clone()]
@@ -91,6 +95,7 @@ fn text(found: &Explained) -> String {
         section("identifiers", identifiers),
         section("joined by", trace.ties.iter().map(tie).collect()),
         section("without any one of these it would be two people", split),
+        section("people say", said.collect()),
         section("refused", refused.collect()),
         section("changes", changes.collect()),
         section("fields", provenance.collect()),
@@ -123,6 +128,16 @@ fn document(found: &Explained) -> serde_json::Value {
             "evidence": refused.evidence,
         })
     });
+    let said = found.said.iter().map(|rule| {
+        json!({
+            "kind": rule.kind.name(),
+            "left": rule.left,
+            "right": rule.right,
+            "reason": rule.reason,
+            "author": rule.author,
+            "since": rule.since.map(|day| day.to_string()),
+        })
+    });
     let changes = found.changes.iter().map(|change| {
         json!({
             "day": date(change.day).to_string(),
@@ -146,6 +161,7 @@ fn document(found: &Explained) -> serde_json::Value {
         "customer_id": found.customer_id,
         "identifiers": trace.identifiers,
         "edges": trace.ties.iter().map(tie).collect::<Vec<_>>(),
+        "said": said.collect::<Vec<_>>(),
         "refused": refused.collect::<Vec<_>>(),
         "changes": changes.collect::<Vec<_>>(),
         "fields": fields.collect::<Vec<_>>(),

@@ -59,6 +59,11 @@ impl Found {
     }
 }
 
+/// Whether a column holds the key of something else, by its name.
+fn is_reference(column: &str) -> bool {
+    column.ends_with("_id") || column.ends_with("_reference")
+}
+
 /// Rows without forgotten people.
 #[derive(Debug)]
 pub struct Scrubbed {
@@ -266,15 +271,17 @@ impl Eraser {
             let personal = shape.personal.iter().any(|column| column == name);
             let new = if any_own && name == "identity_key" {
                 self.identities(array, hits)
-            } else if any_own && name == "source_id" {
+            } else if any && name == "source_id" {
                 Arc::clone(&keys)
-            } else if any_own && name == shape.canonical.id {
+            } else if any && name == shape.canonical.id {
                 Arc::clone(&ids)
             } else if identifiers.contains(&name) {
                 if any_own { nullif(array, &own).map_err(fail)? } else { Arc::clone(array) }
             } else if personal && !shape.is_statement {
                 let bare = if any { nullif(array, &hit).map_err(fail)? } else { Arc::clone(array) };
                 self.texts_of_others(&bare)
+            } else if any && is_reference(name) {
+                self.references(rows, array, hits)
             } else {
                 Arc::clone(array)
             };
@@ -317,9 +324,11 @@ impl Eraser {
         let ids = Texts::of(rows, &shape.canonical.id);
         let mut all = Vec::with_capacity(rows.num_rows());
         for i in 0..rows.num_rows() {
-            let hit = hits.get(i).copied().flatten().filter(|hit| hit.is_own);
             let [source, account, entity, key] = columns.natural(i);
-            if hit.is_none() || !self.is_personal(shape, &columns, i) {
+            let is_personal = hits.get(i).copied().flatten().is_some_and(|hit| {
+                if hit.is_own { self.is_personal(shape, &columns, i) } else { self.is_in(key) }
+            });
+            if !is_personal {
                 all.push((key.to_owned(), ids.at(i).to_owned()));
                 continue;
             }
@@ -330,6 +339,21 @@ impl Eraser {
         let keys = StringArray::from_iter_values(all.iter().map(|(key, _)| key));
         let ids = StringArray::from_iter_values(all.iter().map(|(_, id)| id));
         (Arc::new(keys), Arc::new(ids))
+    }
+
+    /// Keys of other things without those that hold an identifier, as a session's may hold that of
+    /// the cookie: these get the name that the thing's own key gets.
+    fn references(&self, rows: &RecordBatch, array: &ArrayRef, hits: &[Option<Hit>]) -> ArrayRef {
+        let Some(texts) = array.as_string_opt::<i32>() else { return Arc::clone(array) };
+        let (source, account) = (Texts::of(rows, "source"), Texts::of(rows, "source_account"));
+        let of = |(i, text): (usize, Option<&str>)| {
+            let text = text?;
+            let is_hit = hits.get(i).is_some_and(Option::is_some);
+            let is_named = is_hit && self.is_in(text);
+            let clean = || self.codes.pseudonym(source.at(i), account.at(i), text);
+            Some(if is_named { clean() } else { text.to_owned() })
+        };
+        Arc::new(texts.iter().enumerate().map(of).collect::<StringArray>())
     }
 
     /// Whether the natural key of a row says who the person is.

@@ -219,6 +219,17 @@ pub enum SaidKind {
     Block,
 }
 
+impl SaidKind {
+    /// As the file has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Link => "link",
+            Self::NeverLink => "never_link",
+            Self::Block => "block",
+        }
+    }
+}
+
 impl Said {
     /// Type, namespace and value of one side.
     pub fn side(text: &str) -> Option<(&str, &str, &str)> {
@@ -282,5 +293,24 @@ pub fn read(path: &str, text: &str) -> Result<Vec<Said>, Vec<Problem>> {
             }
         }
     }
+    problems.extend(denied(path, &said));
     if problems.is_empty() { Ok(said) } else { Err(problems) }
+}
+
+/// Links of two identifiers that another rule keeps apart.
+fn denied(path: &str, said: &[Said]) -> Vec<Problem> {
+    let sides = |rule: &Said| {
+        let mut sides = [rule.left.trim().to_lowercase(), rule.right.trim().to_lowercase()];
+        sides.sort_unstable();
+        sides
+    };
+    let apart = said.iter().enumerate().filter(|(_, rule)| rule.kind == SaidKind::NeverLink);
+    let apart: std::collections::BTreeMap<_, _> = apart.map(|(i, rule)| (sides(rule), i)).collect();
+    let links = said.iter().enumerate().filter(|(_, rule)| rule.kind == SaidKind::Link);
+    let denied = links.filter_map(|(i, rule)| {
+        let other = apart.get(&sides(rule))?;
+        let message = format!("links the two that rule[{other}] keeps apart");
+        Some(Problem::new(format!("{path}: rule[{i}]"), message).hint("one of them has to go"))
+    });
+    denied.collect()
 }

@@ -8,7 +8,7 @@ use super::{Job, Stages};
 /// The funnel of a job that names none.
 const DEFAULT: &str = "journey";
 /// The stage that silence leads to: nobody is on the way there.
-const LAPSED: &str = "lapsed";
+pub const LAPSED: &str = "lapsed";
 
 /// How visits of web sites and apps are told apart.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -105,8 +105,8 @@ pub static NATIVE: &[Native] = &[
         name: "timeline",
         inputs: &["timeline_events", "fx_daily", "run"],
         outputs: &["timeline"],
-        version: 3,
-        options: |job| job.time_zone.clone(),
+        version: 4,
+        options: |job| format!("{}{}", job.time_zone, job.currency),
     },
     Native {
         name: "folds",

@@ -12,7 +12,7 @@ use crate::catalog::Catalog;
 use crate::plan::{AS_OF, Graph, Plan, PlanError, days};
 use crate::publish::{self, Shown};
 use crate::state::{
-    Commit, Counts, LAYOUT, ObjectEntry, Release, StateError, StateReader, StateWriter,
+    Commit, Counts, LAYOUT, ObjectEntry, Release, StateError, StateReader, StateWriter, salt_check,
 };
 use crate::storage::Store;
 use crate::table::dataset::{Dataset, FileRef};
@@ -89,6 +89,7 @@ pub async fn publish(
         objects: pointer,
         registry: writer.registry(&forgotten.registry).await?,
         masking: past.map_or(mask.masking, |release| release.masking.clone()),
+        salt_check: Some(salt_check(&context.salt().await?)),
         days: days::with(parent, horizon, plan.as_of, made_from),
         summary: BTreeMap::from([("records".into(), serde_json::json!(counts))]),
     };
@@ -292,6 +293,7 @@ async fn rolled_back(context: &Context, number: u64) -> Result<Release, RunError
         writer: context.settings.run_id.clone(),
         // Whom people asked to forget stays forgotten.
         registry: newest.registry,
+        salt_check: newest.salt_check,
         summary: BTreeMap::from([("rolled_back_to".into(), serde_json::json!(number))]),
         ..target
     };

@@ -93,6 +93,18 @@ async fn made(project: &Project) -> (u64, String, Value) {
     (release.number, release.as_of.to_string(), parent)
 }
 
+/// A night makes the first release, and once more it is skipped; what the night's backfill prints.
+async fn a_night_again_and_a_backfill(airflow: &Airflow, project: &Project) -> String {
+    let told = airflow.run(&["dags", "test", "cxmart_nightly", "2026-02-02"]);
+    let (number, as_of, parent) = made(project).await;
+    assert_eq!((number, as_of.as_str()), (1, "2026-02-02"), "{told}");
+    assert_eq!(parent, "cxmart_nightly.run");
+    let again = airflow.run(&["dags", "test", "cxmart_nightly", "2026-02-02"]);
+    assert!(again.to_lowercase().contains("skip"), "{again}");
+    let range = r#"{"from": "2026-02-02", "to": "2026-02-02"}"#;
+    airflow.run(&["dags", "test", "cxmart_backfill", "2026-02-03", "--conf", range])
+}
+
 /// Goal: the DAGs as they are shipped run on the Airflow that people have. Method: `airflow dags
 /// test` of a night, of the same night again, which is skipped, and of a backfill; the lineage
 /// events of cxmart name the task as their parent.
@@ -103,15 +115,7 @@ async fn the_dags_run_on_a_real_airflow() {
     let mut airflow = Airflow::new(program, &project);
     let lineage = project.path().join("events.ndjson").to_str().expect("text").to_owned();
     airflow.variables.push(("CXMART__LINEAGE", lineage));
-    let told = airflow.run(&["dags", "test", "cxmart_nightly", "2026-02-02"]);
-    let (number, as_of, parent) = made(&project).await;
-    assert_eq!((number, as_of.as_str()), (1, "2026-02-02"), "{told}");
-    assert_eq!(parent, "cxmart_nightly.run");
-
-    let again = airflow.run(&["dags", "test", "cxmart_nightly", "2026-02-02"]);
-    assert!(again.to_lowercase().contains("skip"), "{again}");
-    let range = r#"{"from": "2026-02-02", "to": "2026-02-02"}"#;
-    let backfill = airflow.run(&["dags", "test", "cxmart_backfill", "2026-02-03", "--conf", range]);
+    let backfill = a_night_again_and_a_backfill(&airflow, &project).await;
     assert!(backfill.contains("nothing to do") || backfill.contains("release"), "{backfill}");
 }
 
@@ -145,14 +149,7 @@ async fn the_dags_run_as_pods() {
         ("KUBECONFIG", config),
     ]);
 
-    let told = airflow.run(&["dags", "test", "cxmart_nightly", "2026-02-02"]);
-    let (number, as_of, parent) = made(&project).await;
-    assert_eq!((number, as_of.as_str()), (1, "2026-02-02"), "{told}");
-    assert_eq!(parent, "cxmart_nightly.run");
-    let again = airflow.run(&["dags", "test", "cxmart_nightly", "2026-02-02"]);
-    assert!(again.to_lowercase().contains("skip"), "{again}");
-    let range = r#"{"from": "2026-02-02", "to": "2026-02-02"}"#;
-    airflow.run(&["dags", "test", "cxmart_backfill", "2026-02-03", "--conf", range]);
+    a_night_again_and_a_backfill(&airflow, &project).await;
     cluster.fail_with(75);
     let failed = airflow.ran(&["tasks", "test", "cxmart_nightly", "run", "2026-02-04"]);
     let told = String::from_utf8_lossy(&[failed.stdout, failed.stderr].concat()).into_owned();

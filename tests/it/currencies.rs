@@ -1,9 +1,10 @@
 //! Money of a whole run: rates of the day, their inverse and the way over a third currency; money
 //! without a rate; prices that change and pauses, as versions of a subscription tell them.
 
-use super::project::Project;
+use super::project::{Project, generic};
 use arrow::array::AsArray;
 use arrow::datatypes::{Decimal128Type, Int64Type};
+use cxmart::profile::rates::Rates;
 
 const JOB: &str = r#"
 name = "project"
@@ -11,24 +12,11 @@ time_zone = "Europe/Copenhagen"
 warehouse = "warehouse"
 currency = "DKK"
 
-[[source]]
-source = "generic"
-entity = "orders"
-url = "raw/orders/dt={dt}/*.csv"
-
-[[source]]
-source = "generic"
-entity = "subscriptions"
-url = "raw/subscriptions/dt={dt}/*.csv"
-
-[[source]]
-source = "generic"
-entity = "fx_rates"
-url = "raw/fx/dt={dt}/*.csv"
-
 [metrics]
 min_cell = 0
 "#;
+const SOURCES: [(&str, &str); 3] =
+    [("orders", "orders"), ("subscriptions", "subscriptions"), ("fx_rates", "fx")];
 
 /// One euro is 7.5 kroner and 1.25 dollars; of Friday the first there is a rate, of the weekend none.
 const RATES: &str = "rate_date,from_currency,to_currency,rate
@@ -52,10 +40,27 @@ fn subscriptions(status: &str, mrr: &str, updated: &str) -> String {
     )
 }
 
+#[test]
+fn an_amount_is_worth_what_its_day_says_and_nothing_where_nobody_knows() {
+    let mut rates = Rates::new("DKK");
+    rates.learn("EUR", 10, 0.031_25);
+    rates.learn("EUR", 11, 7.5);
+    // Ten-thousandths, rounded half away from zero; money without a currency is the job's own.
+    assert_eq!(rates.home(10_000, Some("EUR"), Some(10)), Some(313));
+    assert_eq!(rates.home(-10_000, Some("EUR"), Some(10)), Some(-313));
+    assert_eq!(rates.home(10_000, Some("EUR"), Some(11)), Some(75_000));
+    assert_eq!(rates.home(10_000, Some("DKK"), None), Some(10_000));
+    assert_eq!(rates.home(10_000, None, None), Some(10_000));
+    for (currency, day) in [("EUR", Some(12)), ("EUR", None), ("GBP", Some(10))] {
+        assert_eq!(rates.home(10_000, Some(currency), day), None, "{currency} on {day:?}");
+    }
+    assert_eq!(rates.home(10_i128.pow(18) - 1, Some("EUR"), Some(11)), None, "more than fits");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn money_counts_at_the_rate_of_its_day_and_prices_change_with_their_versions() {
     let project = Project::new("");
-    project.write("jobs/project.toml", JOB);
+    project.write("jobs/project.toml", &format!("{JOB}{}", generic(&SOURCES)));
     project.write("raw/fx/dt=2024-03-31/rates.csv", RATES);
     project.write("raw/orders/dt=2024-03-31/orders.csv", ORDERS);
     for (day, status, mrr, updated) in [

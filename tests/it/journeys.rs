@@ -1,7 +1,6 @@
 //! What a job may say of sessions and funnels, and the funnel of a job that says nothing.
 
 use cxmart::job::{self, journey::Order};
-use cxmart::measure::fold::Kind;
 
 const HEAD: &str = "name = \"night\"\ntime_zone = \"UTC\"\nwarehouse = \"w\"\n";
 
@@ -85,21 +84,4 @@ step = [{ name = "a", kinds = ["order"] }, { name = "b", kinds = ["order"] }]
         "funnel[1].step[4].events: are names of the kind `event` only",
     ];
     assert_eq!(problems(text), told);
-}
-
-/// What a job may name is what the timeline has.
-#[test]
-fn kinds_of_steps_are_those_of_the_timeline() {
-    let step = |kind: &str| format!("{{ name = \"{kind}\", kinds = [\"{kind}\"] }}");
-    let catalog = cxmart::catalog::Files::embedded();
-    let contract = catalog.get("sql/profile/timeline.toml").expect("the timeline's contract");
-    let kinds =
-        contract.split("\"contact_created, ").nth(1).and_then(|rest| rest.split(".\"").next());
-    let kinds = kinds.expect("a list of kinds").replace(" or ", ", ");
-    let kinds: Vec<&str> = kinds.split(", ").chain(["contact_created"]).collect();
-    assert_eq!(kinds.len(), 13, "{kinds:?}");
-    assert!(kinds.iter().all(|kind| Kind::of(kind).is_some()), "{kinds:?}");
-    let steps: Vec<String> = kinds.iter().map(|kind| step(kind)).collect();
-    let text = format!("{HEAD}[[funnel]]\nname = \"all\"\nstep = [{}]\n", steps.join(", "));
-    assert!(job::parse("j", &text).is_ok());
 }

@@ -71,6 +71,7 @@ mod renewal;
 mod repair;
 mod resolve;
 mod risk;
+mod salt;
 mod scores;
 mod segments;
 mod servers;

@@ -24,6 +24,15 @@ entity = "responses"
 url = "raw/dt={dt}/*.json"
 "#;
 
+/// Files of entities of any system, by the folder each lies in.
+pub fn generic(entities: &[(&str, &str)]) -> String {
+    let source = |(entity, folder): &(&str, &str)| {
+        let url = format!("raw/{folder}/dt={{dt}}/*.csv");
+        format!("\n[[source]]\nsource = \"generic\"\nentity = \"{entity}\"\nurl = \"{url}\"\n")
+    };
+    entities.iter().map(source).collect()
+}
+
 /// Removed with the value.
 pub struct Project {
     pub folder: TempDir,

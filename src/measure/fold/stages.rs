@@ -18,8 +18,6 @@ use super::stage_metrics::{Answers, StageMetrics};
 use super::{Customer, Event, Fold, FoldError, Kind, Terms};
 
 const TABLE: &str = "journey_stage_history";
-/// The stage that silence leads to.
-const LAPSED: &str = "lapsed";
 /// The stage that tells before from after.
 const PURCHASE: &str = "purchase";
 
@@ -32,9 +30,10 @@ pub struct Stages {
 }
 
 impl Stages {
-    pub fn new(names: &[String]) -> Self {
+    /// Silence leads to `lapsed`, where it is one of them.
+    pub fn new(names: &[String], lapsed: &str) -> Self {
         let mut stages = Self { names: names.to_vec(), lapsed: None, purchase: None };
-        (stages.lapsed, stages.purchase) = (stages.place(LAPSED), stages.place(PURCHASE));
+        (stages.lapsed, stages.purchase) = (stages.place(lapsed), stages.place(PURCHASE));
         stages
     }
 

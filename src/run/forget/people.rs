@@ -115,7 +115,8 @@ pub async fn named(
     Ok((people, nobodies))
 }
 
-fn is_customer_id(name: &str) -> bool {
+/// Whether a name is an id of a customer, of today or of any time.
+pub fn is_customer_id(name: &str) -> bool {
     name.len() == CUSTOMER_CHARS && name.starts_with("c_")
 }
 

@@ -4,6 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use arrow::array::{Array, ArrayRef, AsArray, StringArray};
+
 use super::Forgotten;
 use super::scrub::staged_files;
 use crate::forget::Eraser;
@@ -14,8 +16,9 @@ use crate::storage::{StorageError, Store, parquet};
 use crate::table::dataset::FileRef;
 use crate::upkeep::{gc, scan};
 
-/// Column by which published tables name people.
-const CUSTOMER: &str = "customer_id";
+/// Columns by which published tables name people.
+const CUSTOMERS: [&str; 4] =
+    ["customer_id", "customer_id_as_of", "from_customer_id", "to_customer_id"];
 
 /// What was deleted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -193,13 +196,25 @@ async fn opened(context: &Context, file: &FileRef) -> Result<Batches, RunError> 
 
 /// Rows of a published file that name somebody.
 async fn customers(context: &Context, eraser: &Eraser, file: &FileRef) -> Result<u64, RunError> {
-    use arrow::array::AsArray;
     let mut count = 0;
     for rows in opened(context, file).await? {
         let rows = rows?;
-        let column = rows.column_by_name(CUSTOMER).and_then(|array| array.as_string_opt::<i32>());
-        let Some(ids) = column else { break };
-        count += ids.iter().flatten().filter(|id| eraser.customer(id).is_some()).count() as u64;
+        let column = |name| {
+            rows.column_by_name(name).and_then(|array: &ArrayRef| array.as_string_opt::<i32>())
+        };
+        let columns: Vec<&StringArray> = CUSTOMERS.into_iter().filter_map(column).collect();
+        if columns.is_empty() {
+            break;
+        }
+        let is_named = |i: &usize| {
+            let mut before = "";
+            columns.iter().filter(|ids| ids.is_valid(*i)).any(|ids| {
+                let id = ids.value(*i);
+                // Most facts were always whose they are.
+                id != std::mem::replace(&mut before, id) && eraser.customer(id).is_some()
+            })
+        };
+        count += (0..rows.num_rows()).filter(is_named).count() as u64;
     }
     Ok(count)
 }

@@ -99,7 +99,7 @@ fn all(context: &Context, terms: &Terms, people: usize) -> All {
     let months: Vec<_> = metrics.periods.iter().copied().chain([Period::Month]).collect();
     let journey = Journey {
         terms: terms.clone(),
-        stages: Stages::new(&context.job.stages.order),
+        stages: Stages::new(&context.job.stages.order, journey::LAPSED),
         calendar: calendar(context, terms, &months),
     };
     let purchases = Purchases { terms: terms.clone() };

@@ -94,10 +94,15 @@ async fn known(bench: &Bench<'_>) -> Result<Known, RunError> {
         records(bench, table, &mut evidence).await?;
     }
     statements(bench, &mut evidence).await?;
-    let unheard = evidence.overrule(&overrides(&identity.said));
-    if unheard > 0 {
-        let words = "say nothing: nobody has seen their identifiers";
-        bench.context.record.warn(format!("{unheard} of the identity overrides {words}"));
+    let said = overrides(&identity.said);
+    let is_unheard =
+        |(_, said): &(usize, &Override)| evidence.overrule(std::slice::from_ref(*said)) > 0;
+    let unheard = said.iter().enumerate().filter(is_unheard);
+    let unheard: Vec<_> = unheard.map(|(i, _)| format!("rule[{i}]")).collect();
+    if !unheard.is_empty() {
+        let words = "nothing: nobody has seen what they name";
+        let unheard = unheard.join(", ");
+        bench.context.record.warn(format!("{unheard} of the identity overrides say {words}"));
     }
     let options = Options {
         max_degree: identity.max_degree,

@@ -6,6 +6,7 @@ use arrow::array::{
     Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
 use arrow::datatypes::{Float64Type, Int64Type, TimestampMicrosecondType};
+use cxmart::job::journey::LAPSED;
 use cxmart::measure::fold::stages::{Journey, Rows, Stages};
 use cxmart::measure::fold::{Attributes, Calendar, Grain, Marks, Terms, pass};
 use proptest::prelude::*;
@@ -49,7 +50,7 @@ pub fn marks(fired: &[Fired]) -> Marks {
 }
 
 pub fn journey(terms: &Terms) -> Journey {
-    let stages = Stages::new(&STAGES.map(String::from));
+    let stages = Stages::new(&STAGES.map(String::from), LAPSED);
     Journey { terms: terms.clone(), stages, calendar: Arc::clone(&CALENDAR) }
 }
 

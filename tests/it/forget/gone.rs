@@ -11,7 +11,7 @@ use super::shop::{ANA, content, differ, forget_ana, named_in_warehouse, night, r
 use crate::project::Project;
 
 /// Tables whose rows are of a person, or name one.
-const OF_PEOPLE: [&str; 19] = [
+const OF_PEOPLE: [&str; 20] = [
     "churn_ledger_customers",
     "churn_risk",
     "conversation_service",
@@ -30,6 +30,7 @@ const OF_PEOPLE: [&str; 19] = [
     "next_best_contact",
     "orders",
     "rejected_records",
+    "sessions",
     "subscriptions",
 ];
 
@@ -172,7 +173,7 @@ async fn staging_again_gives_what_rewriting_gave() {
         let again = "source = \"generic\"\noptions = { restaged = \"yes\" }";
         std::fs::write(&job, text.replace("source = \"generic\"", again)).expect("written");
         let outcome = project.run().await.expect("staged again");
-        assert!(outcome.published && outcome.objects == 10, "{outcome:?}");
+        assert!(outcome.published && outcome.objects == 12, "{outcome:?}");
         let after = project.release().await.expect("a release");
         let differ = differ(&content(&before, &[]), &content(&after, &[]));
         assert_eq!(differ, BTreeSet::new(), "{erasure}");
@@ -248,20 +249,21 @@ async fn people_are_shown_where_they_are_and_raw_objects_until_they_are_gone() {
     assert_eq!(found[0].rows["staged_orders"], 4);
     assert_eq!(found[0].rows["staged_messages"], 4);
     assert_eq!(found[0].rows["customers"], 1);
-    assert_eq!((found[0].identifiers, found[0].releases.as_slice()), (5, &[1, 2][..]));
-    assert_eq!(found[0].objects.len(), 10);
+    assert_eq!(found[0].rows["identity_changes"], 5, "created, and ids that are one since");
+    assert_eq!((found[0].identifiers, found[0].releases.as_slice()), (6, &[1, 2][..]));
+    assert_eq!(found[0].objects.len(), 12);
     assert_eq!((&found[1].customer_id, found[1].rows.len()), (&None, 0));
     assert_eq!(project.release().await.expect("a release"), release);
 
     let done = forget_ana(&project).await.expect("forgotten");
-    assert_eq!(done.raw.len(), 10);
+    assert_eq!(done.raw.len(), 12);
     let verified = clean::verify(&context).await.expect("looked at");
-    assert_eq!((verified.people, verified.held.len(), verified.raw.len()), (1, 0, 10));
+    assert_eq!((verified.people, verified.held.len(), verified.raw.len()), (1, 0, 12));
     assert!(!verified.is_clean());
     // Replaced by ones without her, or deleted.
     night(&project, 1, false);
     let verified = clean::verify(&context).await.expect("looked at");
-    assert_eq!(verified.raw.len(), 5);
+    assert_eq!(verified.raw.len(), 6);
     for object in verified.raw {
         std::fs::remove_file(project.path().join(object)).expect("deleted");
     }

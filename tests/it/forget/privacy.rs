@@ -141,6 +141,9 @@ fn addresses_and_numbers_are_taken_out_of_texts_and_nothing_else() {
 fn long_identifiers_are_found_anywhere_and_short_ones_are_anybodys() {
     let eraser = known(&[("external_id", "EXT-99120"), ("crm_id", "17"), ("cookie", "12345678")]);
     assert!(eraser.is_in("{\"id\":\"ext-99120\"}"));
+    // Ids of sessions and of messages hold that of a cookie or of a person.
+    assert!(eraser.is_in("EXT-99120:17") && eraser.is_in("s.17-ext-99120_2"));
+    assert!(!eraser.is_in("EXT-9912-0") && !eraser.is_in("EXT.99120") && !eraser.is_in("--.::"));
     assert!(!eraser.is_in("17") && !eraser.is_in("12345678") && !eraser.is_in("EXT-991200"));
 }
 

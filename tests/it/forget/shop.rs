@@ -20,7 +20,7 @@ use crate::project::Project;
 pub const ANA: &str = "ana.erasmus@example.com";
 
 /// What names Ana, in lower case.
-const WORDS: [&str; 7] = [
+const WORDS: [&str; 8] = [
     "ana.erasmus@example.com",
     "ana.former@example.com",
     "erasmus",
@@ -28,9 +28,11 @@ const WORDS: [&str; 7] = [
     "20 30 40 51",
     "cust-ana-000771",
     "ext-ana-99120",
+    "1903.770012",
 ];
 
-const SOURCES: [&str; 5] = ["contacts", "orders", "conversations", "messages", "responses"];
+const SOURCES: [&str; 6] =
+    ["contacts", "orders", "conversations", "messages", "responses", "events"];
 
 /// A shop's project; `extra` is appended to the job.
 pub fn shop(extra: &str) -> Project {
@@ -53,6 +55,7 @@ const ORDERS: &str = "order_id,customer_id,email,total,currency,placed_at";
 const TICKETS: &str = "ticket_id,customer_id,email,subject,status,created_at";
 const MESSAGES: &str = "message_id,ticket_id,email,author_kind,text,sent_at";
 const RESPONSES: &str = "response_id,email,metric,score,comment,ticket_id,answered_at";
+const EVENTS: &str = "event_id,external_id,anonymous_id,session_id,name,channel,occurred_at";
 
 /// One night of the shop; Ana is in it if `with_ana`.
 pub fn night(project: &Project, number: usize, with_ana: bool) {
@@ -111,6 +114,16 @@ pub fn night(project: &Project, number: usize, with_ana: bool) {
     ]);
     responses.push(format!("r-{number}-c,p2@example.com,nps,9,fine,,{day}T10:00:00Z"));
     add(project, &day, "responses", "responses", RESPONSES, &responses);
+    // Her sessions are called after her cookie, as many tools do it; one was before she logged in.
+    let mut events = ana(vec![
+        format!("e-{number}-1,,1903.770012,1903.770012:{number}1,page_view,web,{day}T07:00:00Z"),
+        format!("e-{number}-2,,1903.770012,1903.770012:{number}1,page_view,web,{day}T07:01:00Z"),
+        format!(
+            "e-{number}-3,EXT-ANA-99120,1903.770012,1903.770012:{number}2,page_view,web,{day}T07:50:00Z"
+        ),
+    ]);
+    events.push(format!("e-{number}-4,,2200.118,2200.118:{number}1,page_view,web,{day}T07:00:00Z"));
+    add(project, &day, "events", "events", EVENTS, &events);
 }
 
 /// Forgets Ana.

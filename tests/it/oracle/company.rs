@@ -7,25 +7,13 @@ use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Timelike, Utc, Weekday};
 use chrono_tz::Europe::Copenhagen;
 use chrono_tz::Tz;
 
+use crate::project::generic;
+
 use super::world::{Dice, JOB, Terms, World, csv, shown, time};
 
 /// The shop of the company, beside its job.
-const SHOP: &str = r#"
-[[source]]
-source = "generic"
-entity = "orders"
-url = "raw/orders/dt={dt}/*.csv"
-
-[[source]]
-source = "generic"
-entity = "subscriptions"
-url = "raw/subscriptions/dt={dt}/*.csv"
-
-[[source]]
-source = "generic"
-entity = "fx_rates"
-url = "raw/fx/dt={dt}/*.csv"
-"#;
+const SHOP: [(&str, &str); 3] =
+    [("orders", "orders"), ("subscriptions", "subscriptions"), ("fx_rates", "fx")];
 
 /// What [`JOB`] says.
 pub fn terms() -> Terms {
@@ -52,7 +40,7 @@ pub fn terms() -> Terms {
 }
 
 pub async fn run() -> World {
-    World::run(&format!("{JOB}{SHOP}"), &files(), terms()).await
+    World::run(&format!("{JOB}{}", generic(&SHOP)), &files(), terms()).await
 }
 
 fn open_at(name: &str, at: DateTime<Utc>, version: Option<DateTime<Utc>>) -> bool {

@@ -25,6 +25,7 @@ fn release(writer: &str) -> Release {
         registry: None,
         masking: None,
         days: BTreeMap::new(),
+        salt_check: None,
         summary: BTreeMap::new(),
     }
 }

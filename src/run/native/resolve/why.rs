@@ -12,7 +12,7 @@ use crate::plan;
 use crate::resolve::quality::{Clustering, Quality, of_clusters, of_pairs};
 use crate::resolve::trace::Trace;
 use crate::resolve::{ChangeRow, IdentifierRow, Resolution};
-use crate::run::forget::people::Person;
+use crate::run::forget::people::{Person, is_customer_id};
 use crate::run::native::reopened;
 use crate::run::{Context, RunError};
 use crate::storage::parquet;
@@ -36,6 +36,8 @@ pub struct Provenance {
 pub struct Explained {
     pub customer_id: String,
     pub trace: Trace,
+    /// Rules of the overrides file that link the person, or keep them from being linked.
+    pub said: Vec<Said>,
     pub changes: Vec<ChangeRow>,
     pub provenance: Vec<Provenance>,
 }
@@ -52,29 +54,73 @@ pub async fn explain(context: &Arc<Context>, subject: &str) -> Result<Option<Exp
         let (found, edges) = known.resolve().await?;
         let Some(customer_id) = customer(bench.context, &found, subject) else { return Ok(None) };
         let trace = found.trace(&customer_id, &edges);
+        let said = said(bench.context, &found, &customer_id);
         let is_own = |change: &ChangeRow| {
             change.to == customer_id || change.from == Some(customer_id.clone())
         };
         let changes = found.changes().filter(is_own).collect();
         let provenance = provenance(bench, &customer_id).await?;
-        Ok(Some(Explained { customer_id, trace, changes, provenance }))
+        Ok(Some(Explained { customer_id, trace, said, changes, provenance }))
     });
     explained.await
 }
 
-/// The customer that a text names: an id, an e-mail address, or `type:value`.
+/// The customer that a text names: an id, one that a merge took away, an e-mail address, or
+/// `type:value`.
 fn customer(context: &Context, found: &Resolution, subject: &str) -> Option<String> {
-    let (kind, namespace, text) = Said::side(subject).unwrap_or(("email", "", subject));
-    let source = namespace.split(':').next().unwrap_or_default();
-    let normal = context.normaliser().normalise(kind, source, text)?.value;
+    let subject = today(found, subject);
+    let named = spelt(context, &subject);
     let mut rows = found.identifiers().filter_map(|row| Some((row.customer_id?, row)));
     let hit = rows.find(|(id, row)| {
-        let is_named = row.kind == kind
-            && row.value == normal
-            && (namespace.is_empty() || row.namespace == namespace);
-        *id == subject || is_named
+        *id == subject || named.as_ref().is_some_and(|named| is_named(row, named))
     });
     hit.map(|(id, _)| id.to_owned())
+}
+
+/// The id that a customer has now whose own one went with a merge; any other text as it is.
+fn today(found: &Resolution, subject: &str) -> String {
+    let mut id = subject.to_owned();
+    if !is_customer_id(&id) {
+        return id;
+    }
+    let merged = found.changes().filter(|change| change.kind == "merged");
+    let merged: BTreeMap<String, String> =
+        merged.filter_map(|change| Some((change.from?, change.to))).collect();
+    // Each step leads to an older customer; no more steps than there are merges.
+    for _ in 0..merged.len() {
+        let Some(to) = merged.get(&id) else { break };
+        id.clone_from(to);
+    }
+    id
+}
+
+/// An identifier as people write it, in its one spelling.
+fn spelt(context: &Context, text: &str) -> Option<Identifier> {
+    let (kind, namespace, raw) = Said::side(text).unwrap_or(("email", "", text));
+    let source = namespace.split(':').next().unwrap_or_default();
+    let value = context.normaliser().normalise(kind, source, raw)?.value;
+    Some(Identifier { kind: kind.to_owned(), namespace: namespace.to_owned(), value })
+}
+
+/// Who says no system means an id of any.
+fn is_named(row: &IdentifierRow<'_>, named: &Identifier) -> bool {
+    row.kind == named.kind
+        && row.value == named.value
+        && (named.namespace.is_empty() || row.namespace == named.namespace)
+}
+
+/// What people say about a customer's identifiers.
+fn said(context: &Context, found: &Resolution, customer_id: &str) -> Vec<Said> {
+    let own = found.identifiers().filter(|row| row.customer_id == Some(customer_id));
+    let own: BTreeSet<Identifier> = own.map(|row| identifier(&row)).collect();
+    let is_own = |text: &str| spelt(context, text).is_some_and(|named| own.contains(&named));
+    let said = context.job.identity.said.iter();
+    said.filter(|rule| is_own(&rule.left) || is_own(&rule.right)).cloned().collect()
+}
+
+fn identifier(row: &IdentifierRow<'_>) -> Identifier {
+    let [kind, namespace, value] = [row.kind, row.namespace, row.value].map(str::to_owned);
+    Identifier { kind, namespace, value }
 }
 
 /// The people that names mean, with all their identifiers, and whose each identifier is; a name of
@@ -91,10 +137,7 @@ pub async fn people(
         let alike = alike::find(bench).await?;
         alike.tell(&mut known.evidence, bench.context.job.identity.matching.threshold);
         let (found, _) = known.resolve().await?;
-        let owner = |row: IdentifierRow<'_>| {
-            let [kind, namespace, value] = [row.kind, row.namespace, row.value].map(str::to_owned);
-            Some((Identifier { kind, namespace, value }, row.customer_id?.to_owned()))
-        };
+        let owner = |row: IdentifierRow<'_>| Some((identifier(&row), row.customer_id?.to_owned()));
         let owners: BTreeMap<Identifier, String> = found.identifiers().filter_map(owner).collect();
         let person = |name: &String| {
             let customer_id = customer(bench.context, &found, name);
@@ -202,13 +245,7 @@ pub async fn evaluate(context: &Arc<Context>, labels: &Labels) -> Result<Evaluat
 }
 
 fn judge(context: &Context, found: &Resolution, labels: &Labels) -> (Verdict, usize) {
-    let speller = context.normaliser();
-    let spelt = |text: &str| {
-        let (kind, namespace, raw) = Said::side(text).unwrap_or(("email", "", text));
-        let source = namespace.split(':').next().unwrap_or_default();
-        let normal = speller.normalise(kind, source, raw)?.value;
-        Some((kind.to_owned(), namespace.to_owned(), normal))
-    };
+    let spelt = |text: &str| spelt(context, text);
     let named: BTreeSet<_> = match labels {
         Labels::Pairs(pairs) => {
             pairs.iter().flat_map(|(a, b, _)| [spelt(a), spelt(b)]).flatten().collect()
@@ -219,7 +256,7 @@ fn judge(context: &Context, found: &Resolution, labels: &Labels) -> (Verdict, us
     let mut numbers: BTreeMap<String, u32> = BTreeMap::new();
     let mut customers = BTreeMap::new();
     for row in found.identifiers() {
-        let key = (row.kind.to_owned(), row.namespace.to_owned(), row.value.to_owned());
+        let key = identifier(&row);
         if named.contains(&key) {
             let alone = format!("{} {} {}", row.kind, row.namespace, row.value);
             let customer = row.customer_id.map_or(alone, str::to_owned);
