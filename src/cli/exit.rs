@@ -231,16 +231,7 @@ impl Failure {
             RunError::Engine(EngineError::Memory { .. }) => {
                 "raise --memory-limit, or give the scratch folder more space"
             }
-            RunError::Extract(ExtractError::Foreign { .. }) => {
-                "export it again; an object of a source with `optional = true` is left out"
-            }
-            RunError::Extract(error) if error.is_of_header() => {
-                "`cxmart sources NAME` lists the names that are read; \
-                 `options = { from_COLUMN = \"your name\" }` of the source adds one"
-            }
-            RunError::Extract(ExtractError::TooLarge { .. }) => {
-                "`limits.object_bytes_max` raises the limit"
-            }
+            RunError::Extract(error) => return of_extract(error).map(Into::into),
             RunError::Storage(StorageError::Permission { .. } | StorageError::Secret) => {
                 "credentials come from the store's own variables, such as AWS_ACCESS_KEY_ID"
             }
@@ -252,6 +243,21 @@ impl Failure {
             _ => return None,
         };
         Some(hint.into())
+    }
+}
+
+/// What a person can do about an object that cannot be read.
+fn of_extract(error: &ExtractError) -> Option<&'static str> {
+    match error {
+        ExtractError::Foreign { .. } => {
+            Some("export it again; an object of a source with `optional = true` is left out")
+        }
+        error if error.is_of_header() => Some(
+            "`cxmart sources NAME` lists the names that are read; \
+             `options = { from_COLUMN = \"your name\" }` of the source adds one",
+        ),
+        ExtractError::TooLarge { .. } => Some("`limits.object_bytes_max` raises the limit"),
+        _ => None,
     }
 }
 

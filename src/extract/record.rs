@@ -27,8 +27,11 @@ const EMPTY: u32 = 1 << 20;
 const HEADER: &str = "header:";
 /// A list of this name is that of the cells no column names.
 const REST: &str = "*";
+/// The message of a Singer stream that wraps a record.
+const RECORD: &str = "\"RECORD\"";
 /// Messages of a Singer stream that are no records.
-const CONTROL: [&str; 4] = ["\"SCHEMA\"", "\"STATE\"", "\"ACTIVATE_VERSION\"", "\"BATCH\""];
+pub(super) const CONTROL: [&str; 4] =
+    ["\"SCHEMA\"", "\"STATE\"", "\"ACTIVATE_VERSION\"", "\"BATCH\""];
 
 /// Where the columns of a spec are found; made once an object.
 #[derive(Debug, Default)]
@@ -291,6 +294,11 @@ impl Lookup {
             return Err("not_an_object");
         }
         let mut slots: Vec<Slot<'_>> = slots;
+        // What kind of message it is says nothing of the record, whose own `type` may lack.
+        let is_kind = |slot: &Slot<'_>| matches!(slot, Some((_, Value::Json(kind))) if kind.as_ref() == RECORD);
+        if slots.get(self.message()).is_some_and(is_kind) {
+            slots.iter_mut().filter(|slot| is_kind(slot)).for_each(|slot| *slot = None);
+        }
         let unread = self.record.walk(value, &mut |slot, rank, raw| {
             offer(&mut slots, slot, rank, Cow::Owned(raw.into_owned()), rows);
         })?;

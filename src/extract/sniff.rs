@@ -6,6 +6,7 @@ use super::csv::Dialect;
 use super::document::LISTS;
 use super::exported;
 use super::json::{Json, Tree};
+use super::record::CONTROL;
 use crate::catalog::SourceSpec;
 use crate::catalog::spec::FormatKind;
 
@@ -55,7 +56,7 @@ pub(super) fn kind(spec: &SourceSpec, head: &[u8]) -> FormatKind {
 }
 
 /// The first line begins an object: a record, where it is whole, has columns or an envelope, and
-/// not the `list`.
+/// not the `list`; or a message between wrapped records.
 fn around(spec: &SourceSpec, list: &str, line: &str) -> FormatKind {
     let mut tree = Tree::default();
     for from in spec.columns.iter().flat_map(|column| &column.from) {
@@ -69,6 +70,7 @@ fn around(spec: &SourceSpec, list: &str, line: &str) -> FormatKind {
     let walked = Json::parse(line.trim()).map(|value| {
         tree.walk(value, &mut |slot, _, _| if slot == 0 { found = true } else { column = true })
     });
+    column |= spec.format.envelope.is_some() && CONTROL.iter().any(|kind| line.contains(kind));
     let is_record = walked.is_some_and(|walked| walked.is_ok()) && column && !found;
     if is_record { FormatKind::Ndjson } else { FormatKind::Json }
 }

@@ -148,6 +148,12 @@ fn envelopes_are_unwrapped_and_may_be_missing() {
            {"type":"STATE","value":{}}"#,
         "1: 1\n2: 2\n1 skipped",
     );
+    check(
+        &spec("list = \"results\"\nenvelope = \"_airbyte_data|record\"", "id"),
+        r#"{"type":"SCHEMA","stream":"contacts","schema":{}}
+           {"type":"RECORD","record":{"id":2}}"#,
+        "2: 2\n1 skipped",
+    );
 }
 
 #[test]
