@@ -20,6 +20,9 @@ use cxmart::resolve::normalise::Normaliser;
 use cxmart::resolve::{self, Evidence, Ledger, Options, Raw, Sight};
 use cxmart::table::id;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const PEOPLE: u32 = 1_000_000;
 const OPTIONS: Options = Options { max_degree: 200, max_emails: 20, max_cluster: 500, threads: 2 };
 

@@ -49,6 +49,9 @@ use crate::job::Limits;
 use crate::storage::{StorageError, Store};
 use crate::table::hash::Hash;
 
+/// Names of columns that an error tells.
+const NAMES_TOLD: usize = 12;
+
 /// Records of a chunk: bounds memory, and is large enough for columnar work.
 pub const CHUNK_RECORDS: usize = 16_384;
 
@@ -60,10 +63,17 @@ pub enum ExtractError {
     TooLarge { object: String, limit: u64 },
     #[error("object `{object}` cannot be decoded: {message}")]
     Undecodable { object: String, message: String },
-    #[error("object `{object}` cannot be decoded: its header has no column that the spec names")]
-    UnknownHeader { object: String },
-    #[error("object `{object}` lacks the header or member `{column}` that its spec requires")]
-    MissingColumn { object: String, column: String },
+    #[error("object `{object}` is no export that can be read: {told}")]
+    Foreign { object: String, told: &'static str },
+    #[error(
+        "object `{object}` cannot be decoded: its header has no column that the spec names ({names})"
+    )]
+    UnknownHeader { object: String, names: String },
+    /// `names` are those that the spec looks for.
+    #[error(
+        "object `{object}` lacks the header or member `{column}` that its spec requires, by the name {names}"
+    )]
+    MissingColumn { object: String, column: String, names: String },
     #[error("object `{object}` passes the limit `{limit}` of {value}")]
     Limit { object: String, limit: &'static str, value: u64 },
     #[error("`{encoding}` is not an encoding that is known")]
@@ -71,9 +81,12 @@ pub enum ExtractError {
 }
 
 impl ExtractError {
-    /// The object is whole, but its header or members are not those of its spec.
+    /// The object is whole, but it is not what its spec describes.
     pub fn is_of_header(&self) -> bool {
-        matches!(self, Self::MissingColumn { .. } | Self::UnknownHeader { .. })
+        matches!(
+            self,
+            Self::MissingColumn { .. } | Self::UnknownHeader { .. } | Self::Foreign { .. }
+        )
     }
 }
 
@@ -279,11 +292,18 @@ impl Task {
     }
 
     fn missing_column(&self, column: &str) -> ExtractError {
-        ExtractError::MissingColumn { object: self.object.clone(), column: column.to_owned() }
+        let named = self.spec.all_columns().filter(|other| other.name == column);
+        let names = quoted(named.flat_map(|column| &column.from), " or ");
+        ExtractError::MissingColumn {
+            object: self.object.clone(),
+            column: column.to_owned(),
+            names,
+        }
     }
 
     fn unknown_header(&self) -> ExtractError {
-        ExtractError::UnknownHeader { object: self.object.clone() }
+        let names = quoted(self.exported().filter_map(|column| column.from.first()), ", ");
+        ExtractError::UnknownHeader { object: self.object.clone(), names }
     }
 
     /// A column that must be there and was not met. Elements are no part of this: there may be
@@ -306,6 +326,16 @@ impl Task {
     fn may_hide(&self) -> bool {
         self.spec.format.envelope.is_some() || self.spec.format.each.is_some()
     }
+}
+
+/// The first few names.
+fn quoted<'a>(names: impl Iterator<Item = &'a String>, between: &str) -> String {
+    let mut told: Vec<String> =
+        names.take(NAMES_TOLD + 1).map(|name| format!("`{name}`")).collect();
+    if let Some(last) = told.get_mut(NAMES_TOLD) {
+        "…".clone_into(last);
+    }
+    told.join(between)
 }
 
 /// Columns that the export has; the rest are options of the job.
@@ -428,6 +458,9 @@ fn open(task: &Task, entry: Entry, rows: &mut Rows) -> Result<Option<Box<dyn Dec
         return Err(Break::Undecodable("parquet inside a compressed file".into()));
     }
     let kind = sniff::kind(&task.spec, head);
+    if let Some(told) = sniff::foreign(head).filter(|_| kind == FormatKind::Csv) {
+        return Err(Break::Machine(ExtractError::Foreign { object: task.object, told }));
+    }
     let (dialect, preamble) = sniff::dialect(&task.spec, head);
     if feed.is_empty() {
         return Ok(None);

@@ -7,6 +7,7 @@ pub mod document;
 pub mod expect;
 pub mod graph;
 pub mod native;
+mod options;
 pub mod renew;
 pub mod suppose;
 
@@ -280,7 +281,9 @@ pub fn fit(path: &str, job: &Job, catalog: &Catalog) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (i, source) in job.sources.iter().enumerate() {
         let key = format!("{}/{}", source.source, source.entity);
-        if !catalog.specs.contains_key(&key) {
+        if let Some(spec) = catalog.specs.get(&key) {
+            problems.extend(options::wrong(&format!("{path}: source[{i}]"), source, spec));
+        } else {
             let hint = match nearest(&key, catalog.specs.keys().map(String::as_str)) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => String::from(

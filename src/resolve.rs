@@ -18,7 +18,8 @@ pub mod phone;
 pub mod quality;
 pub mod trace;
 
-use cluster::{Edge, LINK, Limits, Member, PROBABLE, SAME_RECORD};
+use cluster::{Clusters, Edge, LINK, Limits, Member, PROBABLE, SAME_RECORD};
+use evidence::KeyFacts;
 pub use evidence::{Evidence, Raw, Sight};
 use lineage::History;
 pub use lineage::{Ledger, Pin};
@@ -26,6 +27,7 @@ use normalise::Blocked;
 pub use overrides::{Named, Override, Verb};
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use crate::table::id::{self, Keyed};
 
@@ -35,8 +37,8 @@ const NOBODY: u32 = u32::MAX;
 const FORGOTTEN: &str = "x_";
 /// From this strength on, an identifier says who a person is; below it, which device they use.
 const PERSON_STRENGTH: i8 = 2;
-/// Identifiers whose keys are made at a time.
-const PINNED: usize = 1 << 20;
+/// Length of the id of a customer: `c_` and 160 bits in base32.
+const CUSTOMER_BYTES: usize = 34;
 
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum ResolveError {
@@ -130,7 +132,7 @@ pub struct Resolution {
     history: History,
     /// Number of the customer of each identifier, by rank.
     customer: Vec<u32>,
-    customers: Vec<Box<str>>,
+    customers: Vec<[u8; CUSTOMER_BYTES]>,
     salt: Keyed,
     shared: Vec<(u32, u32)>,
     ledger: Ledger,
@@ -166,31 +168,33 @@ pub fn with_edges(
         rank[*id as usize] = u32::try_from(at).unwrap_or(NOBODY);
     }
     let shared = block_shared(&mut evidence, options.max_degree);
-    let (members, ledger) = pin(&evidence, &order, ledger, (&salt, threads));
-    let alive = beside::map(order.len(), threads, |at| is_alive(&evidence, order[at]));
-    let (causes, origins) = evidence.sorted_names();
-    let mut edges = edges(&evidence, &rank, &members, (&causes, &origins));
-    let (probable, weights) = probable(&evidence, &rank, &members);
-    edges.extend(probable);
-    cluster::in_order(&mut edges, threads);
-    let limits = Limits { emails_max: options.max_emails, identifiers_max: options.max_cluster };
+    let (members, ledger) = pin(&evidence, ledger, (&salt, threads));
     let place = |id: u32| rank.get(id as usize).copied().unwrap_or(NOBODY);
     let apart: Vec<(u32, u32)> =
         evidence.apart.iter().map(|(left, right)| (place(*left), place(*right))).collect();
-    let history = lineage::replay(&members, &alive, &edges, &apart, limits);
-    let name = |at: usize| -> Box<str> {
-        let (kind, namespace, value) = evidence.identifier(order[at]);
-        salt.id("c", &[kind, namespace, value]).into()
-    };
-    let is_anchor = |at: usize| alive[at] && history.anchors[at] as usize == at;
-    let anchors: Vec<usize> = (0..order.len()).filter(|at| is_anchor(*at)).collect();
+    let limits = Limits { emails_max: options.max_emails, identifiers_max: options.max_cluster };
+    let member = |at: usize| members[order[at] as usize];
+    let clusters = Clusters::new((order.len(), threads), member, &apart, limits);
+    drop(members);
+    let (causes, origins) = evidence.sorted_names();
+    let mut edges = edges(&evidence, &rank, (&causes, &origins), threads);
+    let (probable, weights) = probable(&evidence, &order, &rank);
+    edges.push(probable);
+    let edges = cluster::in_order(edges, threads);
+    let history = lineage::replay(clusters, &edges, threads);
+    let anchors: Vec<usize> =
+        (0..order.len()).filter(|at| history.anchors[*at] as usize == *at).collect();
     let mut number = vec![NOBODY; order.len()];
     for (at, customer) in anchors.iter().zip(0_u32..) {
         number[*at] = customer;
     }
-    let customers = beside::map(anchors.len(), threads, |customer| name(anchors[customer]));
-    let of = |at: usize| if alive[at] { number[history.anchors[at] as usize] } else { NOBODY };
-    let customer = beside::map(order.len(), threads, of);
+    let name = |customer: usize| {
+        let (kind, namespace, value) = evidence.identifier(order[anchors[customer]]);
+        customer_id(&salt, &[kind, namespace, value])
+    };
+    let customers = beside::map([0; CUSTOMER_BYTES], anchors.len(), threads, name);
+    let of = |at: usize| number.get(history.anchors[at] as usize).copied().unwrap_or(NOBODY);
+    let customer = beside::map(NOBODY, order.len(), threads, of);
     let (causes, origins) = (owned(&causes), owned(&origins));
     let evidences = evidence.origins.texts();
     let found = Resolution {
@@ -211,13 +215,13 @@ pub fn with_edges(
     (found, edges)
 }
 
-fn owned(names: &[&str]) -> Vec<String> {
-    names.iter().map(|&name| name.to_owned()).collect()
+/// The id of the person that an identifier stands for.
+fn customer_id(salt: &Keyed, identifier: &[&str]) -> [u8; CUSTOMER_BYTES] {
+    salt.id("c", identifier).as_bytes().try_into().unwrap_or([b'c'; CUSTOMER_BYTES])
 }
 
-fn is_alive(evidence: &Evidence, id: u32) -> bool {
-    let facts = evidence.facts.get(id as usize);
-    facts.is_some_and(|facts| facts.is_live && facts.blocked.is_none())
+fn owned(names: &[&str]) -> Vec<String> {
+    names.iter().map(|&name| name.to_owned()).collect()
 }
 
 /// Blocks identifiers that stand in records with too many distinct others; gives each with how
@@ -228,10 +232,7 @@ fn block_shared(evidence: &mut Evidence, max_degree: u32) -> Vec<(u32, u32)> {
         facts.is_some_and(|f| f.blocked.is_none() && f.strength >= PERSON_STRENGTH)
     };
     let live = || evidence.key_facts.iter().filter(|key| key.is_live);
-    let members = |key: &evidence::KeyFacts| {
-        let start = key.start as usize;
-        evidence.members.get(start..start + usize::from(key.count)).unwrap_or_default()
-    };
+    let members = |key: &KeyFacts| evidence.members_of(*key);
     // An upper bound first: few identifiers come near the limit, and only they are counted.
     let mut bound = vec![0_u32; evidence.facts.len()];
     for key in live() {
@@ -265,58 +266,59 @@ fn block_shared(evidence: &mut Evidence, max_degree: u32) -> Vec<(u32, u32)> {
     shared
 }
 
-/// What decides between anchors, from the ledger where it knows, and the ledger with what is new.
+/// What decides between anchors, by id, from the ledger where it knows, and the ledger with what
+/// is new. None for what is no part of the graph.
 fn pin(
     evidence: &Evidence,
-    order: &[u32],
     mut ledger: Ledger,
     (salt, threads): (&Keyed, usize),
-) -> (Vec<Member>, Ledger) {
-    let mut members = Vec::with_capacity(order.len());
-    let mut fresh = Vec::with_capacity(order.len().saturating_sub(ledger.pins().len()));
-    // Looks all over memory, so it is for many threads.
-    let look = |id: u32| {
-        let identifier = evidence.identifier(id);
-        let key = is_alive(evidence, id).then(|| Pin::key(salt, identifier));
-        (key, identifier.0 == "email")
-    };
-    // Some at a time: keys of all would be a second ledger.
-    for (id, (key, is_email)) in order.chunks(PINNED).flat_map(|ids| {
-        let looks = beside::map(ids.len(), threads, |at| look(ids[at]));
-        ids.iter().zip(looks)
-    }) {
-        let Some(facts) = evidence.facts.get(*id as usize) else { continue };
-        let (mut day, mut day_strength) = (facts.first, facts.first_strength);
-        let mut is_pinned = false;
-        if let Some(key) = key {
-            match ledger.find(&key) {
-                Some(pin) => (is_pinned, day, day_strength) = (true, pin.day, pin.strength),
-                None => fresh.push(Pin { key, day, strength: day_strength }),
+) -> (Vec<Option<Member>>, Ledger) {
+    // In order of ids, as identifiers lie in memory.
+    let pinned = |ids: Range<usize>| {
+        let mut members = Vec::with_capacity(ids.len());
+        let mut fresh = Vec::with_capacity(if ledger.pins().is_empty() { ids.len() } else { 0 });
+        for id in ids {
+            let id = u32::try_from(id).unwrap_or(NOBODY);
+            let Some(facts) = evidence.facts.get(id as usize).filter(|facts| facts.is_alive())
+            else {
+                members.push(None);
+                continue;
+            };
+            let identifier = evidence.identifier(id);
+            let key = Pin::key(salt, identifier);
+            let known = ledger.find(&key).copied();
+            let pin =
+                known.unwrap_or(Pin { key, day: facts.first, strength: facts.first_strength });
+            if known.is_none() {
+                fresh.push(pin);
             }
+            members.push(Some(Member {
+                born: facts.first,
+                is_pinned: known.is_some(),
+                day: pin.day,
+                day_strength: pin.strength,
+                strength: facts.strength,
+                is_email: identifier.0 == "email",
+            }));
         }
-        let born = facts.first;
-        members.push(Member {
-            born,
-            is_pinned,
-            day,
-            day_strength,
-            strength: facts.strength,
-            is_email,
-        });
-    }
-    ledger.extend(fresh, threads);
+        fresh.sort_unstable_by(Pin::order);
+        (members, fresh)
+    };
+    let made = beside::parts(evidence.facts.len(), threads, pinned);
+    let (members, fresh): (Vec<_>, Vec<_>) = made.into_iter().unzip();
+    let members = beside::concat(members);
+    ledger.extend(fresh);
     (members, ledger)
 }
 
-/// All edges; `names` are causes and origins in order, so that their numbers do not depend on the
-/// order in which they were seen.
+/// All edges, in lists; `names` are causes and origins in order, so that their numbers do not
+/// depend on the order in which they were seen.
 fn edges(
     evidence: &Evidence,
     rank: &[u32],
-    members: &[Member],
     names: (&[&str], &[&str]),
-) -> Vec<Edge> {
-    let of = |at: u32| members.get(at as usize).copied().unwrap_or_default();
+    threads: usize,
+) -> Vec<Vec<Edge>> {
     let place = |names: &[&str], name: &str| names.binary_search(&name).unwrap_or_default();
     let origins = evidence.origins.names().iter().map(|name| place(names.1, name));
     let origins: Vec<u16> = origins.map(|at| u16::try_from(at).unwrap_or(u16::MAX)).collect();
@@ -327,32 +329,41 @@ fn edges(
         }
         u16::try_from(1 + place(names.0, name)).unwrap_or(LINK - 1)
     };
+    // Ends by id: facts of identifiers that were seen together lie together.
     let edge = |first: i32, cause: u16, left: u32, right: u32, origin: u32| {
-        let ends = (of(left), of(right));
-        let day = first.max(ends.0.born).max(ends.1.born);
-        let weakest = ends.0.strength.min(ends.1.strength);
+        let (a, b) = (evidence.facts.get(left as usize)?, evidence.facts.get(right as usize)?);
+        if left == right || !a.is_alive() || !b.is_alive() {
+            return None;
+        }
+        let day = first.max(a.first).max(b.first);
         let origin = origins.get(origin as usize).copied().unwrap_or(u16::MAX);
-        Edge { day, cause, left, right, origin, weakest }
+        let (left, right) = (rank[left as usize], rank[right as usize]);
+        let weakest = a.strength.min(b.strength);
+        Some(Edge { day, cause, left: left.min(right), right: left.max(right), origin, weakest })
     };
-    // Counted first: a vector that grows by doubling would take twice the memory of the largest.
-    let live = evidence.key_facts.iter().filter(|key| key.is_live);
-    let within: usize = live.map(|key| usize::from(key.count).saturating_sub(1)).sum();
-    let mut edges = Vec::with_capacity(within + evidence.statements.len());
-    let mut ids = Vec::new();
-    for key in evidence.key_facts.iter().filter(|key| key.is_live) {
-        usable(evidence, rank, *key, &mut ids);
-        if let Some(((_, center), others)) = ids.split_first() {
-            let edge = |at: u32| edge(key.first, SAME_RECORD, *center, at, key.origin);
-            edges.extend(others.iter().map(|(_, at)| edge(*at)));
+    let within = |keys: Range<usize>| {
+        let keys = evidence.key_facts.get(keys).unwrap_or_default();
+        let live = || keys.iter().filter(|key| key.is_live);
+        // Counted first: a vector that grows by doubling would take twice the memory.
+        let most = live().map(|key| usize::from(key.count).saturating_sub(1)).sum();
+        let mut edges = Vec::with_capacity(most);
+        for key in live() {
+            let Some((_, _, center)) = usable(evidence, rank, *key).min() else { continue };
+            let members = evidence.members_of(*key).iter();
+            let of = |other: &u32| edge(key.first, SAME_RECORD, center, *other, key.origin);
+            edges.extend(members.filter_map(of));
         }
-    }
-    for said in &evidence.statements {
-        if is_alive(evidence, said.left) && is_alive(evidence, said.right) {
-            let (left, right) = (rank[said.left as usize], rank[said.right as usize]);
-            edges.push(edge(said.first, cause_of(said.kind), left, right, said.origin));
-        }
-    }
-    edges.retain(|edge| edge.left != edge.right);
+        cluster::one_each(&mut edges);
+        edges
+    };
+    let mut edges = beside::parts(evidence.key_facts.len(), threads, within);
+    let said = evidence.statements.iter();
+    edges.push(
+        said.filter_map(|said| {
+            edge(said.first, cause_of(said.kind), said.left, said.right, said.origin)
+        })
+        .collect(),
+    );
     edges
 }
 
@@ -360,10 +371,10 @@ fn edges(
 /// to that of the other, and their weights.
 fn probable(
     evidence: &Evidence,
+    order: &[u32],
     rank: &[u32],
-    members: &[Member],
 ) -> (Vec<Edge>, BTreeMap<(u32, u32), i64>) {
-    let of = |at: u32| members.get(at as usize).copied().unwrap_or_default();
+    let of = |at: u32| evidence.facts.get(*order.get(at as usize)? as usize);
     let mut edges = Vec::with_capacity(evidence.alike.len());
     let mut weights: BTreeMap<(u32, u32), i64> = BTreeMap::new();
     for alike in &evidence.alike {
@@ -375,9 +386,9 @@ fn probable(
             continue;
         }
         let (left, right) = (left.min(right), left.max(right));
-        let ends = (of(left), of(right));
-        let day = a.first.max(b.first).max(ends.0.born).max(ends.1.born);
-        let weakest = ends.0.strength.min(ends.1.strength);
+        let (Some(one), Some(other)) = (of(left), of(right)) else { continue };
+        let day = a.first.max(b.first).max(one.first).max(other.first);
+        let weakest = one.strength.min(other.strength);
         edges.push(Edge { day, cause: PROBABLE, left, right, origin: 0, weakest });
         let weight = weights.entry((left, right)).or_insert(i64::MIN);
         *weight = (*weight).max(alike.weight);
@@ -386,21 +397,18 @@ fn probable(
 }
 
 /// The identifier of a record that says most, by rank.
-fn strongest(evidence: &Evidence, rank: &[u32], key: evidence::KeyFacts) -> Option<u32> {
-    let start = key.start as usize;
-    let members = evidence.members.get(start..start + usize::from(key.count));
-    let alive = members.unwrap_or_default().iter().filter(|id| is_alive(evidence, **id));
-    let strength = |id: u32| evidence.facts.get(id as usize).map_or(0, |facts| facts.strength);
-    alive.map(|id| (-strength(*id), rank[*id as usize])).min().map(|(_, at)| at)
+fn strongest(evidence: &Evidence, rank: &[u32], key: KeyFacts) -> Option<u32> {
+    usable(evidence, rank, key).min().map(|(_, at, _)| at)
 }
 
-/// The identifiers of a record that count, weakness and rank, strongest first.
-fn usable(evidence: &Evidence, rank: &[u32], key: evidence::KeyFacts, ids: &mut Vec<(i8, u32)>) {
-    let start = key.start as usize;
-    let members = evidence.members.get(start..start + usize::from(key.count));
-    let alive = members.unwrap_or_default().iter().filter(|id| is_alive(evidence, **id));
-    let strength = |id: u32| evidence.facts.get(id as usize).map_or(0, |facts| facts.strength);
-    ids.clear();
-    ids.extend(alive.map(|id| (-strength(*id), rank[*id as usize])));
-    ids.sort_unstable();
+/// The identifiers of a record that count: weakness, rank and id.
+fn usable(
+    evidence: &Evidence,
+    rank: &[u32],
+    key: KeyFacts,
+) -> impl Iterator<Item = (i8, u32, u32)> {
+    evidence.members_of(key).iter().filter_map(|id| {
+        let facts = evidence.facts.get(*id as usize).filter(|facts| facts.is_alive())?;
+        Some((-facts.strength, rank[*id as usize], *id))
+    })
 }

@@ -2,7 +2,7 @@
 //!
 //! One TOML file beside the SQL that maps it, `sql/stage/<source>/<entity>.toml`.
 
-use std::collections::BTreeMap;
+mod options;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -13,9 +13,6 @@ use crate::table::hash::{Hash, Hasher};
 
 /// The column of a raw table that holds what no other column reads.
 pub const ATTRIBUTES: &str = "attributes";
-
-/// A `from` that starts so is named by an option of the job's source.
-const FIELD: &str = "field:";
 
 /// The spec of one export.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -110,11 +107,17 @@ pub struct Format {
     /// columns of the key: then it is a header after all. Of two or three the first names
     /// a column; where it is blank, the name to its left and the second row do (`Which?: Phone`).
     pub header_rows: Option<u8>,
+    /// CSV with `header_rows = 0`: the names of the export's columns, in its order, as a schema
+    /// beside it lists them; default the order of `columns`. The option `columns` of the job's
+    /// source says it, too: names with commas between.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<String>,
     /// CSV: lines before the header.
     pub preamble_rows: u32,
     /// CSV: last lines that start with one of these are skipped.
     pub footer: Vec<String>,
-    /// When the bytes are not UTF-8: `windows-1252`, `iso-8859-1`.
+    /// When the bytes are not UTF-8: `windows-1252`, `iso-8859-1`. The option `encoding` of the
+    /// job's source goes before it.
     pub encoding: Option<String>,
     /// A member (or CSV column) that wraps the record, as an object or as its JSON text
     /// (`_airbyte_data`). Paths read what is inside first, then what stands around it; a record
@@ -308,23 +311,6 @@ impl SourceSpec {
             }
         }
         problems
-    }
-
-    /// The spec with the headers that the options of a job's source name.
-    #[must_use]
-    pub fn with_options(&self, options: &BTreeMap<String, String>) -> Self {
-        let mut spec = self.clone();
-        let of_parts = spec.parts.iter_mut().flat_map(|part| &mut part.columns);
-        for column in spec.columns.iter_mut().chain(of_parts) {
-            let named = column.from.iter().filter_map(|from| {
-                let Some(option) = from.strip_prefix(FIELD) else { return Some(from.clone()) };
-                let (name, default) = option.split_once('=').unwrap_or((option, ""));
-                let header = options.get(name).map_or(default, String::as_str);
-                (!header.is_empty()).then(|| header.to_owned())
-            });
-            column.from = named.collect();
-        }
-        spec
     }
 
     /// `<source>/<entity>`: how jobs and the catalogue name it.

@@ -231,6 +231,13 @@ impl Failure {
             RunError::Engine(EngineError::Memory { .. }) => {
                 "raise --memory-limit, or give the scratch folder more space"
             }
+            RunError::Extract(ExtractError::Foreign { .. }) => {
+                "export it again; an object of a source with `optional = true` is left out"
+            }
+            RunError::Extract(error) if error.is_of_header() => {
+                "`cxmart sources NAME` lists the names that are read; \
+                 `options = { from_COLUMN = \"your name\" }` of the source adds one"
+            }
             RunError::Extract(ExtractError::TooLarge { .. }) => {
                 "`limits.object_bytes_max` raises the limit"
             }

@@ -1,7 +1,5 @@
 //! `cxmart sources`: the exports this binary and the project can read.
 
-use std::collections::BTreeSet;
-
 use super::output::{columns, print};
 use super::{Desk, Exit, Failure};
 use crate::catalog::spec::{Format, SpecColumn};
@@ -39,7 +37,8 @@ pub(super) fn run(arguments: &Arguments, desk: &Desk) -> Result<Exit, Failure> {
         let problem = problem.hint(suggestion(name, known.iter().copied()));
         return Err(Failure::NoSource(problem));
     }
-    print(&list(&of_source))?;
+    let all: Vec<_> = of_source.iter().map(|spec| needs(spec)).collect();
+    print(&format!("{}\n`cxmart sources {name}/ENTITY` shows the columns\n", all.join("\n")))?;
     Ok(Exit::Done)
 }
 
@@ -54,10 +53,6 @@ fn one(spec: &SourceSpec, catalog: &Catalog) -> String {
         let table = model.header.canonical.as_deref()?;
         Some(format!("  {} ({})\n", table, model.path))
     });
-    let key = match spec.key.as_slice() {
-        [] => "none: every record counts".into(),
-        key => key.join(", "),
-    };
     let row = |column: &SpecColumn| {
         let from = column.from.join(", ");
         let need = if column.required { "required" } else { "" };
@@ -70,19 +65,31 @@ fn one(spec: &SourceSpec, catalog: &Catalog) -> String {
         format!("{}, each of {}\n{}", part.name, part.each, columns(&rows))
     });
     let parts: String = parts.collect();
+    format!(
+        "{}\ncolumns, with where they are found\n{}{parts}fills\n{}",
+        needs(spec),
+        columns(&rows),
+        targets.collect::<String>(),
+    )
+}
+
+/// What an export needs, and a section of a job that reads it.
+fn needs(spec: &SourceSpec) -> String {
+    let key = match spec.key.as_slice() {
+        [] => "none: every record counts".into(),
+        key => key.join(", "),
+    };
     let reread = match spec.reread_days {
         Some(days) => format!("the last {days} days at each export"),
         None => "nothing that was exported before".into(),
     };
     let cursor = spec.cursor.as_deref().unwrap_or("none known: export all of it, or by day");
-    let example = example(spec);
     format!(
-        "{}\n{}\nkey: {key}\ncursor: {cursor}\nre-read: {reread}\nformat: {}\n\nin a job\n{example}\ncolumns, with where they are found\n{}{parts}fills\n{}",
+        "{}\n{}\nkey: {key}\ncursor: {cursor}\nre-read: {reread}\nformat: {}\n\nin a job\n{}",
         spec.key(),
         spec.description,
         format(spec),
-        columns(&rows),
-        targets.collect::<String>(),
+        example(spec),
     )
 }
 
@@ -109,17 +116,16 @@ fn format(spec: &SourceSpec) -> String {
 /// A section of a job that reads it.
 fn example(spec: &SourceSpec) -> String {
     let (source, entity) = (&spec.source, &spec.entity);
-    let mut options = BTreeSet::new();
-    for column in spec.all_columns() {
-        let named = column.from.iter().chain(&column.zone);
-        let named = named.filter_map(|text| text.strip_prefix("option:"));
-        options.extend(named.map(|text| text.split_once('=').unwrap_or((text, ""))));
+    let (without, with): (Vec<_>, Vec<_>) =
+        spec.options().into_iter().partition(|(_, default)| default.is_empty());
+    let with = with.iter().map(|(name, default)| format!("{name} = \"{default}\""));
+    let with = with.collect::<Vec<_>>().join(", ");
+    let mut options =
+        if with.is_empty() { String::new() } else { format!("  options = {{ {with} }}\n") };
+    let without: Vec<&str> = without.into_iter().map(|(name, _)| name).collect();
+    if !without.is_empty() {
+        options.push_str(&format!("  # options without a default: {}\n", without.join(", ")));
     }
-    options.remove(&("account", ""));
-    let options = options.iter().map(|(name, default)| format!("{name} = \"{default}\""));
-    let options = options.collect::<Vec<_>>().join(", ");
-    let options =
-        if options.is_empty() { String::new() } else { format!("  options = {{ {options} }}\n") };
     format!(
         "  [[source]]\n  source = \"{source}\"\n  entity = \"{entity}\"\n  account = \"main\"\n  \
          url = \"s3://bucket/{source}/{entity}/dt={{dt}}/*\"\n{options}"

@@ -216,8 +216,11 @@ impl Csv {
         let text = String::from_utf8_lossy(bytes);
         let quoted = self.dialect.quotes && text.contains('"');
         let width = self.dialect.split(&text, quoted, usize::MAX, &mut self.cells);
-        let placed = self.task.exported().filter(|column| !column.named_only);
-        let mut names: Vec<String> = placed.filter_map(|c| c.from.first().cloned()).collect();
+        let mut names = self.task.spec.format.columns.clone();
+        if names.is_empty() {
+            let placed = self.task.exported().filter(|column| !column.named_only);
+            names = placed.filter_map(|column| column.from.first().cloned()).collect();
+        }
         names.truncate(width);
         names.resize(width, String::new());
         self.settle_header(&names, rows);
@@ -339,6 +342,11 @@ impl Decode for Csv {
                 Ok(Step::More)
             }
             Ok(Frame::End) => {
+                // Without records a known header may lack a column; an unknown one is no header.
+                let fault = self.header.as_mut().and_then(|header| header.fault.take());
+                if let Some(fault @ ExtractError::UnknownHeader { .. }) = fault {
+                    return Err(Break::Machine(fault));
+                }
                 for _ in std::mem::take(&mut self.footers) {
                     rows.begin();
                     rows.skip();

@@ -12,7 +12,25 @@ use crate::catalog::spec::FormatKind;
 /// Bytes looked at; a header or a first record longer than this is not told apart.
 pub(super) const PEEK: usize = 64 * 1024;
 /// In order of preference.
-const DELIMITERS: [u8; 5] = [b',', b';', b'\t', b'|', 1];
+const DELIMITERS: [u8; 7] = [b',', b';', b'\t', b'|', 1, b'^', b'`'];
+
+/// What is no export of any known kind, by how it begins.
+const FOREIGN: [(&[u8], &str); 7] = [
+    (b"Obj\x01", "it is Avro; export it as Parquet or JSON"),
+    (b"\xd0\xcf\x11\xe0", "it is an Excel workbook of before 2007; save it as .xlsx or CSV"),
+    (b"%PDF", "it is a PDF"),
+    (b"BZh9", "it is packed with bzip2; gzip, zip and zstd are read"),
+    (b"\xfd7zXZ", "it is packed with xz; gzip, zip and zstd are read"),
+    (b"7z\xbc\xaf", "it is a 7-Zip archive; gzip, zip and zstd are read"),
+    (b"<", "it is HTML or XML, such as the answer of a server to a failed download"),
+];
+
+/// Why a stream that begins with `head` cannot be read, where its first bytes tell.
+pub(super) fn foreign(head: &[u8]) -> Option<&'static str> {
+    let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
+    let found = FOREIGN.iter().find(|(magic, _)| head.starts_with(magic));
+    found.map(|(_, told)| *told)
+}
 
 /// The format of a stream that begins with `head`.
 pub(super) fn kind(spec: &SourceSpec, head: &[u8]) -> FormatKind {
@@ -132,7 +150,10 @@ fn delimiter(spec: &SourceSpec, header: &str) -> u8 {
             names.iter().any(|header| header.eq_ignore_ascii_case(name))
         };
         let known = spec.columns.iter().filter(|column| column.from.iter().any(named)).count();
-        let width = exported(spec).filter(|column| !column.named_only).count();
+        let width = match spec.format.columns.len() {
+            0 => exported(spec).filter(|column| !column.named_only).count(),
+            columns => columns,
+        };
         let fits = if headless { usize::from(names.len() == width) } else { known };
         (fits, names.len())
     };

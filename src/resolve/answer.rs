@@ -1,8 +1,8 @@
 //! What a resolution says, as rows of the tables that tell it.
 
-use super::cluster::{Edge, Guard, LINK, PROBABLE, SAME_RECORD};
+use super::cluster::{Edge, Guard, LINK, PROBABLE, SAME_RECORD, STANDS};
 use super::evidence::KeyFacts;
-use super::lineage::{Change, Ledger, STANDS};
+use super::lineage::{Change, Ledger};
 use super::{
     ChangeRow, FORGOTTEN, FormerRow, IdentifierRow, NOBODY, QuarantineRow, Resolution, strongest,
 };
@@ -21,7 +21,7 @@ impl Resolution {
 
     pub(super) fn customer_at(&self, at: u32) -> Option<&str> {
         let number = self.customer.get(at as usize).copied().filter(|n| *n != NOBODY)?;
-        self.customers.get(number as usize).map(AsRef::as_ref)
+        self.customers.get(number as usize).and_then(|id| std::str::from_utf8(id).ok())
     }
 
     /// The id that an anchor gives or once gave.
@@ -132,11 +132,11 @@ impl Resolution {
 
     /// Rows of `identity_changes`.
     pub fn changes(&self) -> impl Iterator<Item = ChangeRow> {
-        self.history.changes.iter().filter_map(|change| {
-            let (kind, day, from, to, by) = match *change {
+        self.history.changes().filter_map(|change| {
+            let (kind, day, from, to, by) = match change {
                 Change::Created { day, customer } => ("created", day, None, customer, None),
-                Change::Merged { day, from, to, by } => ("merged", day, Some(from), to, Some(by)),
-                Change::Split { day, from, to, by } => ("split", day, Some(from), to, Some(by)),
+                Change::Merged(m) => ("merged", m.by.day, Some(m.from), m.to, Some(m.by)),
+                Change::Split(m) => ("split", m.by.day, Some(m.from), m.to, Some(m.by)),
             };
             let cause = |edge: Edge| match change {
                 Change::Split { .. } => Guard::NeverLink.name().to_owned(),

@@ -5,8 +5,6 @@
 //! edge that would pass a guard is refused and told; it is never tried again, so a cluster only
 //! grows as days go by, and the people it would have joined stay apart.
 
-use std::cmp::Reverse;
-
 use super::beside;
 
 /// Why an edge was refused.
@@ -62,6 +60,35 @@ impl Edge {
             _ => 1,
         }
     }
+
+    /// Orders edges by their ends, then by cause, day and origin. One number is compared without
+    /// a branch, as five fields are not.
+    fn by_pair(&self) -> u128 {
+        let said = u64::from(self.cause) << 48
+            | u64::from(ascending(self.day)) << 16
+            | u64::from(self.origin);
+        u128::from(self.ends()) << 64 | u128::from(said)
+    }
+
+    /// Orders edges by the turn they are applied in: by day, class, strongest first, ends, cause.
+    fn by_turn(&self) -> u128 {
+        let weakness = !(self.weakest.cast_unsigned() ^ SIGN_OF_BYTE);
+        let when = u64::from(ascending(self.day)) << 16
+            | u64::from(self.class()) << 8
+            | u64::from(weakness);
+        u128::from(when) << 80 | u128::from(self.ends()) << 16 | u128::from(self.cause)
+    }
+
+    fn ends(&self) -> u64 {
+        u64::from(self.left) << 32 | u64::from(self.right)
+    }
+}
+
+const SIGN_OF_BYTE: u8 = 1 << 7;
+
+/// A day as a number without a sign, in the same order.
+pub(super) fn ascending(day: i32) -> u32 {
+    day.cast_unsigned() ^ 1 << 31
 }
 
 /// What guards ask about an identifier.
@@ -91,18 +118,37 @@ const KEY_STRENGTH: i8 = 3;
 /// Strength of cookies and devices.
 const DEVICE_STRENGTH: i8 = 1;
 
+/// All that joining asks about an identifier and changes of it. Half a cache line: where the next
+/// edge leads is never in the cache, so each look costs as much as all else.
+#[derive(Debug, Clone, Copy, Default)]
+struct Node {
+    /// Itself, for an anchor.
+    parent: u32,
+    /// Identifiers of the cluster; right at anchors only, as all below. None: no part of the graph.
+    size: u32,
+    emails: u32,
+    born: i32,
+    day: i32,
+    /// Day on which it ceased to stand for its cluster, and what stood for it then; [`STANDS`]
+    /// while it does.
+    moved: (i32, u32),
+    day_strength: i8,
+    is_pinned: bool,
+    /// The cluster holds a key.
+    has_key: bool,
+    /// The cluster holds a side of a pair that is never one person.
+    has_apart: bool,
+}
+
+/// The day of a move that never came.
+pub const STANDS: i32 = i32::MAX;
+
 /// Disjoint clusters; each is named by its anchor.
 #[derive(Debug)]
 pub struct Clusters<'a> {
-    members: &'a [Member],
-    parent: Vec<u32>,
-    /// Identifiers, e-mail addresses, and whether a key is among them; right at anchors only.
-    size: Vec<u32>,
-    emails: Vec<u32>,
-    has_key: Vec<bool>,
-    /// Pairs that are never one person, and whether a cluster holds one of them.
+    nodes: Vec<Node>,
+    /// Pairs that are never one person.
     apart: &'a [(u32, u32)],
-    has_apart: Vec<bool>,
     limits: Limits,
 }
 
@@ -116,42 +162,107 @@ pub enum Joined {
 }
 
 impl<'a> Clusters<'a> {
-    pub fn new(members: &'a [Member], apart: &'a [(u32, u32)], limits: Limits) -> Self {
-        let count = u32::try_from(members.len()).unwrap_or(u32::MAX);
-        let mut has_apart = vec![false; members.len()];
+    /// `member` says what is known of each of `count` identifiers; none for those that are no part
+    /// of the graph.
+    pub fn new(
+        (count, threads): (usize, usize),
+        member: impl Fn(usize) -> Option<Member> + Sync,
+        apart: &'a [(u32, u32)],
+        limits: Limits,
+    ) -> Self {
+        let node = |at: usize| {
+            let parent = u32::try_from(at).unwrap_or(u32::MAX);
+            let moved = (STANDS, parent);
+            let Some(member) = member(at) else {
+                return Node { parent, moved, ..Node::default() };
+            };
+            Node {
+                parent,
+                size: 1,
+                emails: u32::from(member.is_email),
+                born: member.born,
+                day: member.day,
+                moved,
+                day_strength: member.day_strength,
+                is_pinned: member.is_pinned,
+                has_key: member.strength >= KEY_STRENGTH,
+                has_apart: false,
+            }
+        };
+        let mut nodes = beside::map(Node::default(), count, threads, node);
         for end in apart.iter().flat_map(|(left, right)| [*left, *right]) {
-            if let Some(has) = has_apart.get_mut(end as usize) {
-                *has = true;
+            if let Some(node) = nodes.get_mut(end as usize) {
+                node.has_apart = true;
             }
         }
-        Self {
-            apart,
-            has_apart,
-            members,
-            parent: (0..count).collect(),
-            size: vec![1; members.len()],
-            emails: members.iter().map(|member| u32::from(member.is_email)).collect(),
-            has_key: members.iter().map(|member| member.strength >= KEY_STRENGTH).collect(),
-            limits,
-        }
+        Self { nodes, apart, limits }
+    }
+
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
     }
 
     /// The anchor of an identifier's cluster.
     pub fn anchor(&mut self, of: u32) -> u32 {
         let mut at = of;
-        while self.parent[at as usize] != at {
-            let above = self.parent[at as usize];
-            self.parent[at as usize] = self.parent[above as usize];
+        loop {
+            let above = self.nodes[at as usize].parent;
+            if above == at {
+                return at;
+            }
+            let next = self.nodes[above as usize].parent;
+            self.nodes[at as usize].parent = next;
             at = above;
         }
-        at
+    }
+
+    /// As [`Self::anchor`], for those who only read; none for what is no part of the graph.
+    pub fn anchor_of(&self, of: usize) -> Option<u32> {
+        let mut node = self.nodes.get(of).filter(|node| node.size > 0)?;
+        let mut at = of;
+        while node.parent as usize != at {
+            at = node.parent as usize;
+            node = self.nodes.get(at)?;
+        }
+        Some(node.parent)
+    }
+
+    /// First day of an identifier that stood for its cluster at the end of that day.
+    pub fn stood(&self, of: usize) -> Option<i32> {
+        let node = self.nodes.get(of).filter(|node| node.size > 0)?;
+        (node.moved.0 > node.born).then_some(node.born)
+    }
+
+    /// First day that any record shows an identifier.
+    pub fn born(&self, of: u32) -> i32 {
+        self.nodes.get(of as usize).map_or(STANDS, |node| node.born)
+    }
+
+    /// Day on which an identifier ceased to stand for its cluster, and what stood for it then.
+    pub fn moved(&self, of: usize) -> (i32, u32) {
+        self.nodes.get(of).map(|node| node.moved).unwrap_or_default()
     }
 
     /// Orders anchors: the older stands for both, then the stronger, then the lesser. One that no
     /// release knows never displaces one that readers have seen, however old it claims to be.
     pub fn seniority(&self, of: u32) -> (bool, i32, i8, u32) {
-        let member = self.members.get(of as usize).copied().unwrap_or_default();
-        (!member.is_pinned, member.day, -member.day_strength, of)
+        let node = self.nodes.get(of as usize).copied().unwrap_or_default();
+        (!node.is_pinned, node.day, -node.day_strength, of)
+    }
+
+    /// Looks at the ends of edges that come next. The processor does so for many at a time, where
+    /// joining would wait for each.
+    pub fn warm(&self, next: &[Edge]) {
+        let parent = |of: u32| self.nodes.get(of as usize).map_or(0, |node| node.parent);
+        let ends = || next.iter().flat_map(|edge| [edge.left, edge.right]);
+        let seen = ends().fold(0, |seen, end| seen ^ parent(end));
+        std::hint::black_box(seen);
+        let seen = ends().fold(0, |seen, end| seen ^ parent(parent(end)));
+        std::hint::black_box(seen);
     }
 
     /// Applies one edge.
@@ -160,23 +271,26 @@ impl<'a> Clusters<'a> {
         if left == right {
             return Joined::Already;
         }
-        let (a, b) = (left as usize, right as usize);
-        if let Some(guard) = self.guard(edge, a, b) {
+        if let Some(guard) = self.guard(edge, left, right) {
             return Joined::Refused(guard);
         }
-        let (stays, goes) =
-            if self.seniority(left) < self.seniority(right) { (a, b) } else { (b, a) };
-        self.size[stays] += self.size[goes];
-        self.emails[stays] += self.emails[goes];
-        self.has_key[stays] |= self.has_key[goes];
-        self.has_apart[stays] |= self.has_apart[goes];
-        self.parent[goes] = self.parent[stays];
-        Joined::Anchor(if goes == a { left } else { right })
+        let is_left = self.seniority(left) < self.seniority(right);
+        let (stays, goes) = if is_left { (left, right) } else { (right, left) };
+        let gone = &mut self.nodes[goes as usize];
+        gone.parent = stays;
+        gone.moved = (edge.day, stays);
+        let gone = *gone;
+        let node = &mut self.nodes[stays as usize];
+        node.size += gone.size;
+        node.emails += gone.emails;
+        node.has_key |= gone.has_key;
+        node.has_apart |= gone.has_apart;
+        Joined::Anchor(goes)
     }
 
     /// Whether some pair that is never one person has a side in each.
     fn is_forbidden(&mut self, a: u32, b: u32) -> bool {
-        if !self.has_apart[a as usize] || !self.has_apart[b as usize] {
+        if !self.nodes[a as usize].has_apart || !self.nodes[b as usize].has_apart {
             return false;
         }
         self.apart.iter().any(|(left, right)| {
@@ -185,39 +299,38 @@ impl<'a> Clusters<'a> {
         })
     }
 
-    fn guard(&mut self, edge: &Edge, a: usize, b: usize) -> Option<Guard> {
-        let roots = (u32::try_from(a).unwrap_or(0), u32::try_from(b).unwrap_or(0));
-        if self.is_forbidden(roots.0, roots.1) {
+    fn guard(&mut self, edge: &Edge, a: u32, b: u32) -> Option<Guard> {
+        if self.is_forbidden(a, b) {
             return Some(Guard::NeverLink);
         }
         if edge.cause == LINK {
             return None;
         }
-        if edge.weakest <= DEVICE_STRENGTH && self.has_key[a] && self.has_key[b] {
+        let (a, b) = (&self.nodes[a as usize], &self.nodes[b as usize]);
+        if edge.weakest <= DEVICE_STRENGTH && a.has_key && b.has_key {
             return Some(Guard::SharedDevice);
         }
-        if self.size[a].saturating_add(self.size[b]) > self.limits.identifiers_max {
+        if a.size.saturating_add(b.size) > self.limits.identifiers_max {
             return Some(Guard::MaxCluster);
         }
-        let emails = self.emails[a].saturating_add(self.emails[b]);
-        let grows = self.emails[a] > 0 && self.emails[b] > 0;
+        let emails = a.emails.saturating_add(b.emails);
+        let grows = a.emails > 0 && b.emails > 0;
         (grows && emails > self.limits.emails_max).then_some(Guard::MaxEmails)
     }
 }
 
-/// Puts edges in the order they are applied in, each pair and cause once, by its first day.
-pub fn in_order(edges: &mut Vec<Edge>, threads: usize) {
-    for edge in edges.iter_mut() {
-        if edge.left > edge.right {
-            std::mem::swap(&mut edge.left, &mut edge.right);
-        }
-    }
-    let pair = |edge: &Edge| (edge.left, edge.right, edge.cause, edge.day, edge.origin);
-    beside::sort(edges, threads, |a, b| pair(a).cmp(&pair(b)));
+/// Puts edges in order of their ends, each pair and cause once, by its first day.
+pub fn one_each(edges: &mut Vec<Edge>) {
+    edges.sort_unstable_by_key(Edge::by_pair);
     edges.dedup_by_key(|edge| (edge.left, edge.right, edge.cause));
-    let turn = |edge: &Edge| {
-        let ends = (edge.left, edge.right, edge.cause, edge.origin);
-        (edge.day, edge.class(), Reverse(edge.weakest), ends)
-    };
-    beside::sort(edges, threads, |a, b| turn(a).cmp(&turn(b)));
+}
+
+/// Puts edges in the order they are applied in, each pair and cause once, by its first day.
+pub fn in_order(mut edges: Vec<Vec<Edge>>, threads: usize) -> Vec<Edge> {
+    // Those that are in order already are seen to be so at once.
+    edges.iter_mut().for_each(one_each);
+    let mut edges = beside::merge(edges, |a, b| a.by_pair().cmp(&b.by_pair()));
+    edges.dedup_by_key(|edge| (edge.left, edge.right, edge.cause));
+    beside::sort(&mut edges, threads, |a, b| a.by_turn().cmp(&b.by_turn()));
+    edges
 }

@@ -14,6 +14,9 @@ use super::{ResolveError, beside};
 /// Length of the type and namespace numbers in front of an interned identifier.
 const PREFIX_BYTES: usize = 4;
 
+/// Bytes of a value that are looked at first when values are put in order.
+const HEAD_BYTES: usize = 12;
+
 /// Kinds of identifiers that are hashes of an e-mail address in its one spelling, in hex.
 const MD5: &str = "email_md5";
 const SHA256: &str = "email_sha256";
@@ -52,6 +55,13 @@ pub(super) struct Facts {
     pub blocked: Option<Blocked>,
     pub is_live: bool,
     pub origins: u32,
+}
+
+impl Facts {
+    /// Whether the identifier is part of the graph.
+    pub(super) fn is_alive(&self) -> bool {
+        self.is_live && self.blocked.is_none()
+    }
 }
 
 /// A statement that two identifiers are one person.
@@ -350,6 +360,12 @@ impl Evidence {
         Ok(Some(id))
     }
 
+    /// Identifiers of a set.
+    pub(super) fn members_of(&self, key: KeyFacts) -> &[u32] {
+        let start = key.start as usize;
+        self.members.get(start..start + usize::from(key.count)).unwrap_or_default()
+    }
+
     /// Kinds of statements and origins, each in order.
     pub(super) fn sorted_names(&self) -> (Vec<&str>, Vec<&str>) {
         (sorted(&self.statement_kinds), sorted(&self.origins.names))
@@ -372,31 +388,86 @@ impl Evidence {
     pub(super) fn ordered(&mut self, threads: usize) -> Vec<u32> {
         self.identifiers.freeze();
         self.keys.freeze();
-        let ranks = |names: &[String]| -> Vec<u32> {
-            let rank = |name| names.iter().filter(|other| *other < name).count();
-            names.iter().map(|name| u32::try_from(rank(name)).unwrap_or(u32::MAX)).collect()
-        };
-        let (kinds, namespaces) = (ranks(&self.kinds), ranks(&self.namespaces));
-        let part = |bytes: &[u8], at: usize| {
-            bytes.get(at..at + 2).map_or(0, |b| usize::from(u16::from_be_bytes([b[0], b[1]])))
-        };
-        // Most comparisons are decided by the number and the first bytes, without a look-up.
-        let key = |id: u32| {
-            let bytes = self.identifiers.get(id);
-            let kind = kinds.get(part(bytes, 0)).copied().unwrap_or(0);
-            let space = namespaces.get(part(bytes, 2)).copied().unwrap_or(0);
-            let mut head = [0_u8; 16];
-            for (to, from) in head.iter_mut().zip(bytes.iter().skip(PREFIX_BYTES)) {
-                *to = *from;
-            }
-            (kind << 16 | space, u128::from_be_bytes(head), id)
-        };
-        let count = self.identifiers.len();
-        let mut keys = beside::map(count, threads, |at| key(u32::try_from(at).unwrap_or(u32::MAX)));
-        let value = |id: u32| self.identifiers.get(id).get(PREFIX_BYTES..).unwrap_or_default();
-        beside::sort(&mut keys, threads, |a, b| {
-            (a.0, a.1).cmp(&(b.0, b.1)).then_with(|| value(a.2).cmp(value(b.2)))
-        });
-        keys.into_iter().map(|(_, _, id)| id).collect()
+        let mut groups: BTreeMap<(&str, &str), Group> = BTreeMap::new();
+        for (prefix, group) in self.groups() {
+            let (kind, space) = (prefix >> 16, prefix & u32::from(u16::MAX));
+            let kind = self.kinds.get(kind as usize).map_or("", String::as_str);
+            let space = self.namespaces.get(space as usize).map_or("", String::as_str);
+            groups.insert((kind, space), group);
+        }
+        let mut order = Vec::with_capacity(self.identifiers.len());
+        for group in groups.into_values() {
+            let from = order.len();
+            order.extend(group.ids);
+            let ids = order.get_mut(from..).unwrap_or_default();
+            self.sort_values(ids, group.shared, threads);
+        }
+        order
     }
+
+    /// Identifiers of each type and namespace, by the numbers of both.
+    fn groups(&self) -> FxHashMap<u32, Group> {
+        let mut groups: FxHashMap<u32, Group> = FxHashMap::default();
+        for id in 0..u32::try_from(self.identifiers.len()).unwrap_or(u32::MAX) {
+            let (prefix, value) = self.split(id);
+            let group = groups.entry(prefix).or_default();
+            group.shared = match group.ids.first() {
+                None => value.len(),
+                Some(first) => common(self.split(*first).1, value, group.shared),
+            };
+            group.ids.push(id);
+        }
+        groups
+    }
+
+    /// Puts identifiers of one type and namespace in order of their values, which begin with the
+    /// same `shared` bytes.
+    fn sort_values(&self, ids: &mut [u32], shared: usize, threads: usize) {
+        let value = |id: u32| self.split(id).1;
+        // Almost all comparisons are decided by the first bytes that differ, without a look-up;
+        // the number stands behind them in the same word.
+        let key = |at: usize| {
+            let mut head = [0_u8; HEAD_BYTES + size_of::<u32>()];
+            let rest = value(ids[at]).get(shared..).unwrap_or_default();
+            match rest.first_chunk::<HEAD_BYTES>() {
+                Some(whole) => head[..HEAD_BYTES].copy_from_slice(whole),
+                None => head[..rest.len()].copy_from_slice(rest),
+            }
+            head[HEAD_BYTES..].copy_from_slice(&ids[at].to_be_bytes());
+            u128::from_be_bytes(head)
+        };
+        let mut keys = beside::map(0, ids.len(), threads, key);
+        beside::sort(&mut keys, threads, Ord::cmp);
+        let mut at = 0;
+        for alike in keys.chunk_by(|a, b| a >> u32::BITS == b >> u32::BITS) {
+            let run = ids.get_mut(at..at + alike.len()).unwrap_or_default();
+            for (id, key) in run.iter_mut().zip(alike) {
+                *id = (key & u128::from(u32::MAX)) as u32;
+            }
+            if run.len() > 1 {
+                beside::sort(run, threads, |a, b| value(*a).cmp(value(*b)));
+            }
+            at += alike.len();
+        }
+    }
+
+    /// Numbers of type and namespace in one, and the value.
+    fn split(&self, id: u32) -> (u32, &[u8]) {
+        let bytes = self.identifiers.get(id);
+        let (prefix, value) = bytes.split_first_chunk().unwrap_or((&[0; PREFIX_BYTES], bytes));
+        (u32::from_be_bytes(*prefix), value)
+    }
+}
+
+/// Identifiers of one type and namespace.
+#[derive(Debug, Default)]
+struct Group {
+    ids: Vec<u32>,
+    /// How many bytes all their values begin with.
+    shared: usize,
+}
+
+/// With how many same bytes both begin, of the first `most`.
+fn common(a: &[u8], b: &[u8], most: usize) -> usize {
+    a.iter().zip(b).take(most).take_while(|(a, b)| a == b).count()
 }

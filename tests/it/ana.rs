@@ -22,8 +22,11 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Identifiers by customer, as `type namespace value`.
-async fn people(project: &Path) -> BTreeMap<String, BTreeSet<String>> {
+/// What each customer has: identifiers as `type namespace value`, and per table the sources of
+/// their rows; those of nobody stand under the empty customer.
+type People = BTreeMap<String, BTreeSet<String>>;
+
+async fn people(project: &Path) -> (People, BTreeMap<&'static str, People>) {
     let settings = Settings {
         project: project.to_owned(),
         run_id: "test".into(),
@@ -40,33 +43,39 @@ async fn people(project: &Path) -> BTreeMap<String, BTreeSet<String>> {
         (0, counts.used + counts.duplicate + counts.skipped)
     );
     let release = StateReader::new(store.clone()).latest().await.expect("readable").expect("one");
-    let mut people: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    let columns = ["customer_id", "identifier_type", "namespace", "identifier"];
-    for file in &release.tables["customer_identifiers"].files {
-        let rows = parquet::read(&store, &file.path, &file.file_hash, Some(&columns)).await;
-        for batch in rows.expect("a whole file") {
-            let text = |name: &str, i: usize| {
-                let column = batch.column_by_name(name).expect("a column").as_string::<i32>();
-                if column.is_valid(i) { column.value(i).to_owned() } else { String::new() }
-            };
-            for i in 0..batch.num_rows() {
-                let identifier = columns[1..].iter().map(|name| text(name, i));
-                let identifier = identifier.collect::<Vec<_>>().join(" ");
-                people.entry(text("customer_id", i)).or_default().insert(identifier);
+    let by_customer = async |table: &str, columns: &[&str]| {
+        let mut people = People::new();
+        for file in &release.tables[table].files {
+            let rows = parquet::read(&store, &file.path, &file.file_hash, Some(columns)).await;
+            for batch in rows.expect("a whole file") {
+                let text = |name: &str, i: usize| {
+                    let column = batch.column_by_name(name).expect("a column").as_string::<i32>();
+                    if column.is_valid(i) { column.value(i).to_owned() } else { String::new() }
+                };
+                for i in 0..batch.num_rows() {
+                    let told = columns[1..].iter().map(|name| text(name, i)).collect::<Vec<_>>();
+                    people.entry(text("customer_id", i)).or_default().insert(told.join(" "));
+                }
             }
         }
+        people
+    };
+    let identifiers = ["customer_id", "identifier_type", "namespace", "identifier"];
+    let mut facts = BTreeMap::new();
+    for table in ["conversations", "feedback", "orders", "subscriptions"] {
+        facts.insert(table, by_customer(table, &["customer_id", "source"]).await);
     }
-    people
+    (by_customer("customer_identifiers", &identifiers).await, facts)
 }
 
 /// Goal: Ana Perez, whose key, spelling and device differ from export to export, is one customer
-/// with all of them, and the others do not melt into her. Method: the 55 samples of 24 systems as
+/// with all of them and all her facts, and the others do not melt into her. Method: all 58 samples of 25 systems as
 /// one company's exports, one run.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_sample_contact_of_all_formats_is_one_customer() {
     let project = tempfile::tempdir().expect("a temporary folder");
     copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/ana"), project.path());
-    let people = people(project.path()).await;
+    let (people, facts) = people(project.path()).await;
     let whose = |identifier: &str| {
         let mut owners = people.iter().filter(|(_, all)| all.contains(identifier));
         owners.next().map(|(customer, _)| customer.clone())
@@ -89,6 +98,8 @@ async fn the_sample_contact_of_all_formats_is_one_customer() {
         "crm_id lemlist:main lea_L5RZ",
         "crm_id livechat:main b7eff798-f8df-4364-8059-649c35c9ed0c",
         "crm_id netigate:main 990112",
+        "crm_id sas_ci360:main 11111111-1111-3111-8111-111111111111",
+        "crm_id sas_ci360:main 22222222-2222-3222-8222-222222222222",
         "crm_id salesforce:main 0034W00002abcDEQAY",
         "crm_id salesforce:main 0034W00002abcDFQAY",
         "crm_id shopify:main 5501",
@@ -107,5 +118,28 @@ async fn the_sample_contact_of_all_formats_is_one_customer() {
     let lund = whose("email  b.lund@example.org").expect("B. Lund is known");
     let ito = whose("email  c.ito@example.com").expect("C. Ito is known");
     assert_eq!(BTreeSet::from([&ana, &lund, &ito]).len(), 3);
-    assert_eq!(whose("external_id  crm-0002"), Some(lund));
+    assert_eq!(whose("external_id  crm-0002").as_ref(), Some(&lund));
+
+    let hers = |table: &str| facts[table][&ana].iter().map(String::as_str).collect::<Vec<_>>();
+    assert_eq!(
+        hers("feedback").join(" "),
+        "acquire amplitude asknicely delighted feedier feefo heyday hootsuite hubspot intercom \
+         livechat netigate qualtrics surveymonkey trustpilot typeform zendesk zendesk_chat"
+    );
+    assert_eq!(
+        hers("conversations").join(" "),
+        "acquire heyday hootsuite intercom livechat zendesk zendesk_chat"
+    );
+    assert_eq!(hers("orders"), ["ga4", "shopify", "stripe"]);
+    assert_eq!(hers("subscriptions"), ["stripe"]);
+    // What is not hers: the export names another person, or nobody.
+    for (table, whose, source) in [
+        ("orders", "", "salesforce"),
+        ("orders", ito.as_str(), "stripe"),
+        ("conversations", lund.as_str(), "acquire"),
+        ("feedback", lund.as_str(), "qualtrics"),
+        ("feedback", "", "typeform"),
+    ] {
+        assert!(facts[table][whose].contains(source), "{table} of {whose}: {source}");
+    }
 }

@@ -1,6 +1,7 @@
 //! Bytes to records: one function runs them all, and shows what came out as text.
 
 pub(crate) mod containers;
+mod foreign;
 mod fuzz;
 mod json;
 mod laws;

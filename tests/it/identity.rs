@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cxmart::resolve::normalise::Normaliser;
 use cxmart::resolve::{
-    self, Evidence, Ledger, Named, Options, Override, Raw, Resolution, Sight, Verb,
+    self, Evidence, Ledger, Named, Options, Override, Pin, Raw, Resolution, Sight, Verb,
 };
 use proptest::prelude::*;
 
@@ -231,6 +231,41 @@ fn threads_change_nothing() {
     for threads in [2, 3, 5] {
         assert!(by(threads) == one, "{threads} threads");
     }
+}
+
+/// Goal: what a release pinned is known in the next, wherever it stands in the ledger. Method: some
+/// records, then all with the pins of some; a pin that is not found would come twice.
+#[test]
+fn what_is_pinned_is_found_again_and_pins_stand_in_order_of_their_texts() {
+    let of = |n: i32| record(n % 90, &[&format!("external_id:u{n}"), &format!("cookie:{}", n / 2)]);
+    let records: Vec<Record> = (0..20_000).map(of).collect();
+    let before = resolved(&records[..7_000], &[]).ledger().clone();
+    let after = resolve::resolve(gather(&records), WIDE, before.clone(), SALT);
+    let texts: Vec<String> = after.ledger().pins().iter().map(Pin::text).collect();
+    assert_eq!(texts.len(), 30_000);
+    assert!(texts.is_sorted_by(|a, b| a < b));
+    let kept: BTreeSet<_> = texts.iter().collect();
+    assert!(before.pins().iter().all(|pin| kept.contains(&pin.text())));
+    let read = |pin: &Pin| Pin::read(&pin.text(), pin.day, pin.strength);
+    assert!(after.ledger().pins().iter().all(|pin| read(pin) == Some(*pin)));
+    assert_eq!(Pin::read("b2", 1, 1), None);
+    assert_eq!(Pin::read(&"1".repeat(32), 1, 1), None);
+}
+
+/// Goal: identifiers come in order of type and value. Method: values that begin alike for longer
+/// than is looked at first, begin with each other, or end in zeros.
+#[test]
+fn identifiers_that_begin_alike_stand_in_order() {
+    let long = "a".repeat(40);
+    let ends = ["", "a", "\0", "\0\0", "b", "\u{e6}", "aaaaaaaaaaaab", "aaaaaaaaaaaa", "0", "\0b"];
+    let values = ends.iter().flat_map(|end| [format!("x{long}{end}"), format!("xa{end}")]);
+    let texts: Vec<String> =
+        values.flat_map(|v| [format!("cookie:{v}"), format!("external_id:{v}")]).collect();
+    let records: Vec<Record> = texts.iter().rev().map(|text| record(1, &[text])).collect();
+    let found = resolved(&records, &[]);
+    let rows: Vec<(&str, &str)> = found.identifiers().map(|row| (row.kind, row.value)).collect();
+    let there: BTreeSet<(&str, &str)> = texts.iter().filter_map(|t| t.split_once(':')).collect();
+    assert_eq!(rows, Vec::from_iter(there));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod definitions;
 mod drift;
+mod options;
 mod parts;
 mod scale;
 mod sources;

@@ -9,11 +9,11 @@ raw as (
 
 ),
 
-questions (question_id, metric) as (
+questions (metric) as (
 
     values
-    ('1', 'nps'),
-    ('2', 'csat')
+    ('nps'),
+    ('csat')
 
 ),
 
@@ -21,7 +21,10 @@ scored as (
 
     select
         raw.*,
-        questions.question_id,
+        case questions.metric
+            when 'nps' then raw.nps_question_id
+            else raw.csat_question_id
+        end as question_id,
         questions.metric,
         case questions.metric when 'nps' then raw.nps_answer else raw.csat_answer end as score,
         case questions.metric

@@ -260,7 +260,7 @@ fn a_member_that_every_record_lacks_stops_the_object() {
     fails(
         &required,
         "{\"name\":\"a\"}\n",
-        "object `object` lacks the header or member `id` that its spec requires",
+        "object `object` lacks the header or member `id` that its spec requires, by the name `id`",
     );
     check(&required, "", "");
 }

@@ -116,19 +116,22 @@ fn a_lost_column_stops_the_object_and_no_rows_do_not() {
     fails(
         &keyed,
         "name\na\n",
-        "object `object` lacks the header or member `id` that its spec requires",
+        "object `object` lacks the header or member `id` that its spec requires, by the name `id`",
     );
     check(&keyed, "name\n", "");
     fails(
         &keyed,
-        "<html>\n<p>Not found</p>\n",
-        "object `object` lacks the header or member `id` that its spec requires",
+        "Not found\n404\n",
+        "object `object` lacks the header or member `id` that its spec requires, by the name `id`",
     );
-    fails(
-        &spec("", "id"),
-        "<html>\n<p>Not found</p>\n",
-        "object `object` cannot be decoded: its header has no column that the spec names",
-    );
+    for unknown in ["Not found\n404\n", "Not found\n", "Not found"] {
+        fails(
+            &spec("", "id"),
+            unknown,
+            "object `object` cannot be decoded: its header has no column that the spec names (`id`)",
+        );
+    }
+    check(&spec("", "id"), "\n\n", "");
     let wide: String = (0..51).map(|i| format!("c{i},")).collect();
     fails(&spec("", "c0"), wide, "object `object` passes the limit `columns_max` of 50");
 }

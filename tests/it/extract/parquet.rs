@@ -65,7 +65,7 @@ fn values_become_the_text_that_says_the_same() {
     fails(
         &spec("", "id order_id*"),
         &bytes,
-        "object `object` lacks the header or member `order_id` that its spec requires",
+        "object `object` lacks the header or member `order_id` that its spec requires, by the name `order_id`",
     );
     let cut = bytes.get(..bytes.len() - 9).expect("most of it");
     assert!(super::read(cut, &spec("", "id")).starts_with("1! undecodable_object"));

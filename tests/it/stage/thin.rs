@@ -23,14 +23,28 @@ fn read(spec: &SourceSpec, bytes: &str) -> Result<usize, ExtractError> {
 #[test]
 fn an_unknown_header_of_a_thin_source_stops_the_object() {
     let (catalog, _) = Catalog::read(&Files::embedded());
-    for (key, case, optional) in [
+    for (key, delimiter, case, optional) in [
+        (
+            "feedier/feedback_csv",
+            ';',
+            include_str!("../ana/raw/feedier_feedback_csv/dt=2026-01-01/feedier_export_fr.csv"),
+            &[][..],
+        ),
+        (
+            "netigate/answersets_csv",
+            ';',
+            include_str!("../ana/raw/netigate_answersets_csv/dt=2026-01-01/netigate_raw_no.csv"),
+            &["Kundegruppe"][..],
+        ),
         (
             "heyday/conversations",
+            ',',
             include_str!("cases/heyday_conversations/raw/dt=2024-06-01/heyday_conversations.csv"),
             &["Messages", "Conversation Score"][..],
         ),
         (
             "hootsuite/messages",
+            ',',
             include_str!("cases/hootsuite_messages/raw/dt=2024-06-01/messages.csv"),
             &["Medium", "Agent ID", "Sent by Bot"][..],
         ),
@@ -38,10 +52,11 @@ fn an_unknown_header_of_a_thin_source_stops_the_object() {
         let spec = catalog.specs.get(key).expect("an embedded spec");
         assert!(read(spec, case).expect("the assumed layout") > 0);
         let header = case.lines().next().expect("a header");
-        for name in header.split(',') {
-            let renamed: Vec<_> =
-                header.split(',').map(|h| if h == name { "Overskrift" } else { h }).collect();
-            let found = read(spec, &case.replacen(header, &renamed.join(","), 1));
+        for name in header.split(delimiter) {
+            let others = header.split(delimiter).map(|h| if h == name { "Overskrift" } else { h });
+            let renamed = others.collect::<Vec<_>>().join(&delimiter.to_string());
+            let found = read(spec, &case.replacen(header, &renamed, 1));
+            let name = name.trim_matches('"');
             if optional.contains(&name) {
                 assert!(found.is_ok(), "{key}: {name} may lack");
                 continue;
