@@ -246,7 +246,7 @@ async fn forgetting_is_done_in_every_environment() {
     }
     let verified = forget::clean::verify(&Arc::new(project.open())).await.expect("looked at");
     assert_eq!(verified.held, Vec::<String>::new());
-    assert_eq!(verified.raw.len(), 10, "of both nights");
+    assert_eq!(verified.raw.len(), 12, "of both nights");
     assert!(!Box::pin(cxmart::run::run(Arc::new(open()), None)).await.expect("a run").published);
     let context = project.open();
     let promoted = promote::promote(&context, "try").await.expect("promoted");
