@@ -132,6 +132,11 @@ impl Eraser {
         self.subjects.get(subject as usize).map_or("", |(id, _)| id)
     }
 
+    /// Numbers of all subjects.
+    pub fn subjects(&self) -> impl Iterator<Item = u32> {
+        (0_u32..).zip(&self.subjects).map(|(number, _)| number)
+    }
+
     pub fn deletes(&self, subject: u32) -> bool {
         self.subjects.get(subject as usize).is_some_and(|(_, deletes)| *deletes)
     }

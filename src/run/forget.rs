@@ -124,15 +124,11 @@ pub async fn look(context: &Arc<Context>, names: &[String]) -> Result<Vec<Wherea
     let release = reader.latest().await?.ok_or(StateError::NoRelease)?;
     let objects = reader.objects(&release).await?;
     let known = Forgotten::of(context, Some(&release)).await?;
-    let mut all = Vec::new();
     let (people, nobodies) = people::named(context, &release, &known, names).await?;
     if let Some(place) = nobodies.first() {
         return Err(RunError::NoPerson { place: *place });
     }
-    for person in people {
-        all.push(scrub::whereabouts(context, &release, &objects, person).await?);
-    }
-    Ok(all)
+    scrub::whereabouts(context, &release, &objects, people).await
 }
 
 /// Forgets people.

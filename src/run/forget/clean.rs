@@ -78,10 +78,10 @@ pub async fn verify(context: &Arc<Context>) -> Result<Verified, RunError> {
 pub async fn raw(context: &Context, objects: &[ObjectEntry]) -> Result<Vec<String>, RunError> {
     let held: Vec<ObjectEntry> =
         objects.iter().filter(|entry| !entry.forgotten.is_empty()).cloned().collect();
-    still_there(context, &held, objects).await
+    Ok(still_there(context, &held, objects).await?.into_keys().collect())
 }
 
-/// Urls at which the bytes of one of these object versions lie.
+/// Urls at which the bytes of one of these object versions lie, with the hash of these.
 ///
 /// # Errors
 /// A store failed.
@@ -89,16 +89,16 @@ pub async fn still_there(
     context: &Context,
     held: &[ObjectEntry],
     all: &[ObjectEntry],
-) -> Result<Vec<String>, RunError> {
+) -> Result<BTreeMap<String, Hash>, RunError> {
+    let mut found = BTreeMap::new();
     let hashes: BTreeSet<&Hash> = held.iter().map(|entry| &entry.sha256).collect();
     if hashes.is_empty() {
-        return Ok(Vec::new());
+        return Ok(found);
     }
     let mut known: BTreeMap<&str, Vec<&ObjectEntry>> = BTreeMap::new();
     for entry in all {
         known.entry(&entry.url).or_default().push(entry);
     }
-    let mut found = Vec::new();
     for object in listing::list(&context.job, &context.settings).await? {
         let same = |entry: &&&ObjectEntry| {
             entry.bytes == object.bytes
@@ -119,10 +119,8 @@ pub async fn still_there(
             fetched.sha256
         };
         if hashes.contains(&hash) {
-            found.push(object.url);
+            found.insert(object.url, hash);
         }
     }
-    found.sort();
-    found.dedup();
     Ok(found)
 }

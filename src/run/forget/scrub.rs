@@ -40,7 +40,8 @@ pub fn staged_files<'a>(
     })
 }
 
-/// Where a person is.
+/// Where people are, each row with one of them. All are looked for at once: what it costs is reading
+/// everything, however many they are.
 ///
 /// # Errors
 /// A file is missing or damaged.
@@ -48,23 +49,59 @@ pub async fn whereabouts(
     context: &Context,
     release: &Release,
     objects: &[ObjectEntry],
-    person: Person,
-) -> Result<Whereabouts, RunError> {
+    people: Vec<Person>,
+) -> Result<Vec<Whereabouts>, RunError> {
     let salt = context.salt().await?;
-    let mut found = Whereabouts {
-        name: person.name.clone(),
-        customer_id: person.customer_id.clone(),
-        is_forgotten: person.is_forgotten,
-        identifiers: person.identifiers.len(),
-        others: person.others.iter().cloned().collect(),
-        ..Whereabouts::default()
-    };
-    if person.is_forgotten {
-        return Ok(found);
-    }
     let mut registry = Registry::default();
-    registry.add(person.subject(&salt, false, release.horizon));
-    let mut forgotten = Forgotten::new(context, registry, salt);
+    let mut subjects = Vec::with_capacity(people.len());
+    for person in &people {
+        let subject = person.subject(&salt, false, release.horizon);
+        subjects.push((!person.is_forgotten).then(|| subject.id.clone()));
+        if !person.is_forgotten {
+            registry.add(subject);
+        }
+    }
+    let places =
+        searched(context, release, objects, Forgotten::new(context, registry, salt)).await?;
+    let held: Vec<ObjectEntry> = places.objects.values().flatten().cloned().collect();
+    let there = clean::still_there(context, &held, objects).await?;
+    let mut found = Vec::with_capacity(people.len());
+    for (person, subject) in people.into_iter().zip(subjects) {
+        let held = subject.as_ref().and_then(|id| places.objects.get(id));
+        let hashes: BTreeSet<&Hash> = held.into_iter().flatten().map(|e| &e.sha256).collect();
+        let of_theirs = there.iter().filter(|(_, hash)| hashes.contains(hash));
+        let objects = of_theirs.map(|(url, _)| url.clone()).collect();
+        let of = |known: &BTreeMap<String, Vec<u64>>| known.get(subject.as_deref()?).cloned();
+        found.push(Whereabouts {
+            name: person.name,
+            customer_id: person.customer_id,
+            is_forgotten: person.is_forgotten,
+            identifiers: person.identifiers.len(),
+            others: person.others.into_iter().collect(),
+            releases: of(&places.releases).unwrap_or_default(),
+            rows: subject.and_then(|id| places.rows.get(&id).cloned()).unwrap_or_default(),
+            objects,
+        });
+    }
+    Ok(found)
+}
+
+/// Where people are, by their entry in the registry.
+#[derive(Debug, Default)]
+struct Places {
+    /// Rows by table.
+    rows: BTreeMap<String, BTreeMap<String, u64>>,
+    objects: BTreeMap<String, Vec<ObjectEntry>>,
+    releases: BTreeMap<String, Vec<u64>>,
+}
+
+async fn searched(
+    context: &Context,
+    release: &Release,
+    objects: &[ObjectEntry],
+    mut forgotten: Forgotten,
+) -> Result<Places, RunError> {
+    let mut places = Places::default();
     while let Some(eraser) = forgotten.eraser.clone() {
         let (mut all, mut rows) = (Found::default(), BTreeMap::new());
         for (shape, files) in staged_files(context, &release.state) {
@@ -73,26 +110,35 @@ pub async fn whereabouts(
                 for batch in parquet::open(store, &file.path, &file.file_hash).await? {
                     let batch = batch?;
                     let hits = eraser.hits(&shape, &batch);
-                    let count = hits.iter().flatten().count() as u64;
-                    *rows.entry(staged(&shape.table)).or_default() += count;
+                    for hit in hits.iter().flatten() {
+                        *rows.entry((hit.subject, staged(&shape.table))).or_default() += 1;
+                    }
                     all.extend(eraser.found(&shape, &batch, &hits));
                 }
             }
         }
         if !forgotten.grow(context, &all) {
             rows.extend(sweep::published(context, &eraser, release).await?);
-            rows.retain(|_, count| *count > 0);
-            found.rows = rows;
-            let holds = |e: &&ObjectEntry| {
-                all.places.keys().any(|(url, version, _)| (url, version) == (&e.url, &e.version))
-            };
-            let held: Vec<ObjectEntry> = objects.iter().filter(holds).cloned().collect();
-            found.objects = clean::still_there(context, &held, objects).await?;
-            found.releases = sweep::holding(context, &eraser, None).await?;
+            for ((subject, table), count) in rows {
+                let of = places.rows.entry(eraser.id(subject).to_owned()).or_default();
+                of.insert(table, count);
+            }
+            for entry in objects {
+                for subject in all.of_object(&entry.url, entry.version).into_keys() {
+                    places.objects.entry(subject).or_default().push(entry.clone());
+                }
+            }
+            let everybody = eraser.subjects().count();
+            for (number, held) in sweep::holders(context, &eraser, None, everybody).await? {
+                for subject in held {
+                    let of = places.releases.entry(eraser.id(subject).to_owned());
+                    of.or_default().push(number);
+                }
+            }
             break;
         }
     }
-    Ok(found)
+    Ok(places)
 }
 
 /// The release as it would be had its objects been staged without forgotten people; files that are

@@ -111,9 +111,6 @@ async fn named(store: &Store) -> Result<BTreeSet<String>, RunError> {
 
 /// Numbers of the releases that name a file with somebody; `but` is known to name none.
 ///
-/// Everything in a release is made from its staged rows, but for former days, which it carries
-/// over.
-///
 /// # Errors
 /// A file is damaged, or the store failed.
 pub async fn holding(
@@ -121,66 +118,86 @@ pub async fn holding(
     eraser: &Eraser,
     but: Option<&Release>,
 ) -> Result<Vec<u64>, RunError> {
+    Ok(holders(context, eraser, but, 1).await?.into_keys().collect())
+}
+
+/// By number of a release whom the files hold that it names, up to `enough` of them; releases that
+/// hold nobody are left out. `but` is known to hold nobody.
+///
+/// Everything in a release is made from its staged rows, but for former days, which it carries
+/// over.
+///
+/// # Errors
+/// A file is damaged, or the store failed.
+pub async fn holders(
+    context: &Context,
+    eraser: &Eraser,
+    but: Option<&Release>,
+    enough: usize,
+) -> Result<BTreeMap<u64, BTreeSet<u32>>, RunError> {
     let reader = StateReader::new(context.store.clone());
     let datasets = |release: &Release| {
         let all = release.tables.values().chain(release.state.values());
         all.flat_map(|dataset| &dataset.files).map(|file| file.path.clone()).collect::<Vec<_>>()
     };
-    // Files that were looked at, and whether they hold somebody.
-    let mut looked: BTreeMap<String, bool> = BTreeMap::new();
-    looked.extend(but.iter().flat_map(|release| datasets(release)).map(|path| (path, false)));
-    let mut found = Vec::new();
+    // Files that were looked at, and whom they hold.
+    let mut looked: BTreeMap<String, BTreeSet<u32>> = BTreeMap::new();
+    let clean = but.iter().flat_map(|release| datasets(release));
+    looked.extend(clean.map(|path| (path, BTreeSet::new())));
+    let mut found = BTreeMap::new();
     for number in reader.numbers().await? {
         if but.is_some_and(|release| release.number == number) {
             continue;
         }
         let release = reader.release(number).await?;
-        if holds(context, eraser, &release, &mut looked).await? {
-            found.push(number);
+        let held = held(context, eraser, &release, &mut looked, enough).await?;
+        if !held.is_empty() {
+            found.insert(number, held);
         }
     }
     Ok(found)
 }
 
-async fn holds(
+async fn held(
     context: &Context,
     eraser: &Eraser,
     release: &Release,
-    looked: &mut BTreeMap<String, bool>,
-) -> Result<bool, RunError> {
+    looked: &mut BTreeMap<String, BTreeSet<u32>>,
+    enough: usize,
+) -> Result<BTreeSet<u32>, RunError> {
+    let mut all = BTreeSet::new();
     for (shape, files) in staged_files(context, &release.state) {
         for file in files {
-            if let Some(known) = looked.get(&file.path) {
-                if *known {
-                    return Ok(true);
+            if !looked.contains_key(&file.path) {
+                let mut held = BTreeSet::new();
+                for rows in opened(context, file).await? {
+                    let rows = rows?;
+                    let hits = eraser.hits(&shape, &rows);
+                    held.extend(hits.iter().flatten().map(|hit| hit.subject));
+                    if held.is_empty() && eraser.scrub(&shape, &rows, &hits)?.is_changed {
+                        // Named in a text of somebody else; it may be any of them.
+                        held.extend(eraser.subjects());
+                    }
                 }
-                continue;
+                looked.insert(file.path.clone(), held);
             }
-            let mut is_held = false;
-            for rows in opened(context, file).await? {
-                let rows = rows?;
-                let hits = eraser.hits(&shape, &rows);
-                is_held |= eraser.scrub(&shape, &rows, &hits)?.is_changed;
-            }
-            looked.insert(file.path.clone(), is_held);
-            if is_held {
-                return Ok(true);
+            all.extend(looked.get(&file.path).into_iter().flatten());
+            if all.len() >= enough {
+                return Ok(all);
             }
         }
     }
-    for dataset in release.tables.values() {
-        for file in &dataset.files {
-            if looked.contains_key(&file.path) {
-                continue;
-            }
-            let is_held = customers(context, eraser, file).await? > 0;
-            looked.insert(file.path.clone(), is_held);
-            if is_held {
-                return Ok(true);
-            }
+    for file in release.tables.values().flat_map(|dataset| &dataset.files) {
+        if !looked.contains_key(&file.path) {
+            let held = customers(context, eraser, file).await?.into_keys().collect();
+            looked.insert(file.path.clone(), held);
+        }
+        all.extend(looked.get(&file.path).into_iter().flatten());
+        if all.len() >= enough {
+            return Ok(all);
         }
     }
-    Ok(false)
+    Ok(all)
 }
 
 type Batches = Box<dyn Iterator<Item = Result<arrow::array::RecordBatch, StorageError>> + Send>;
@@ -194,9 +211,13 @@ async fn opened(context: &Context, file: &FileRef) -> Result<Batches, RunError> 
     }
 }
 
-/// Rows of a published file that name somebody.
-async fn customers(context: &Context, eraser: &Eraser, file: &FileRef) -> Result<u64, RunError> {
-    let mut count = 0;
+/// Rows of a published file that name somebody, by whom.
+async fn customers(
+    context: &Context,
+    eraser: &Eraser,
+    file: &FileRef,
+) -> Result<BTreeMap<u32, u64>, RunError> {
+    let mut counts: BTreeMap<u32, u64> = BTreeMap::new();
     for rows in opened(context, file).await? {
         let rows = rows?;
         let column = |name| {
@@ -206,20 +227,25 @@ async fn customers(context: &Context, eraser: &Eraser, file: &FileRef) -> Result
         if columns.is_empty() {
             break;
         }
-        let is_named = |i: &usize| {
+        for i in 0..rows.num_rows() {
             let mut before = "";
-            columns.iter().filter(|ids| ids.is_valid(*i)).any(|ids| {
-                let id = ids.value(*i);
+            let mut named = BTreeSet::new();
+            for ids in columns.iter().filter(|ids| ids.is_valid(i)) {
+                let id = ids.value(i);
                 // Most facts were always whose they are.
-                id != std::mem::replace(&mut before, id) && eraser.customer(id).is_some()
-            })
-        };
-        count += (0..rows.num_rows()).filter(is_named).count() as u64;
+                if id != std::mem::replace(&mut before, id) {
+                    named.extend(eraser.customer(id));
+                }
+            }
+            for subject in named {
+                *counts.entry(subject).or_default() += 1;
+            }
+        }
     }
-    Ok(count)
+    Ok(counts)
 }
 
-/// Rows of published tables that name somebody.
+/// Rows of published tables that name somebody, by whom and table.
 ///
 /// # Errors
 /// A file is damaged, or the store failed.
@@ -227,14 +253,14 @@ pub async fn published(
     context: &Context,
     eraser: &Eraser,
     release: &Release,
-) -> Result<BTreeMap<String, u64>, RunError> {
+) -> Result<BTreeMap<(u32, String), u64>, RunError> {
     let mut all = BTreeMap::new();
     for (name, dataset) in &release.tables {
-        let mut count = 0;
         for file in &dataset.files {
-            count += customers(context, eraser, file).await?;
+            for (subject, count) in customers(context, eraser, file).await? {
+                *all.entry((subject, name.clone())).or_default() += count;
+            }
         }
-        all.insert(name.clone(), count);
     }
     Ok(all)
 }

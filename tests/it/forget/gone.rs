@@ -170,7 +170,7 @@ async fn staging_again_gives_what_rewriting_gave() {
         let before = project.release().await.expect("a release");
         let job = project.path().join("jobs/project.toml");
         let text = std::fs::read_to_string(&job).expect("the job");
-        let again = "source = \"generic\"\noptions = { restaged = \"yes\" }";
+        let again = "source = \"generic\"\noptions = { from_source_id = \"nowhere\" }";
         std::fs::write(&job, text.replace("source = \"generic\"", again)).expect("written");
         let outcome = project.run().await.expect("staged again");
         assert!(outcome.published && outcome.objects == 12, "{outcome:?}");
@@ -253,6 +253,16 @@ async fn people_are_shown_where_they_are_and_raw_objects_until_they_are_gone() {
     assert_eq!((found[0].identifiers, found[0].releases.as_slice()), (6, &[1, 2][..]));
     assert_eq!(found[0].objects.len(), 12);
     assert_eq!((&found[1].customer_id, found[1].rows.len()), (&None, 0));
+    // However many are asked for at once, each is where she or he is alone.
+    let customers = rows(&context.store, &release, "customers", &["customer_id"]).await;
+    let ids: Vec<String> = customers.iter().take(3).map(|row| row[0].clone()).collect();
+    let together = forget::look(&context, &ids).await.expect("found");
+    assert_eq!(together.len(), 3);
+    for (id, of_many) in ids.iter().zip(together) {
+        let alone = forget::look(&context, std::slice::from_ref(id)).await.expect("found");
+        assert!(!of_many.rows.is_empty() && !of_many.objects.is_empty(), "{of_many:?}");
+        assert_eq!(alone, [of_many]);
+    }
     assert_eq!(project.release().await.expect("a release"), release);
 
     let done = forget_ana(&project).await.expect("forgotten");
