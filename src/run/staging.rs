@@ -9,6 +9,7 @@ mod tally;
 mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex};
 
 use arrow::array::RecordBatch;
@@ -31,7 +32,7 @@ use super::{Context, RunError, Tables, ledger, listing};
 use crate::catalog::SourceSpec;
 use crate::catalog::spec::ATTRIBUTES;
 use crate::engine::EngineError;
-use crate::extract::{self, ExtractError, Fetched};
+use crate::extract::{self, ExtractError, Fetched, RawChunk};
 use crate::forget::Eraser;
 use crate::forget::rows::Found as Theirs;
 use crate::plan::graph::staged;
@@ -42,8 +43,11 @@ use crate::table::TableError;
 use crate::table::dataset::Dataset;
 use crate::table::hash::{Hash, Hasher};
 
-/// Typed chunks that wait between the decoder and each model.
-const CHUNKS_WAITING: usize = 1;
+/// Chunks that wait between the reader, the typing and each model.
+const CHUNKS_WAITING: usize = 2;
+
+/// Objects from this size on are read beside the typing.
+const AHEAD_FROM: u64 = 1 << 20;
 
 /// Rows that are worth a question to the models; larger chunks go as they are.
 const SENT_ROWS: usize = 16_384;
@@ -491,35 +495,63 @@ impl Decoder {
         let limits = &self.context.job.limits;
         let records =
             extract::records(&object.fetched.file, &object.found.url, &self.spec, limits)?;
-        for chunk in records {
+        let mut take = |chunk: Result<RawChunk, ExtractError>| {
             self.context.stop.check()?;
-            let chunk = chunk?;
-            told.see(i, &chunk.seen);
-            let stage::Typed { tables, rejects: refused, warnings } =
-                self.typing.tables(i, Some(object.dt), &chunk)?;
-            told.warn(i, warnings);
-            if let (Some(replace), Some(records)) = (&self.spec.replace, tables.first()) {
-                let added = told.windows.entry(i).or_default().add(replace, records);
-                added
-                    .map_err(|source| TableError::Order { table: self.spec.raw_table(), source })?;
-            }
-            if let Ok(mut tallies) = self.tallies.lock()
-                && let Some(tally) = tallies.get_mut(i)
-            {
-                tally.read += chunk.read;
-                tally.duplicate += chunk.duplicate;
-                tally.skipped += chunk.skipped;
-                for reject in refused.iter().filter(|reject| !reject.value_only) {
-                    tally.rejected.insert(reject.record_number);
+            self.chunk((i, object), chunk?, waiting, told)
+        };
+        if object.fetched.bytes < AHEAD_FROM {
+            for chunk in records {
+                if !take(chunk)? {
+                    return Ok(false);
                 }
             }
-            told.reject(i, refused);
-            waiting.push(tables);
-            if waiting.rows >= SENT_ROWS && !self.send(std::mem::take(waiting))? {
-                return Ok(false);
+            return Ok(true);
+        }
+        std::thread::scope(|scope| {
+            let (sender, chunks) = sync_channel(CHUNKS_WAITING);
+            let reader = scope.spawn(move || {
+                let mut records = records;
+                records.all(|chunk| sender.send(chunk).is_ok())
+            });
+            for chunk in chunks {
+                if !take(chunk)? {
+                    return Ok(false);
+                }
+            }
+            // A reader that died has not come to the end.
+            reader.join().map_err(|_| RunError::Panicked("extract"))
+        })
+    }
+
+    /// Types a chunk and hands it on; false when a model failed.
+    fn chunk(
+        &self,
+        (i, object): (usize, &Ready),
+        chunk: RawChunk,
+        waiting: &mut Waiting,
+        told: &mut Told,
+    ) -> Result<bool, RunError> {
+        told.see(i, &chunk.seen);
+        let stage::Typed { tables, rejects: refused, warnings } =
+            self.typing.tables(i, Some(object.dt), &chunk)?;
+        told.warn(i, warnings);
+        if let (Some(replace), Some(records)) = (&self.spec.replace, tables.first()) {
+            let added = told.windows.entry(i).or_default().add(replace, records);
+            added.map_err(|source| TableError::Order { table: self.spec.raw_table(), source })?;
+        }
+        if let Ok(mut tallies) = self.tallies.lock()
+            && let Some(tally) = tallies.get_mut(i)
+        {
+            tally.read += chunk.read;
+            tally.duplicate += chunk.duplicate;
+            tally.skipped += chunk.skipped;
+            for reject in refused.iter().filter(|reject| !reject.value_only) {
+                tally.rejected.insert(reject.record_number);
             }
         }
-        Ok(true)
+        told.reject(i, refused);
+        waiting.push(tables);
+        Ok(waiting.rows < SENT_ROWS || self.send(std::mem::take(waiting))?)
     }
 
     /// Hands rows to the models; false when one of them is gone.

@@ -29,7 +29,7 @@ use crate::table::hash::Hash;
 pub type Chunks = mpsc::Receiver<Result<RecordBatch, EngineError>>;
 
 /// Finished rows that wait to be written.
-const BATCHES_WAITING: usize = 1;
+const BATCHES_WAITING: usize = 2;
 
 /// The object's place in the batch and the record's number, from a record id.
 fn place(id: i64) -> (usize, u64) {
