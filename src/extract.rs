@@ -30,6 +30,7 @@ use encoding_rs::Encoding;
 use futures::StreamExt;
 use sha2::{Digest, Sha256};
 
+pub use self::container::AHEAD_FROM;
 use self::container::{Entries, Entry, Expanded};
 use self::csv::{Csv, Dialect};
 use self::document::Document;
@@ -314,7 +315,7 @@ impl Task {
             |column: &SpecColumn| each && column.from.iter().any(|f| f.starts_with('@'));
         let columns = self.spec.all_columns().zip(met);
         let missing = columns.filter(|(column, met)| column.required_header && !**met);
-        let mut missing = missing.map(|(column, _)| column).filter(|c| is_exported(c));
+        let mut missing = missing.map(|(column, _)| column).filter(|column| column.is_exported());
         missing.find(|column| !of_element(column)).map(|column| column.name.as_str())
     }
 
@@ -340,11 +341,7 @@ fn quoted<'a>(names: impl Iterator<Item = &'a String>, between: &str) -> String 
 
 /// Columns that the export has; the rest are options of the job.
 fn exported(spec: &SourceSpec) -> impl Iterator<Item = &SpecColumn> {
-    spec.columns.iter().filter(|column| is_exported(column))
-}
-
-fn is_exported(column: &SpecColumn) -> bool {
-    !column.from.iter().any(|from| from.starts_with("option:"))
+    spec.columns.iter().filter(|column| column.is_exported())
 }
 
 /// Why decoding stops before the end.

@@ -11,6 +11,8 @@ use super::files::stem;
 use crate::job::Problem;
 use crate::table::hash::{Hash, Hasher};
 
+pub use self::options::OPTION;
+
 /// The column of a raw table that holds what no other column reads.
 pub const ATTRIBUTES: &str = "attributes";
 

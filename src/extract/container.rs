@@ -19,8 +19,8 @@ const NESTED: usize = 3;
 /// Small objects may expand as they like.
 const EXPANDED_FREE: u64 = 1 << 20;
 
-/// Objects and files of a zip from this size on are unpacked on a thread of their own, while records are read.
-const AHEAD_FROM: u64 = 1 << 20;
+/// Objects and files of a zip from this size on are worth a thread that works ahead.
+pub const AHEAD_FROM: u64 = 1 << 20;
 /// Blocks that wait between the two.
 const AHEAD_BLOCKS: usize = 4;
 

@@ -3,12 +3,9 @@
 use chrono_tz::Tz;
 
 use crate::catalog::SourceSpec;
-use crate::catalog::spec::{SpecColumn, SpecKind};
+use crate::catalog::spec::{OPTION, SpecColumn, SpecKind};
 use crate::job::schema::nearest;
 use crate::job::{Problem, Source};
-
-/// What starts so is an option of the job's source.
-const OPTION: &str = "option:";
 
 /// Every option that nothing reads, that is missing, or whose value means nothing.
 pub(super) fn wrong(at: &str, source: &Source, spec: &SourceSpec) -> Vec<Problem> {

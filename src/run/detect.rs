@@ -104,7 +104,7 @@ fn fit(file: &Path, object: &str, spec: &SourceSpec, limits: &Limits) -> Option<
     }
     let (mut found, mut columns) = (0, 0);
     for (column, texts) in spec.columns.iter().zip(&chunk.columns) {
-        if column.from.iter().any(|from| from.starts_with("option:")) {
+        if !column.is_exported() {
             continue;
         }
         columns += 1;

@@ -1,7 +1,8 @@
 //! Stages the plan's batches: fetch, decode, type, map by SQL, finish, write; with counts that balance.
 //!
-//! A batch streams: one thread decodes and types chunks, every staging model of the spec gets each
-//! chunk and runs beside the others, so memory does not grow with the size of an object.
+//! A batch streams: chunks of a large object are read on one thread and typed on another, every
+//! staging model of the spec gets each chunk and runs beside the others, and its rows are written
+//! beside it; few chunks wait, so memory does not grow with the size of an object.
 
 mod again;
 mod mapping;
@@ -45,9 +46,6 @@ use crate::table::hash::{Hash, Hasher};
 
 /// Chunks that wait between the reader, the typing and each model.
 const CHUNKS_WAITING: usize = 2;
-
-/// Objects from this size on are read beside the typing.
-const AHEAD_FROM: u64 = 1 << 20;
 
 /// Rows that are worth a question to the models; larger chunks go as they are.
 const SENT_ROWS: usize = 16_384;
@@ -499,7 +497,7 @@ impl Decoder {
             self.context.stop.check()?;
             self.chunk((i, object), chunk?, waiting, told)
         };
-        if object.fetched.bytes < AHEAD_FROM {
+        if object.fetched.bytes < extract::AHEAD_FROM {
             for chunk in records {
                 if !take(chunk)? {
                     return Ok(false);

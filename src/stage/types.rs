@@ -26,13 +26,11 @@ use super::time::{self, Clock, Placed};
 use super::warnings::Notes;
 use super::{Context, RECORD_BITS, StageError, number, text};
 use crate::catalog::SourceSpec;
-use crate::catalog::spec::{ATTRIBUTES, SpecColumn, SpecKind};
+use crate::catalog::spec::{ATTRIBUTES, OPTION, SpecColumn, SpecKind};
 use crate::extract::{RawChunk, Reject, Warning};
 use crate::table::day::day_number;
 use crate::table::{DECIMAL, Kind};
 
-/// A column whose `from` starts so is not in the export: the job's source says its value.
-const OPTION: &str = "option:";
 /// A zone that starts so stands in another column.
 const COLUMN: &str = "column:";
 

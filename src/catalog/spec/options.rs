@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::{FormatKind, SourceSpec};
+use super::{FormatKind, SourceSpec, SpecColumn};
 
 /// A `from` that starts so is named by an option of the job's source.
 const FIELD: &str = "field:";
-/// What starts so is the option itself.
-const OPTION: &str = "option:";
+/// What starts so is the option itself: a value that the job says and no export has.
+pub const OPTION: &str = "option:";
 /// Comes from the source's own field, not from its options.
 const ACCOUNT: &str = "account";
 /// `from_<column>` is the header or path of a column, as this account's export has it.
@@ -16,6 +16,13 @@ const FROM: &str = "from_";
 const ENCODING: &str = "encoding";
 /// Of exports without a header: the names of their columns, in order.
 const COLUMNS: &str = "columns";
+
+impl SpecColumn {
+    /// The export has it; the rest are options of the job.
+    pub fn is_exported(&self) -> bool {
+        !self.from.iter().any(|from| from.starts_with(OPTION))
+    }
+}
 
 impl SourceSpec {
     /// The options that its columns read, with their defaults; those about bytes are not among
@@ -53,8 +60,7 @@ impl SourceSpec {
     /// Whether `options` of a job's source may have it.
     pub fn knows_option(&self, name: &str) -> bool {
         let of_column = name.strip_prefix(FROM).unwrap_or_default();
-        let of_job = |from: &String| from.starts_with(OPTION);
-        let mut exported = self.all_columns().filter(|column| !column.from.iter().any(of_job));
+        let mut exported = self.all_columns().filter(|column| column.is_exported());
         let is_column = exported.any(|column| column.name == of_column);
         is_column || self.option_names().contains(&name)
     }
