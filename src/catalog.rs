@@ -29,6 +29,9 @@ pub struct Table {
     pub published: bool,
     /// For canonical tables: how a row's id, times and person are found.
     pub canonical: Option<Canonical>,
+    /// For canonical tables: what lies in staged files. Ids and local dates follow from it and are
+    /// made when it is read.
+    pub staged: Option<Contract>,
 }
 
 /// What a canonical table adds to its contract.
@@ -49,6 +52,28 @@ pub struct Canonical {
     /// Columns that say who the row is about, strongest first.
     #[serde(default)]
     pub identifiers: Vec<Identifier>,
+}
+
+impl Canonical {
+    /// Whether a column follows from others of its row, and is not staged.
+    fn makes(&self, column: &str) -> bool {
+        let is_date = |time: &String| PERIODS.iter().any(|(of, _)| local_date(time, of) == column);
+        column == self.id || self.times.iter().any(is_date)
+    }
+}
+
+/// What a time has a local date of, each with words for it.
+pub const PERIODS: [(&str, &str); 5] = [
+    ("date", "Local date"),
+    ("week", "Monday of the local week"),
+    ("month", "First local day of the month"),
+    ("quarter", "First local day of the quarter"),
+    ("year", "First local day of the year"),
+];
+
+/// The column with a local date of a time.
+pub fn local_date(time: &str, period: &str) -> String {
+    format!("{}_{period}", time.strip_suffix("_at").unwrap_or(time))
 }
 
 /// A column that holds an identifier of a person.
@@ -216,7 +241,11 @@ fn parse_table(path: &str, text: &str) -> Result<Table, Vec<Problem>> {
         columns,
     };
     let published = file.published && file.canonical.is_none();
-    Ok(Table { contract, layer, published, canonical: file.canonical })
+    let staged = file.canonical.as_ref().map(|canonical| Contract {
+        columns: contract.columns.iter().filter(|c| !canonical.makes(&c.name)).cloned().collect(),
+        ..contract.clone()
+    });
+    Ok(Table { contract, layer, published, canonical: file.canonical, staged })
 }
 
 /// Columns that every canonical table has: id and natural key first, origin last.
@@ -237,16 +266,9 @@ fn with_lineage(canonical: &Canonical, own: Vec<Column>) -> Vec<Column> {
     ];
     columns.extend(own);
     for time in &canonical.times {
-        let event = time.strip_suffix("_at").unwrap_or(time);
-        for (part, words) in [
-            ("date", "Local date"),
-            ("week", "Monday of the local week"),
-            ("month", "First local day of the month"),
-            ("quarter", "First local day of the quarter"),
-            ("year", "First local day of the year"),
-        ] {
+        for (period, words) in PERIODS {
             let words = format!("{words} of {time}, in the job's time zone.");
-            columns.push(column(&format!("{event}_{part}"), Kind::Date, &words));
+            columns.push(column(&local_date(time, period), Kind::Date, &words));
         }
     }
     let mut attributes =

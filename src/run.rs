@@ -49,6 +49,7 @@ use crate::check::{CheckError, Finding};
 use crate::engine::{Engine, EngineError};
 use crate::extract::ExtractError;
 use crate::job::Job;
+use crate::plan::graph::STAGED;
 use crate::plan::renew::RESOLVE;
 use crate::plan::{self, Node, NodeKind, Plan, PlanError, RUN_TABLE, Reason, Snapshot};
 use crate::publish::PublishError;
@@ -168,9 +169,9 @@ pub struct Context {
 impl Context {
     /// Contract of any table a step reads or makes.
     pub fn contract(&self, name: &str) -> Option<&Contract> {
-        let canonical = ["staged_", "current_", "versions_"]
-            .iter()
-            .find_map(|kind| self.catalog.canonical_tables.get(name.strip_prefix(kind)?));
+        let canonical = |kind: &str| self.catalog.canonical_tables.get(name.strip_prefix(kind)?);
+        let merged = ["current_", "versions_"].into_iter().find_map(canonical);
+        let merged = merged.or_else(|| self.catalog.tables.get(name)).map(|table| &table.contract);
         match name {
             ledger::REJECTS => Some(&ledger::REJECTS_CONTRACT),
             ledger::WARNINGS => Some(&ledger::WARNINGS_CONTRACT),
@@ -178,7 +179,7 @@ impl Context {
             ledger::WINDOWS => Some(&retired::WINDOWS_CONTRACT),
             ledger::OBJECTS => Some(&ledger::OBJECTS_CONTRACT),
             ledger::FORGOTTEN => Some(&ledger::FORGOTTEN_CONTRACT),
-            _ => canonical.or_else(|| self.catalog.tables.get(name)).map(|table| &table.contract),
+            _ => merged.or_else(|| canonical(STAGED)?.staged.as_ref()),
         }
     }
 

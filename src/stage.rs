@@ -1,8 +1,10 @@
 //! Records to canonical, typed rows; what cannot be typed is a reject with a rule.
 //!
 //! Two halves around the staging SQL: [`Typing`] turns the text of a chunk into typed columns
-//! as the spec says, [`finish()`] gives the rows that SQL made their ids, times and origin.
+//! as the spec says, [`finish()`] gives the rows that SQL made their keys and origin. What follows
+//! from staged rows they get from [`complete()`] when they are read: ids and local dates.
 
+mod complete;
 mod findings;
 pub mod finish;
 mod frame;
@@ -19,6 +21,7 @@ pub mod window;
 
 use std::collections::BTreeMap;
 
+pub use self::complete::complete;
 pub use self::finish::{Origin, finish};
 pub use self::refuse::{Refused, refuse};
 pub use self::types::{Typed, Typing, type_chunk};

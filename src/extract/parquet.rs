@@ -17,9 +17,12 @@ use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchR
 
 use super::record::Cells;
 use super::rows::Rows;
-use super::{Break, Decode, Step, Task};
+use super::{Break, CHUNK_RECORDS, Decode, Step, Task};
 
-const BATCH_ROWS: usize = 8_192;
+/// Rows read at once are a chunk, so that their columns stay as they are.
+const BATCH_ROWS: usize = CHUNK_RECORDS;
+/// Fewer where they hold more than this.
+const BATCH_BYTES: i64 = 64 << 20;
 /// Batches with more text go row by row, so that a chunk can end inside.
 const WHOLE_BYTES: usize = 16 << 20;
 
@@ -71,10 +74,13 @@ impl Parquet {
             places.extend(cells.unread());
             places.sort_unstable();
         }
+        let bytes: i64 = builder.metadata().row_groups().iter().map(|g| g.total_byte_size()).sum();
+        let fit = BATCH_BYTES / (bytes / count.max(1)).max(1);
+        let batch = usize::try_from(fit).unwrap_or(1).clamp(1, BATCH_ROWS);
         let mask = ProjectionMask::roots(builder.parquet_schema(), places.iter().copied());
         let reader = builder
             .with_projection(mask)
-            .with_batch_size(BATCH_ROWS)
+            .with_batch_size(batch)
             .build()
             .map_err(|error| Break::Undecodable(error.to_string()))?;
         let plain = cells.plain(&task.lookup).map(|plain| {

@@ -35,6 +35,8 @@ struct TextColumn {
     text: String,
     offsets: Vec<i32>,
     valid: NullBufferBuilder,
+    /// All that there is, in the place of the others: most columns that come whole stay so.
+    whole: Option<StringArray>,
 }
 
 /// What an offset can say; a chunk is cut long before, see `Rows::is_full`.
@@ -44,11 +46,15 @@ fn offset(bytes: usize) -> i32 {
 
 impl TextColumn {
     fn new() -> Self {
-        Self { text: String::new(), offsets: vec![0], valid: NullBufferBuilder::new(0) }
+        let (text, offsets, valid) = (String::new(), vec![0], NullBufferBuilder::new(0));
+        Self { text, offsets, valid, whole: None }
     }
 
     /// Up to `row` there is nothing more.
     fn pad(&mut self, row: usize) {
+        if let Some(whole) = self.whole.take() {
+            self.extend(0, &whole);
+        }
         let missing = (row + 1).saturating_sub(self.offsets.len());
         if missing > 0 {
             self.offsets.resize(row + 1, offset(self.text.len()));
@@ -63,6 +69,14 @@ impl TextColumn {
     }
 
     /// From `row` on as another column has it.
+    fn take(&mut self, row: usize, texts: &StringArray) {
+        if row == 0 && self.whole.is_none() && self.offsets.len() == 1 {
+            self.whole = Some(texts.clone());
+        } else {
+            self.extend(row, texts);
+        }
+    }
+
     fn extend(&mut self, row: usize, texts: &StringArray) {
         self.pad(row);
         let (Some(first), Some(last)) = (texts.offsets().first(), texts.offsets().last()) else {
@@ -81,12 +95,16 @@ impl TextColumn {
 
     /// None where there is no value.
     fn cell(&self, row: usize) -> Option<&str> {
+        if let Some(whole) = &self.whole {
+            return (row < whole.len() && whole.is_valid(row)).then(|| whole.value(row));
+        }
         let start = usize::try_from(*self.offsets.get(row)?).ok()?;
         let end = usize::try_from(*self.offsets.get(row + 1)?).ok()?;
         if self.valid.is_valid(row) { self.text.get(start..end) } else { None }
     }
 
     fn truncate(&mut self, rows: usize) {
+        self.whole = self.whole.take().map(|whole| whole.slice(0, rows.min(whole.len())));
         if self.offsets.len() > rows + 1 {
             self.offsets.truncate(rows + 1);
             self.valid.truncate(rows);
@@ -96,6 +114,9 @@ impl TextColumn {
     }
 
     fn finish(&mut self, rows: usize) -> StringArray {
+        if let Some(whole) = self.whole.take_if(|whole| whole.len() == rows) {
+            return whole;
+        }
         self.pad(rows);
         // The next chunk is about as large; growing to it would copy it over and over.
         let text = String::with_capacity(self.text.len() + self.text.len() / 16);
@@ -119,6 +140,7 @@ struct Seen {
     /// Numbers and hashes of the records of the chunk at hand. They are looked for all at once:
     /// each is a wait for memory, and one after the other these waits overlap.
     waiting: Vec<(u64, u128)>,
+    told: Told,
     seeds: [FixedState; 2],
 }
 
@@ -129,12 +151,9 @@ impl Seen {
             newer: FxHashSet::default(),
             older: FxHashSet::default(),
             waiting: Vec::new(),
+            told: Told::default(),
             seeds,
         }
-    }
-
-    fn hashing(&self) -> Hashing {
-        Hashing(self.seeds.each_ref().map(BuildHasher::build_hasher))
     }
 
     /// Records of the chunk that came before, in ascending order.
@@ -164,24 +183,27 @@ impl Seen {
     }
 }
 
-/// Two hashes of 64 bits: of a billion records no two different ones are taken for the same.
-struct Hashing([<FixedState as BuildHasher>::Hasher; 2]);
+/// What a record says, as one text to be hashed: its rows, and of each the cells with a value.
+#[derive(Debug, Default)]
+struct Told(Vec<u8>);
 
-impl Hashing {
+impl Told {
     fn row(&mut self) {
-        self.0.iter_mut().for_each(|half| half.write_u64(u64::MAX));
+        self.0.extend_from_slice(&u64::MAX.to_le_bytes());
     }
 
-    /// A cell with a value.
     fn cell(&mut self, column: usize, text: &str) {
-        for half in &mut self.0 {
-            half.write_u64((column as u64) << 32 | text.len() as u64);
-            half.write(text.as_bytes());
-        }
+        self.0.extend_from_slice(&((column as u64) << 32 | text.len() as u64).to_le_bytes());
+        self.0.extend_from_slice(text.as_bytes());
     }
 
-    fn finish(&self) -> u128 {
-        let [left, right] = self.0.each_ref().map(|half| u128::from(half.finish()));
+    /// Two hashes of 64 bits: of a billion records no two different ones are taken for the same.
+    fn hash(&self, seeds: &[FixedState; 2]) -> u128 {
+        let [left, right] = seeds.each_ref().map(|seed| {
+            let mut hasher = seed.build_hasher();
+            hasher.write(&self.0);
+            u128::from(hasher.finish())
+        });
         left << 64 | right
     }
 }
@@ -344,7 +366,7 @@ impl Rows {
         for (column, texts) in columns {
             if let Some(column) = self.columns.get_mut(column) {
                 self.bytes += texts.value_data().len();
-                column.extend(before, texts);
+                column.take(before, texts);
             }
         }
         let numbers = self.number + 1..=self.number + rows as u64;
@@ -366,19 +388,19 @@ impl Rows {
     /// Will see whether a record's rows, which lie at `rows` of each table, came before.
     fn look_for(&mut self, number: u64, rows: impl Fn(&Table) -> Range<usize>) {
         let Some(seen) = &mut self.seen else { return };
-        let mut hashing = seen.hashing();
+        seen.told.0.clear();
         for table in &self.tables {
             for row in rows(table) {
-                hashing.row();
+                seen.told.row();
                 let columns = self.columns.get(table.columns.clone()).unwrap_or_default();
                 for (column, cells) in table.columns.clone().zip(columns) {
                     if let Some(text) = cells.cell(row) {
-                        hashing.cell(column, text);
+                        seen.told.cell(column, text);
                     }
                 }
             }
         }
-        seen.waiting.push((number, hashing.finish()));
+        seen.waiting.push((number, seen.told.hash(&seen.seeds)));
     }
 
     /// The record is a reject; `text` is what stood there.

@@ -10,7 +10,7 @@ use arrow::error::ArrowError;
 
 use super::shape::{Link, Shape};
 use super::{Eraser, Named, PREFIX};
-use crate::table::{TableError, id};
+use crate::table::TableError;
 
 /// Whose a row is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -263,18 +263,16 @@ impl Eraser {
         let identifiers: Vec<&str> =
             shape.canonical.identifiers.iter().map(|of| of.column.as_str()).collect();
         let (any, any_own) = (hit.true_count() > 0, own.true_count() > 0);
-        let (keys, ids) = self.keys(shape, rows, hits);
+        let keys = self.keys(shape, rows, hits);
         let mut columns: Vec<ArrayRef> = Vec::with_capacity(rows.num_columns());
         let mut is_changed = false;
         for (field, array) in rows.schema().fields().iter().zip(rows.columns()) {
             let name = field.name().as_str();
             let personal = shape.personal.iter().any(|column| column == name);
             let new = if any_own && name == "identity_key" {
-                self.identities(array, hits)
+                self.identities(array, shape, rows, hits)
             } else if any && name == "source_id" {
                 Arc::clone(&keys)
-            } else if any && name == shape.canonical.id {
-                Arc::clone(&ids)
             } else if identifiers.contains(&name) {
                 if any_own { nullif(array, &own).map_err(fail)? } else { Arc::clone(array) }
             } else if personal && !shape.is_statement {
@@ -303,42 +301,39 @@ impl Eraser {
         Ok(Scrubbed { rows, counted, is_changed })
     }
 
-    fn identities(&self, array: &ArrayRef, hits: &[Option<Hit>]) -> ArrayRef {
+    /// Rows that name somebody who is forgotten get the name of their entry.
+    fn identities(
+        &self,
+        array: &ArrayRef,
+        shape: &Shape,
+        rows: &RecordBatch,
+        hits: &[Option<Hit>],
+    ) -> ArrayRef {
         let Some(texts) = array.as_string_opt::<i32>() else { return Arc::clone(array) };
+        let columns = Columns::new(shape, rows);
+        // A row that names nobody is nobody's, as it was before.
+        let names_somebody = |i: usize| {
+            let mut values = columns.identifiers.iter().map(|(.., texts)| texts.at(i));
+            values.any(|value| !value.trim().is_empty())
+        };
         let of = |(i, hit): (usize, &Option<Hit>)| match hit {
-            // A row that names nobody is nobody's, as it was before.
-            Some(hit) if hit.is_own && texts.is_valid(i) => Some(self.id(hit.subject).to_owned()),
+            Some(hit) if hit.is_own && names_somebody(i) => Some(self.id(hit.subject).to_owned()),
             _ => texts.is_valid(i).then(|| texts.value(i).to_owned()),
         };
         Arc::new(hits.iter().enumerate().map(of).collect::<StringArray>())
     }
 
-    /// Natural keys and ids, where the keys are the person's or hold something of theirs.
-    fn keys(
-        &self,
-        shape: &Shape,
-        rows: &RecordBatch,
-        hits: &[Option<Hit>],
-    ) -> (ArrayRef, ArrayRef) {
+    /// Natural keys, where they are the person's or hold something of theirs without that.
+    fn keys(&self, shape: &Shape, rows: &RecordBatch, hits: &[Option<Hit>]) -> ArrayRef {
         let columns = Columns::new(shape, rows);
-        let ids = Texts::of(rows, &shape.canonical.id);
-        let mut all = Vec::with_capacity(rows.num_rows());
-        for i in 0..rows.num_rows() {
-            let [source, account, entity, key] = columns.natural(i);
+        let of = |i: usize| {
+            let [source, account, _, key] = columns.natural(i);
             let is_personal = hits.get(i).copied().flatten().is_some_and(|hit| {
                 if hit.is_own { self.is_personal(shape, &columns, i) } else { self.is_in(key) }
             });
-            if !is_personal {
-                all.push((key.to_owned(), ids.at(i).to_owned()));
-                continue;
-            }
-            let key = self.codes.pseudonym(source, account, key);
-            let new = id::from_key(&shape.canonical.id_prefix, &[source, account, entity, &key]);
-            all.push((key, new));
-        }
-        let keys = StringArray::from_iter_values(all.iter().map(|(key, _)| key));
-        let ids = StringArray::from_iter_values(all.iter().map(|(_, id)| id));
-        (Arc::new(keys), Arc::new(ids))
+            if is_personal { self.codes.pseudonym(source, account, key) } else { key.to_owned() }
+        };
+        Arc::new(StringArray::from_iter_values((0..rows.num_rows()).map(of)))
     }
 
     /// Keys of other things without those that hold an identifier, as a session's may hold that of

@@ -45,6 +45,8 @@ pub struct Link {
 pub struct Shape {
     pub table: String,
     pub canonical: Canonical,
+    /// What its staged rows have.
+    pub columns: Vec<String>,
     /// Columns that hold something personal.
     pub personal: Vec<String>,
     pub is_statement: bool,
@@ -66,8 +68,10 @@ impl Shape {
         let mut scoped: BTreeMap<String, bool> =
             known.map(|of| (of.kind.clone(), of.scoped)).collect();
         scoped.extend(["email_md5", "email_sha256"].map(|kind| (kind.to_owned(), false)));
+        let columns = table.staged.iter().flat_map(|staged| &staged.columns);
         Self {
             table: name.to_owned(),
+            columns: columns.map(|column| column.name.clone()).collect(),
             canonical: canonical.clone(),
             personal: personal.map(|column| column.name.clone()).collect(),
             is_statement: name == STATEMENTS,

@@ -73,7 +73,9 @@ impl Graph {
             let name = &table.contract.name;
             let mut code = Hasher::new("current");
             code.part(CURRENT_VERSION.to_le_bytes())
-                .part(format!("{:?}{canonical:?}", table.contract));
+                .part(format!("{:?}{canonical:?}", table.contract))
+                // Of the local dates that staged rows get.
+                .part(&job.time_zone);
             nodes.push(Node {
                 name: current(name),
                 kind: NodeKind::Current,

@@ -20,6 +20,7 @@ use super::{Context, RunError, Tables, workers};
 use crate::catalog::Canonical;
 use crate::current;
 use crate::plan::{self, Node};
+use crate::stage;
 use crate::state::{ObjectEntry, Release};
 use crate::storage::parquet;
 use crate::table::dataset::{Dataset, FileRef};
@@ -33,6 +34,8 @@ struct Merge<'a> {
     context: &'a Arc<Context>,
     contract: Contract,
     canonical: Canonical,
+    /// Of staged rows.
+    as_staged: Contract,
     staged: &'a Dataset,
     retired: Retired,
     /// Rows of later batch dates do not count, as a day number.
@@ -62,6 +65,7 @@ pub async fn current(
         context,
         contract: table.contract.clone(),
         canonical: table.canonical.clone().ok_or_else(none)?,
+        as_staged: table.staged.clone().ok_or_else(none)?,
         staged: tables.get(input).ok_or_else(none)?,
         retired: staged.retired.get(input).cloned().unwrap_or_default(),
         until: until.map(day_number),
@@ -212,14 +216,16 @@ impl Merge<'_> {
         only: Option<&BTreeSet<u32>>,
     ) -> Result<Sink, RunError> {
         let key: &[&str] = if is_spread(self.staged) { &current::KEY } else { &[] };
-        let key = current::indices(&self.contract, key);
-        let spread = Spread::Buckets(key.clone());
+        let spread = Spread::Buckets(current::indices(&self.contract, key));
+        let key = current::indices(&self.as_staged, key);
         let mut rows = Sink::new(&self.contract, spread, &self.scratch.join("spill"));
-        let mut seen = BTreeSet::new();
+        let (zone, mut seen) = (self.context.job.zone(), BTreeSet::new());
         for file in files.filter(|file| seen.insert(&file.file_hash)) {
             let store = &self.context.store;
             for batch in parquet::open(store, &file.path, &file.file_hash).await? {
-                rows.push(&self.living(&batch?, &key, only)?)?;
+                let living = self.living(&batch?, &key, only)?;
+                let (contract, canonical) = (&self.contract, &self.canonical);
+                rows.push(&stage::complete(contract, canonical, zone, &living)?)?;
             }
         }
         Ok(rows)

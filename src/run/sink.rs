@@ -32,8 +32,6 @@ use crate::table::{
 const MEMORY_BYTES: usize = 192 << 20;
 /// Rows handed to the Parquet writer at once: fixed, because page cuts depend on it.
 const WRITE_ROWS: usize = 65_536;
-/// Columns of staged rows that hardly ever repeat, beside their ids.
-const OF_ROWS: [&str; 3] = ["source_id", "record_number", "identity_key"];
 
 /// Partition column values (as in paths), then the slice.
 pub type Key = (Vec<String>, u32);
@@ -476,17 +474,15 @@ fn layout(contract: &Contract, rows: usize) -> Layout {
 /// # Errors
 /// The scratch folder cannot be written.
 pub fn open_unordered(contract: &Contract, path: &Path) -> Result<FileWriter, RunError> {
-    let is_distinct = |column: &&Column| {
-        let name = column.name.as_str();
-        column.kind == Kind::Timestamp
-            || contract.grain.contains(&column.name)
-            || OF_ROWS.contains(&name)
+    let named = |is_it: &dyn Fn(&Column) -> bool| {
+        let columns = contract.columns.iter().filter(|column| is_it(column));
+        columns.map(|column| column.name.clone()).collect()
     };
-    let distinct = contract.columns.iter().filter(is_distinct);
     let layout = Layout {
         sorted_by: Vec::new(),
         bloom: Vec::new(),
-        distinct: distinct.map(|column| column.name.clone()).collect(),
+        distinct: named(&|column| column.name == "source_id"),
+        near: named(&|column| column.kind == Kind::Timestamp || column.name == "record_number"),
         care: Care::Kept,
         is_unordered: true,
         ..layout(contract, 0)

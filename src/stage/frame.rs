@@ -3,7 +3,8 @@
 //! The expressions are made once for a spec. Casts are not strict: what was a value and became
 //! null is reported beside the value, so that the row can be rejected with its origin.
 
-use arrow::array::{ArrayRef, AsArray, BooleanArray, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringArray, new_null_array};
+use arrow::buffer::BooleanBuffer;
 use arrow::error::ArrowError;
 use polars::prelude::{
     DataFrame, DataType, Expr, IntoLazy, NULL, NamedFrom, Series, col, lit, when,
@@ -25,6 +26,7 @@ pub enum Cast {
 /// The casts of a spec.
 #[derive(Debug, Clone)]
 pub struct Frame {
+    casts: Vec<Cast>,
     names: Vec<String>,
     /// Columns of truths, in lower case.
     words: Vec<Expr>,
@@ -39,6 +41,19 @@ pub struct Read {
     pub unread: BooleanArray,
 }
 
+impl Read {
+    /// Of a column without values, as those are that an export does not have.
+    fn nothing((text, cast): (&StringArray, &Cast)) -> Self {
+        let kind = match cast {
+            Cast::Int64 => arrow::datatypes::DataType::Int64,
+            Cast::Float64 => arrow::datatypes::DataType::Float64,
+            Cast::Bool => arrow::datatypes::DataType::Boolean,
+        };
+        let unread = BooleanArray::new(BooleanBuffer::new_unset(text.len()), None);
+        Self { values: new_null_array(&kind, text.len()), unread }
+    }
+}
+
 impl Frame {
     pub fn new(casts: &[Cast]) -> Self {
         let names: Vec<String> = (0..casts.len()).map(|i| format!("column {i}")).collect();
@@ -50,7 +65,7 @@ impl Frame {
         let unread = unread.collect();
         let words = names.iter().zip(casts).filter(|(_, cast)| **cast == Cast::Bool);
         let words = words.map(|(name, _)| col(name.as_str()).str().to_lowercase()).collect();
-        Self { names, words, values, unread }
+        Self { casts: casts.to_vec(), names, words, values, unread }
     }
 
     /// `texts` in the order of the casts, blank and null values already null, without outer blanks.
@@ -58,9 +73,10 @@ impl Frame {
     /// # Errors
     /// Polars refuses the expressions.
     pub fn read(&self, texts: &[StringArray]) -> Result<Vec<Read>, ArrowError> {
-        let Some(rows) = texts.first().map(arrow::array::Array::len) else {
-            return Ok(Vec::new());
-        };
+        if texts.iter().all(|text| text.null_count() == text.len()) {
+            return Ok(texts.iter().zip(&self.casts).map(Read::nothing).collect());
+        }
+        let Some(rows) = texts.first().map(Array::len) else { return Ok(Vec::new()) };
         let columns = self.names.iter().zip(texts);
         let columns = columns.map(|(name, text)| Ok(to_polars(name, text)?.into()));
         let columns = columns.collect::<Result<_, _>>().map_err(arrow_error)?;

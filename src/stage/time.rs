@@ -86,6 +86,7 @@ pub fn timestamp(
     let listed = clock.formats.iter().find_map(|format| formatted(text, format));
     let (local, offset) = listed.or_else(|| iso(text)).ok_or("not_a_time")?;
     let utc = match offset {
+        Some(0) => Some((local, Placed::Once)),
         Some(seconds) => {
             let utc = local.checked_sub_signed(Duration::seconds(i64::from(seconds)));
             utc.map(|utc| (utc, Placed::Once))
@@ -154,6 +155,9 @@ fn formatted(text: &str, format: &str) -> Option<Local> {
 /// ISO 8601 and what exports make of it: a blank for `T`, one-digit hours, `+0200`, ` UTC`.
 fn iso(text: &str) -> Option<Local> {
     let mut at = Cursor { bytes: text.as_bytes() };
+    if let Some(local) = at.usual() {
+        return Some((local, at.offset()?));
+    }
     let year = at.number(4, 4)?;
     let separator = at.one_of(b"-/")?;
     let month = at.number(1, 2)?;
@@ -191,6 +195,29 @@ struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
+    /// `2024-05-28T09:12:44` before its offset, as nearly all systems write a time: read without
+    /// looking for where its parts end. Nothing is taken of any other text.
+    fn usual(&mut self) -> Option<NaiveDateTime> {
+        let (head, rest) = self.bytes.split_first_chunk::<19>()?;
+        let separators = [4, 7, 10, 13, 16].map(|at| head[at]);
+        let is_usual = separators == *b"--T::" || separators == *b"-- ::";
+        let digits = head.map(|byte| u32::from(byte.wrapping_sub(b'0')));
+        let are_digits = |places: [usize; 14]| places.iter().all(|at| digits[*at] < 10);
+        if !is_usual || !are_digits([0, 1, 2, 3, 5, 6, 8, 9, 11, 12, 14, 15, 17, 18]) {
+            return None;
+        }
+        // A fraction is read part by part.
+        if rest.first().is_some_and(|next| matches!(next, b'.' | b',' | b' ' | b'0'..=b'9')) {
+            return None;
+        }
+        let two = |at: usize| digits[at] * 10 + digits[at + 1];
+        let year = i32::try_from(two(0) * 100 + two(2)).ok()?;
+        let date = NaiveDate::from_ymd_opt(year, two(5), two(8))?;
+        let time = NaiveTime::from_hms_opt(two(11), two(14), two(17))?;
+        self.bytes = rest;
+        Some(date.and_time(time))
+    }
+
     fn one_of(&mut self, wanted: &[u8]) -> Option<u8> {
         let (first, rest) = self.bytes.split_first()?;
         wanted.contains(first).then(|| {

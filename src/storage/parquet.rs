@@ -11,7 +11,7 @@ use arrow::datatypes::SchemaRef;
 use bytes::Bytes;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use parquet::basic::{Compression, ZstdLevel};
+use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::metadata::{KeyValue, SortingColumn};
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
 use parquet::schema::types::ColumnPath;
@@ -49,6 +49,8 @@ pub struct Layout {
     pub bloom: Vec<String>,
     /// Values of these are about as many as rows: no dictionary is tried.
     pub distinct: Vec<String>,
+    /// Whole numbers of which neighbours are near each other: what lies between them is kept.
+    pub near: Vec<String>,
     pub metadata: BTreeMap<String, String>,
     /// Distinct values expected in a bloom filter column.
     pub rows: u64,
@@ -92,6 +94,12 @@ impl Layout {
         for column in &self.distinct {
             properties =
                 properties.set_column_dictionary_enabled(ColumnPath::from(column.as_str()), false);
+        }
+        for column in &self.near {
+            let path = ColumnPath::from(column.as_str());
+            properties = properties
+                .set_column_dictionary_enabled(path.clone(), false)
+                .set_column_encoding(path, Encoding::DELTA_BINARY_PACKED);
         }
         for column in &self.bloom {
             let path = ColumnPath::from(column.as_str());

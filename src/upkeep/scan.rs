@@ -50,9 +50,7 @@ fn is_in_rows(eraser: &Eraser, shapes: &[Shape], rows: &RecordBatch) -> bool {
 
 /// Whether rows of a canonical table would be other without forgotten people.
 fn is_canonical(eraser: &Eraser, shape: &Shape, rows: &RecordBatch) -> bool {
-    let is_there = |column: &str| rows.column_by_name(column).is_some();
-    let is_shaped = [shape.canonical.id.as_str(), "identity_key", "object_url"];
-    if !is_shaped.into_iter().all(is_there) {
+    if !shape.columns.iter().all(|column| rows.column_by_name(column).is_some()) {
         return false;
     }
     let hits = eraser.hits(shape, rows);

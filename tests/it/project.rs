@@ -149,3 +149,12 @@ fn cells(batch: &RecordBatch, columns: &[&str]) -> Vec<String> {
     };
     (0..batch.num_rows()).map(of_row).collect()
 }
+
+/// Rows of a dataset; staged ones with what follows from them.
+pub fn completed(context: &Context, dataset: &str, rows: RecordBatch) -> RecordBatch {
+    let table = dataset.strip_prefix("staged_");
+    let table = table.and_then(|name| context.catalog.canonical_tables.get(name));
+    let Some(table) = table else { return rows };
+    let canonical = table.canonical.as_ref().expect("a canonical table");
+    cxmart::stage::complete(&table.contract, canonical, context.job.zone(), &rows).expect("staged")
+}

@@ -1,6 +1,7 @@
 //! Staging: text to types, and every source from its bytes to canonical rows.
 
 mod definitions;
+mod derived;
 mod drift;
 mod options;
 mod parts;

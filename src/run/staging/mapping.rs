@@ -10,8 +10,8 @@ use futures::StreamExt;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
-use super::{PlacedReject, Tally, staging_context};
-use crate::catalog::{Canonical, Model, SourceSpec, Table};
+use super::{PlacedReject, Tally};
+use crate::catalog::{Canonical, Model, SourceSpec};
 use crate::engine::{EngineError, Piecewise, Session};
 use crate::forget::Eraser;
 use crate::forget::rows::Found;
@@ -22,8 +22,8 @@ use crate::run::arrivals::Arrivals;
 use crate::run::sink::{Sink, Spread, Written};
 use crate::run::{Context, RunError, scale};
 use crate::stage::{self, Origin, RECORD_BITS, Refused};
-use crate::table::TableError;
 use crate::table::hash::Hash;
+use crate::table::{Contract, TableError};
 
 /// Typed rows as they come from the decoder.
 pub type Chunks = mpsc::Receiver<Result<RecordBatch, EngineError>>;
@@ -62,11 +62,10 @@ struct Aside {
 pub struct Mapping {
     context: Arc<Context>,
     spec: SourceSpec,
-    /// Place in the job.
-    source: usize,
     account: String,
     model: Model,
-    table: Table,
+    /// Of the staged rows.
+    staged: Contract,
     canonical: Canonical,
     origins: Arc<Vec<Origin>>,
     tallies: Arc<Mutex<Vec<Tally>>>,
@@ -87,10 +86,9 @@ impl Mapping {
         Some(Self {
             context: Arc::clone(context),
             spec: spec.clone(),
-            source: batch.source,
             account: context.job.sources.get(batch.source)?.account.clone(),
             model: model.clone(),
-            table: table.clone(),
+            staged: table.staged.clone()?,
             canonical: table.canonical.clone()?,
             origins: Arc::clone(origins),
             tallies: Arc::clone(tallies),
@@ -100,9 +98,11 @@ impl Mapping {
 
     /// Leaves out people who are forgotten.
     pub fn without(mut self, eraser: Option<&Arc<Eraser>>) -> Self {
-        let shape = Shape::new(&self.context.catalog, &self.table, &self.canonical);
-        self.eraser =
-            eraser.filter(|_| shape.is_about_people()).map(|eraser| (Arc::clone(eraser), shape));
+        let tables = &self.context.catalog.canonical_tables;
+        let shape = tables.get(&self.staged.name);
+        let shape = shape.map(|table| Shape::new(&self.context.catalog, table, &self.canonical));
+        let shape = shape.filter(Shape::is_about_people);
+        self.eraser = eraser.zip(shape).map(|(eraser, shape)| (Arc::clone(eraser), shape));
         self
     }
 
@@ -120,7 +120,7 @@ impl Mapping {
     }
 
     pub async fn run(self, chunks: Chunks, fingerprint: Hash) -> Result<Mapped, RunError> {
-        let name = staged(&self.table.contract.name);
+        let name = staged(&self.staged.name);
         let scratch = self.context.work.folder(&fingerprint).join(&self.model.name);
         let (raw, schema) = self.raw()?;
         let session = self.context.engine.session_in_order();
@@ -142,7 +142,7 @@ impl Mapping {
         scratch: &Path,
         aside: &mut Aside,
     ) -> Result<Vec<Written>, RunError> {
-        let mut files = Arrivals::new(&self.table.contract, scratch);
+        let mut files = Arrivals::new(&self.staged, scratch);
         // Beside the model: writing is about as much work as all that comes before.
         let (sender, mut finished) = mpsc::channel::<RecordBatch>(BATCHES_WAITING);
         let writing = tokio::task::spawn_blocking(move || {
@@ -181,7 +181,7 @@ impl Mapping {
         let (raw, schema) = self.raw()?;
         session.stream(&raw, schema, rows)?;
         let mut answer = session.query(&self.model.name, &self.model.sql).await?;
-        let mut sink = Sink::new(&self.table.contract, Spread::Contract, scratch);
+        let mut sink = Sink::new(&self.staged, Spread::Contract, scratch);
         while let Some(rows) = answer.batches.next().await {
             sink.push(&self.finished(&rows?, aside)?)?;
         }
@@ -194,19 +194,18 @@ impl Mapping {
     fn finished(&self, rows: &RecordBatch, aside: &mut Aside) -> Result<RecordBatch, RunError> {
         let has_key = !self.spec.key.is_empty();
         let mut rows = rows.clone();
-        if self.table.contract.name == stage::scale::ANSWERS {
+        if self.staged.name == stage::scale::ANSWERS {
             let scales = scale::of_source(&self.context.job, &self.spec.source);
             let zone = self.context.job.zone();
             rows = stage::scale::on_scale(&scales, &self.account, zone, &rows)?;
         }
-        let (rows, refused) = stage::refuse(&self.table.contract.name, has_key, &rows)?;
+        let (rows, refused) = stage::refuse(&self.staged.name, has_key, &rows)?;
         self.mark_rejected(&refused);
         aside.rejects.extend(refused.into_iter().map(placed));
-        let staging = staging_context(&self.context, self.source);
         let natural =
             (self.spec.source.as_str(), self.account.as_str(), self.spec.natural_entity());
-        let (table, canonical) = (&self.table, &self.canonical);
-        let finished = stage::finish(table, canonical, &staging, natural, &self.origins, &rows)?;
+        let (staged, canonical) = (&self.staged, &self.canonical);
+        let finished = stage::finish(staged, canonical, natural, &self.origins, &rows)?;
         self.each_place(&rows, |tally, _| tally.rows += 1);
         let Some((eraser, shape)) = &self.eraser else {
             self.mark_used(&rows);
@@ -216,7 +215,7 @@ impl Mapping {
         aside.found.extend(eraser.found(shape, &finished, &hits));
         let scrubbed = eraser.scrub(shape, &finished, &hits)?;
         let used = filter_record_batch(&rows, &scrubbed.counted)
-            .map_err(|source| TableError::Order { table: table.contract.name.clone(), source })?;
+            .map_err(|source| TableError::Order { table: staged.name.clone(), source })?;
         self.mark_used(&used);
         Ok(scrubbed.rows)
     }

@@ -19,6 +19,8 @@ use cxmart::state::{Release, StateReader};
 use cxmart::storage::parquet::decode;
 use tempfile::TempDir;
 
+use crate::project::completed;
+
 pub const JOB: &str = r#"
 name = "oracle"
 time_zone = "Europe/Copenhagen"
@@ -407,6 +409,7 @@ impl World {
         for file in &dataset.files {
             let bytes = self.context.store.read(&file.path).await.expect("a file");
             for batch in decode(&file.path, bytes, None).expect("parquet") {
+                let batch = completed(&self.context, table, batch);
                 let schema = batch.schema();
                 for i in 0..batch.num_rows() {
                     let cells = schema.fields().iter().zip(batch.columns());

@@ -15,6 +15,8 @@ use cxmart::settings::{self, Settings};
 use cxmart::state::StateReader;
 use cxmart::storage::parquet::decode;
 
+use crate::project::completed;
+
 const JOB: &str = r#"
 name = "sources"
 time_zone = "Europe/Copenhagen"
@@ -143,7 +145,8 @@ async fn run(project: &Path) -> Goldens {
     };
     let context = cxmart::run::open("jobs/sources.toml", settings).expect("the job opens");
     let store = context.store.clone();
-    cxmart::run::run(Arc::new(context), None).await.expect("the run succeeds");
+    let context = Arc::new(context);
+    cxmart::run::run(Arc::clone(&context), None).await.expect("the run succeeds");
     let release = StateReader::new(store.clone()).latest().await.expect("readable");
     let mut goldens = Goldens::new();
     for (name, dataset) in &release.expect("a release").state {
@@ -155,7 +158,7 @@ async fn run(project: &Path) -> Goldens {
         for file in &dataset.files {
             let bytes = store.read(&file.path).await.expect("a staged file");
             for batch in decode(&file.path, bytes, None).expect("parquet") {
-                gather(table, &batch, &mut goldens);
+                gather(table, &completed(&context, name, batch), &mut goldens);
             }
         }
     }

@@ -487,4 +487,18 @@ proptest! {
             prop_assert_eq!(read, expected, "`{}` as {}", text, kind);
         }
     }
+
+    /// Goal: times in the form that most systems write are read as all others are. Method: a second
+    /// blank before the time of day makes the same text another form.
+    #[test]
+    fn usual_times_read_as_unusual_ones(
+        date in "(19|20)[0-9]{2}-[01][0-9]-[0-3][0-9]",
+        time in "[0-2][0-9]:[0-6][0-9]:[0-6][0-9]",
+        end in "(Z|z|[+-][01][0-9]:?[03]0|[.][0-9]{0,7}Z?| UTC|[0-9])?",
+        separator in "[T ]",
+    ) {
+        let read = |text: &str| one("type = \"timestamp\"", text);
+        let usual = read(&format!("{date}{separator}{time}{end}"));
+        prop_assert_eq!(usual, read(&format!("{date}  {time}{end}")), "{} {}{}", date, time, end);
+    }
 }
