@@ -8,11 +8,13 @@ pub mod files;
 pub mod lint;
 pub mod model;
 pub mod spec;
+mod statement;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 pub use self::files::Files;
 pub use self::model::{Layer, Model};
@@ -131,33 +133,42 @@ impl Catalog {
     pub fn read(files: &Files) -> (Self, Vec<Problem>) {
         let mut catalog = Self::default();
         let mut problems = Vec::new();
+        let mut breaches = BTreeMap::new();
         for (path, text) in files.under("sql/") {
             match path.rsplit_once('.') {
-                Some((_, "sql")) => match Model::parse(path, text) {
-                    Ok(model) => drop(catalog.models.insert(model.name.clone(), model)),
+                Some((_, "sql")) => match model(files, path, text) {
+                    Ok((model, found)) => {
+                        breaches.insert(model.name.clone(), found);
+                        catalog.models.insert(model.name.clone(), model);
+                    }
                     Err(problem) => problems.push(problem),
                 },
                 Some((_, "toml")) if path.starts_with("sql/stage/") => {
-                    match SourceSpec::parse(path, text) {
+                    let spec =
+                        fields(files, path, text).and_then(|spec| SourceSpec::at(path, spec));
+                    match spec {
                         Ok(spec) => drop(catalog.specs.insert(spec.key(), spec)),
                         Err(found) => problems.extend(found),
                     }
                 }
-                Some((_, "toml")) => match parse_table(path, text) {
-                    Ok(table) => {
-                        let tables = match table.canonical {
-                            Some(_) => &mut catalog.canonical_tables,
-                            None => &mut catalog.tables,
-                        };
-                        drop(tables.insert(table.contract.name.clone(), table));
+                Some((_, "toml")) => {
+                    match fields(files, path, text).and_then(|file| table(path, file)) {
+                        Ok(table) => {
+                            let tables = match table.canonical {
+                                Some(_) => &mut catalog.canonical_tables,
+                                None => &mut catalog.tables,
+                            };
+                            drop(tables.insert(table.contract.name.clone(), table));
+                        }
+                        Err(found) => problems.extend(found),
                     }
-                    Err(found) => problems.extend(found),
-                },
+                }
                 _ => {}
             }
         }
         problems.extend(catalog.check());
-        for model in catalog.models.values() {
+        for (name, model) in &catalog.models {
+            problems.extend(breaches.remove(name).unwrap_or_default());
             problems.extend(lint::model(model, &catalog));
         }
         (catalog, problems)
@@ -221,8 +232,30 @@ impl Catalog {
     }
 }
 
-fn parse_table(path: &str, text: &str) -> Result<Table, Vec<Problem>> {
-    let file: TableFile = schema::read(path, text)?;
+/// A model, and where its SQL breaches the house rules.
+fn model(files: &Files, path: &str, text: &str) -> Result<(Model, Vec<Problem>), Problem> {
+    if files.is_built_in(path)
+        && let Some(model) = Model::built_in(path, text)?
+    {
+        return Ok((model, Vec::new()));
+    }
+    Model::parse(path, text)
+}
+
+/// What a TOML file says.
+fn fields<T>(files: &Files, path: &str, text: &str) -> Result<T, Vec<Problem>>
+where
+    T: JsonSchema + DeserializeOwned + 'static,
+{
+    if files.is_built_in(path)
+        && let Ok(fields) = toml::from_str(text)
+    {
+        return Ok(fields);
+    }
+    schema::read(path, text)
+}
+
+fn table(path: &str, file: TableFile) -> Result<Table, Vec<Problem>> {
     let name = files::stem(path).to_owned();
     let layer = Layer::of(path).ok_or_else(|| {
         vec![Problem::new(path, "a table lies in one of the layer folders of sql/")]

@@ -1,5 +1,6 @@
 //! The text files of a project: embedded ones, overlaid by a folder.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -12,9 +13,9 @@ static JOBS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/jobs");
 /// A larger text file in a project folder is a mistake.
 const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
-/// Path (with `/`) to text.
+/// Path (with `/`) to text; borrowed is what the binary carries.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Files(BTreeMap<String, String>);
+pub struct Files(BTreeMap<String, Cow<'static, str>>);
 
 impl Files {
     /// What the binary carries.
@@ -60,24 +61,44 @@ impl Files {
         Ok(())
     }
 
+    /// Lays a text over another; the same text again stays the binary's.
     pub fn insert(&mut self, path: impl Into<String>, text: impl Into<String>) {
-        self.0.insert(path.into(), text.into());
+        let (path, text) = (path.into(), text.into());
+        if self.get(&path) != Some(text.as_str()) {
+            self.0.insert(path, Cow::Owned(text));
+        }
     }
 
     pub fn get(&self, path: &str) -> Option<&str> {
-        self.0.get(path).map(String::as_str)
+        self.0.get(path).map(|text| &**text)
+    }
+
+    /// The text is the binary's own.
+    ///
+    /// A test holds that all of these are without a problem, so what follows from the text of one
+    /// file alone (its fields, its SQL) is not checked again at every start. How a file hangs
+    /// together with others always is: a project may have changed those.
+    pub fn is_built_in(&self, path: &str) -> bool {
+        matches!(self.0.get(path), Some(Cow::Borrowed(_)))
+    }
+
+    /// The same texts, as if a project had all of them: nothing is taken to be checked.
+    #[must_use]
+    pub fn unchecked(self) -> Self {
+        let owned = |(path, text): (_, Cow<'_, str>)| (path, Cow::Owned(text.into_owned()));
+        Self(self.0.into_iter().map(owned).collect())
     }
 
     pub fn under<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
         let all = self.0.iter().filter(move |(path, _)| path.starts_with(prefix));
-        all.map(|(path, text)| (path.as_str(), text.as_str()))
+        all.map(|(path, text)| (path.as_str(), &**text))
     }
 }
 
-fn gather(root: &str, dir: &Dir<'_>, files: &mut BTreeMap<String, String>) {
+fn gather(root: &str, dir: &Dir<'static>, files: &mut BTreeMap<String, Cow<'static, str>>) {
     for file in dir.files() {
         if let Some(text) = file.contents_utf8() {
-            files.insert(format!("{root}/{}", file.path().display()), text.to_owned());
+            files.insert(format!("{root}/{}", file.path().display()), Cow::Borrowed(text));
         }
     }
     for below in dir.dirs() {

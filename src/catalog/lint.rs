@@ -13,11 +13,9 @@ use sqlparser::ast::{
     FunctionArgExpr, FunctionArguments, JoinConstraint, JoinOperator, OrderByExpr, Query, Select,
     SetExpr, Spanned, TableWithJoins, Value, Visit, Visitor, WindowType,
 };
-use sqlparser::dialect::GenericDialect;
-use sqlparser::parser::Parser;
-use sqlparser::tokenizer::{Token, Tokenizer};
+use sqlparser::tokenizer::{Token, TokenWithSpan};
 
-use super::{Catalog, Layer, Model};
+use super::{Catalog, Layer, Model, statement};
 use crate::job::Problem;
 
 /// Functions that are refused, and what to do instead.
@@ -119,9 +117,9 @@ const RESERVED: &str = "all analyse analyze and anti any array as asc asymmetric
     trailing true try_cast union unique unknown unpivot user using values variadic when where \
     window with";
 
-/// Breaches of the rules, of one model and of how it hangs together with others.
+/// Breaches of the rules in what a model says of itself, and in how it hangs together with others.
 pub fn model(model: &Model, catalog: &Catalog) -> Vec<Problem> {
-    let mut problems = sql(&model.path, &model.sql);
+    let mut problems = Vec::new();
     let mut say = |message: String, hint: &str| {
         problems.push(Problem::new(&model.path, message).hint(hint));
     };
@@ -234,22 +232,29 @@ pub fn reserved(path: &str, columns: &[crate::table::Column]) -> Vec<Problem> {
 
 /// Breaches of the portable subset in one query.
 pub fn sql(path: &str, text: &str) -> Vec<Problem> {
-    let mut lint = Lint { path, problems: Vec::new(), cast: BTreeSet::new() };
-    lint.tokens(text);
-    if let Ok(statements) = Parser::parse_sql(&GenericDialect {}, text) {
-        let _ = statements.visit(&mut lint);
+    let mut lint = Lint::new(path);
+    if let Ok(tokens) = statement::tokens(text) {
+        lint.tokens(&tokens);
+        if let Ok(query) = statement::query(tokens) {
+            lint.query(&query);
+        }
     }
     lint.problems
 }
 
-struct Lint<'a> {
+/// Looks for breaches of the portable subset.
+pub(super) struct Lint<'a> {
     path: &'a str,
-    problems: Vec<Problem>,
+    pub(super) problems: Vec<Problem>,
     /// Texts of `ceil` and `floor` that stand inside a cast.
     cast: BTreeSet<String>,
 }
 
-impl Lint<'_> {
+impl<'a> Lint<'a> {
+    pub(super) fn new(path: &'a str) -> Self {
+        Self { path, problems: Vec::new(), cast: BTreeSet::new() }
+    }
+
     fn say(&mut self, line: u64, message: impl Into<String>, hint: &str) {
         let path = if line > 0 { format!("{}:{line}", self.path) } else { self.path.to_owned() };
         let problem = Problem::new(path, message).hint(hint);
@@ -258,13 +263,10 @@ impl Lint<'_> {
         }
     }
 
-    fn tokens(&mut self, text: &str) {
-        let Ok(tokens) = Tokenizer::new(&GenericDialect {}, text).tokenize_with_location() else {
-            return;
-        };
+    pub(super) fn tokens(&mut self, tokens: &[TokenWithSpan]) {
         for found in tokens {
             let line = found.span.start.line;
-            match found.token {
+            match &found.token {
                 Token::Word(word) if word.quote_style.is_some() => {
                     let message = format!("quotes the name `{}`", word.value);
                     self.say(line, message, "names need no quotes; a quoted one is text in Spark");
@@ -273,6 +275,10 @@ impl Lint<'_> {
                 _ => {}
             }
         }
+    }
+
+    pub(super) fn query(&mut self, query: &Query) {
+        let _ = query.visit(self);
     }
 
     fn function(&mut self, function: &Function, line: u64) {

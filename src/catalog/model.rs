@@ -1,15 +1,15 @@
 //! A model: one `.sql` file, one table.
 
 use std::collections::BTreeSet;
-use std::ops::ControlFlow;
-
-use sqlparser::ast::{ObjectName, Statement, Visit, Visitor};
-use sqlparser::dialect::GenericDialect;
-use sqlparser::parser::Parser;
 
 use super::files::stem;
+use super::lint::Lint;
+use super::statement;
 use crate::job::Problem;
 use crate::table::hash::{Hash, Hasher};
+
+/// Of each model of the binary its path, the tables it reads and its text without comments, by path.
+static BUILT_IN: &[(&str, &[&str], &str)] = &include!(concat!(env!("OUT_DIR"), "/models.rs"));
 
 /// The folders of `sql/`, in the order data flows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -76,56 +76,51 @@ impl Model {
         code.flat_map(|line| line.split(word)).any(|found| found == column)
     }
 
+    /// The model, and where its SQL breaches the house rules.
+    ///
     /// # Errors
     /// No layer folder, no query, or SQL that does not parse.
-    pub fn parse(path: &str, text: &str) -> Result<Self, Problem> {
-        let layer = Layer::of(path).ok_or_else(|| {
-            Problem::new(path, "a model lies in one of the layer folders of sql/")
-        })?;
-        let mut statements = Parser::parse_sql(&GenericDialect {}, text)
-            .map_err(|error| Problem::new(path, error.to_string()))?;
-        let (Some(Statement::Query(query)), true) = (statements.pop(), statements.is_empty())
-        else {
-            return Err(Problem::new(path, "a model is exactly one query"));
+    pub fn parse(path: &str, text: &str) -> Result<(Self, Vec<Problem>), Problem> {
+        let layer = layer(path)?;
+        let wrong = |message| Problem::new(path, message);
+        let tokens = statement::tokens(text).map_err(wrong)?;
+        let mut lint = Lint::new(path);
+        lint.tokens(&tokens);
+        let query = statement::query(tokens).map_err(wrong)?;
+        lint.query(&query);
+        let model = Self::new(path, text, layer, statement::reads(&query), &query.to_string());
+        Ok((model, lint.problems))
+    }
+
+    /// A model of the binary, as the build script parsed it; `None`: it could not.
+    ///
+    /// # Errors
+    /// No layer folder.
+    pub fn built_in(path: &str, text: &str) -> Result<Option<Self>, Problem> {
+        let found = BUILT_IN.binary_search_by_key(&path, |(path, ..)| path);
+        let Some((_, reads, code)) = found.ok().and_then(|i| BUILT_IN.get(i)) else {
+            return Ok(None);
         };
-        let mut found = Names::default();
-        let ControlFlow::Continue(()) = query.visit(&mut found) else {
-            return Err(Problem::new(path, "the query cannot be walked"));
-        };
-        let references = found.tables.difference(&found.ctes).cloned().collect();
-        let code_hash = Hasher::new("model").part(query.to_string()).finish();
-        Ok(Self {
+        let references = reads.iter().map(|&name| name.to_owned()).collect();
+        Ok(Some(Self::new(path, text, layer(path)?, references, code)))
+    }
+
+    fn new(path: &str, text: &str, layer: Layer, references: BTreeSet<String>, code: &str) -> Self {
+        Self {
             name: stem(path).to_owned(),
             path: path.to_owned(),
             layer,
             header: header(text),
             sql: text.to_owned(),
             references,
-            code_hash,
-        })
-    }
-}
-
-#[derive(Default)]
-struct Names {
-    tables: BTreeSet<String>,
-    ctes: BTreeSet<String>,
-}
-
-impl Visitor for Names {
-    type Break = ();
-
-    fn pre_visit_query(&mut self, query: &sqlparser::ast::Query) -> ControlFlow<()> {
-        if let Some(with) = &query.with {
-            self.ctes.extend(with.cte_tables.iter().map(|cte| cte.alias.name.value.clone()));
+            code_hash: Hasher::new("model").part(code).finish(),
         }
-        ControlFlow::Continue(())
     }
+}
 
-    fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<()> {
-        self.tables.insert(relation.to_string());
-        ControlFlow::Continue(())
-    }
+fn layer(path: &str) -> Result<Layer, Problem> {
+    let wrong = || Problem::new(path, "a model lies in one of the layer folders of sql/");
+    Layer::of(path).ok_or_else(wrong)
 }
 
 fn header(text: &str) -> Header {

@@ -261,8 +261,12 @@ impl SourceSpec {
     /// # Errors
     /// Every problem of the file.
     pub fn parse(path: &str, text: &str) -> Result<Self, Vec<Problem>> {
+        Self::at(path, crate::job::schema::read(path, text)?)
+    }
+
+    /// The spec of the file at `path`, of what its text says.
+    pub(super) fn at(path: &str, mut spec: Self) -> Result<Self, Vec<Problem>> {
         let one = |message: String| vec![Problem::new(path, message)];
-        let mut spec: Self = crate::job::schema::read(path, text)?;
         let folder = path.strip_prefix("sql/stage/").and_then(|rest| rest.split_once('/'));
         let Some((source, _)) = folder else {
             return Err(one("a source spec lies in sql/stage/<source>/<entity>.toml".into()));

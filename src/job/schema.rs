@@ -4,6 +4,10 @@
 //! types knows all of them, and editors read the very same schema, so a file is walked along it
 //! before it is turned into a value. Only what `schemars` writes for our types is understood.
 
+use std::any::TypeId;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde::de::DeserializeOwned;
@@ -21,11 +25,21 @@ pub fn schema_of<T: JsonSchema>() -> Schema {
         .to_value()
 }
 
+/// [`schema_of`], made once: a project may have many files of a type.
+pub(super) fn shared<T: JsonSchema + 'static>() -> Arc<Schema> {
+    static MADE: Mutex<BTreeMap<TypeId, Arc<Schema>>> = Mutex::new(BTreeMap::new());
+    let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+    Arc::clone(made.entry(TypeId::of::<T>()).or_insert_with(|| Arc::new(schema_of::<T>())))
+}
+
 /// Reads a file of type `T`.
 ///
 /// # Errors
 /// Every unknown, missing or mistyped field of the file.
-pub fn read<T: JsonSchema + DeserializeOwned>(path: &str, text: &str) -> Result<T, Vec<Problem>> {
+pub fn read<T: JsonSchema + DeserializeOwned + 'static>(
+    path: &str,
+    text: &str,
+) -> Result<T, Vec<Problem>> {
     let table = parse(path, text)?;
     from_table(path, &table)
 }
@@ -46,7 +60,7 @@ pub fn parse(path: &str, text: &str) -> Result<Table, Vec<Problem>> {
 ///
 /// # Errors
 /// As [`read`].
-pub fn from_table<T: JsonSchema + DeserializeOwned>(
+pub fn from_table<T: JsonSchema + DeserializeOwned + 'static>(
     path: &str,
     table: &Table,
 ) -> Result<T, Vec<Problem>> {
@@ -66,10 +80,10 @@ pub struct Checked<T> {
 }
 
 /// Reads a table as far as it goes.
-pub fn check<T: JsonSchema + DeserializeOwned>(path: &str, table: &Table) -> Checked<T> {
-    let root = schema_of::<T>();
-    let mut walk = Walk { path, root: &root, problems: Vec::new() };
-    let mended = walk.table("", table, &root);
+pub fn check<T: JsonSchema + DeserializeOwned + 'static>(path: &str, table: &Table) -> Checked<T> {
+    let root: &Schema = &shared::<T>();
+    let mut walk = Walk { path, root, problems: Vec::new() };
+    let mended = walk.table("", table, root);
     let mut problems = walk.problems;
     let value = match Value::Table(mended).try_into() {
         Ok(value) => Some(value),
@@ -176,7 +190,7 @@ struct Walk<'a> {
     problems: Vec<Problem>,
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
     fn say(&mut self, at: &str, message: String, hint: Option<String>) {
         let path =
             if at.is_empty() { self.path.to_owned() } else { format!("{}: {at}", self.path) };
@@ -184,8 +198,8 @@ impl Walk<'_> {
     }
 
     /// Gives the value back without what is wrong in it; `None`: all of it.
-    fn value(&mut self, at: &str, value: &Value, schema: &Schema) -> Option<Value> {
-        let schema = &resolve(self.root, schema).clone();
+    fn value(&mut self, at: &str, value: &Value, schema: &'a Schema) -> Option<Value> {
+        let schema = resolve(self.root, schema);
         let names = variants(schema);
         if !names.is_empty()
             && let Value::String(text) = value
@@ -224,7 +238,7 @@ impl Walk<'_> {
         }
     }
 
-    fn table(&mut self, at: &str, table: &Table, schema: &Schema) -> Table {
+    fn table(&mut self, at: &str, table: &Table, schema: &'a Schema) -> Table {
         let below = |key: &str| if at.is_empty() { key.to_owned() } else { format!("{at}.{key}") };
         let known = properties(schema);
         let others = schema.get("additionalProperties");

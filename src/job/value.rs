@@ -42,7 +42,7 @@ pub fn apply(
     table: &mut Table,
     overrides: &[Override],
 ) -> (BTreeMap<String, Origin>, Vec<Problem>) {
-    let root = schema::schema_of::<Job>();
+    let root = schema::shared::<Job>();
     let mut origins = BTreeMap::new();
     leaves("", &Value::Table(table.clone()), &mut |key, _| {
         origins.insert(key.to_owned(), Origin::File);

@@ -3,16 +3,55 @@
 use std::path::PathBuf;
 
 use cxmart::catalog::spec::SourceSpec;
-use cxmart::catalog::{Catalog, Files, lint};
+use cxmart::catalog::{Catalog, Files, Model, lint};
 use cxmart::job::{Job, schema};
 use cxmart::plan::native::NATIVE;
 
+/// Goal: what a start takes for checked has no problem, and reads as if it were checked. Method:
+/// the same files as a project's own, of which every text is parsed and checked.
 #[test]
 fn the_embedded_catalogue_has_no_problem() {
-    let (catalog, problems) = Catalog::read(&Files::embedded());
+    let (catalog, problems) = Catalog::read(&Files::embedded().unchecked());
     let told: Vec<_> = problems.iter().map(ToString::to_string).collect();
     assert!(told.is_empty(), "{}", told.join("\n"));
     assert!(!catalog.models.is_empty() && !catalog.specs.is_empty() && !catalog.tables.is_empty());
+
+    let (trusted, problems) = Catalog::read(&Files::embedded());
+    assert!(problems.is_empty(), "{problems:?}");
+    assert_eq!(trusted.specs, catalog.specs);
+    for (name, checked) in &catalog.models {
+        let built_in = Model::built_in(&checked.path, &checked.sql).expect("a layer");
+        assert!(built_in.is_some(), "{name}: not parsed by the build");
+        assert_eq!(format!("{:#?}", trusted.models.get(name)), format!("{:#?}", Some(checked)));
+    }
+    assert_eq!(format!("{trusted:?}"), format!("{catalog:?}"));
+}
+
+/// Goal: a project's file is checked, and so is what a file of the binary makes of it. Method:
+/// files of the binary replaced by wrong ones, and by themselves.
+#[test]
+fn what_a_project_replaces_is_checked_with_all_that_rests_on_it() {
+    let model = "sql/assemble/orders.sql";
+    let spec = "sql/stage/intercom/conversations.toml";
+    let embedded = Files::embedded();
+    let (orders, conversations) = (embedded.get(model), embedded.get(spec));
+    let (orders, conversations) = (orders.expect("a model"), conversations.expect("a spec"));
+    let (without_parts, _) = conversations.split_once("[[part]]").expect("a spec with parts");
+    for (path, text, says) in [
+        (model, format!("{orders} limit 3"), "orders.sql:"),
+        (spec, format!("{conversations}\nfoo = 1"), "foo: there is no such field"),
+        (spec, without_parts.to_owned(), "which no spec gives"),
+    ] {
+        let mut files = Files::embedded();
+        files.insert(path, text);
+        assert!(!files.is_built_in(path));
+        let (_, problems) = Catalog::read(&files);
+        let told: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        assert!(told.iter().any(|one| one.contains(says)), "{path}: {told:?}");
+    }
+    let mut files = Files::embedded();
+    files.insert(model, orders);
+    assert!(files.is_built_in(model), "the same text");
 }
 
 /// Goal: no file of `sql/` is dead. Method: a model is alive if it makes a table, checks, stages
