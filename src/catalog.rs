@@ -167,9 +167,10 @@ impl Catalog {
             }
         }
         problems.extend(catalog.check());
+        let raw = catalog.specs.values().flat_map(SourceSpec::raw_tables).collect();
         for (name, model) in &catalog.models {
             problems.extend(breaches.remove(name).unwrap_or_default());
-            problems.extend(lint::model(model, &catalog));
+            problems.extend(lint::model(model, &catalog, &raw));
         }
         (catalog, problems)
     }

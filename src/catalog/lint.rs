@@ -118,7 +118,8 @@ const RESERVED: &str = "all analyse analyze and anti any array as asc asymmetric
     window with";
 
 /// Breaches of the rules in what a model says of itself, and in how it hangs together with others.
-pub fn model(model: &Model, catalog: &Catalog) -> Vec<Problem> {
+/// `raw` are the raw tables that specs give.
+pub fn model(model: &Model, catalog: &Catalog, raw: &BTreeSet<String>) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut say = |message: String, hint: &str| {
         problems.push(Problem::new(&model.path, message).hint(hint));
@@ -130,12 +131,12 @@ pub fn model(model: &Model, catalog: &Catalog) -> Vec<Problem> {
     if header.grain.is_empty() && model.layer != Layer::Check {
         say("says not what makes a row unique".into(), "add a comment line `-- grain: a, b`");
     }
-    let raw = model.references.iter().filter(|name| name.starts_with("raw_")).count();
-    if model.layer == Layer::Stage && raw > 0 && header.canonical.is_none() {
+    let read = model.references.iter().filter(|name| name.starts_with("raw_")).count();
+    if model.layer == Layer::Stage && read > 0 && header.canonical.is_none() {
         say("says not which table it fills".into(), "add a line `-- canonical: <table>`");
     }
     // Raw tables stream side by side: a join of two would wait for the one while the other is full.
-    if model.layer == Layer::Stage && raw > 1 {
+    if model.layer == Layer::Stage && read > 1 {
         let hint = "columns of a part may read the record, too: name them in the spec";
         say("reads more than one raw table".into(), hint);
     }
@@ -151,7 +152,7 @@ pub fn model(model: &Model, catalog: &Catalog) -> Vec<Problem> {
         );
     }
     for name in &model.references {
-        if let Some((message, hint)) = against_the_flow(model, name, catalog) {
+        if let Some((message, hint)) = against_the_flow(model, name, catalog, raw) {
             say(message, hint);
         }
     }
@@ -163,18 +164,18 @@ fn against_the_flow(
     model: &Model,
     name: &str,
     catalog: &Catalog,
+    raw: &BTreeSet<String>,
 ) -> Option<(String, &'static str)> {
-    let raw = name.strip_prefix("raw_");
+    let after_raw = name.strip_prefix("raw_");
     if model.layer == Layer::Stage {
         let own = model.path.strip_prefix("sql/stage/").and_then(|rest| rest.split_once('/'));
-        let source = raw.and_then(|rest| rest.split_once("__")).map(|(source, _)| source);
+        let source = after_raw.and_then(|rest| rest.split_once("__")).map(|(source, _)| source);
         let is_view = catalog.models.get(name).is_some_and(|other| other.layer == Layer::Stage);
         if is_view {
             return None;
         }
         if source.is_some() && source == own.map(|(source, _)| source) {
-            let known =
-                catalog.specs.values().any(|spec| spec.raw_tables().iter().any(|t| t == name));
+            let known = raw.contains(name);
             let hint = "a spec `<entity>.toml` or a `[[part]]` of one gives a raw table its name";
             return (!known).then(|| (format!("reads `{name}`, which no spec gives"), hint));
         }
@@ -186,7 +187,7 @@ fn against_the_flow(
     }
     let told = matches!(name, "staged_rejects" | "staged_seen_columns" | "staged_warnings");
     let staged = name.strip_prefix("staged_").is_some() && !told;
-    if raw.is_some() || staged {
+    if after_raw.is_some() || staged {
         let hint = "read `current_<table>`, the newest version of each record";
         return Some((format!("reads `{name}`, which is not resolved yet"), hint));
     }
