@@ -14,6 +14,7 @@ mod mask;
 mod ndjson;
 mod parquet;
 mod record;
+mod repeated;
 mod rows;
 mod sniff;
 mod survey;
@@ -29,6 +30,7 @@ use arrow::array::StringArray;
 use encoding_rs::Encoding;
 use futures::StreamExt;
 use sha2::{Digest, Sha256};
+use tokio::task::{JoinHandle, spawn_blocking};
 
 pub use self::container::AHEAD_FROM;
 use self::container::{Entries, Entry, Expanded};
@@ -40,6 +42,7 @@ pub use self::mask::without_phones;
 use self::ndjson::Ndjson;
 use self::parquet::Parquet;
 use self::record::Lookup;
+pub use self::repeated::Repeated;
 use self::rows::Rows;
 use self::survey::Survey;
 pub use self::survey::{KINDS, Seen};
@@ -52,6 +55,11 @@ use crate::table::hash::Hash;
 
 /// Names of columns that an error tells.
 const NAMES_TOLD: usize = 12;
+
+/// Smaller files are hashed at once: a thread for each would be more than there is to win.
+const BESIDE_FROM: u64 = 16 << 20;
+/// Read at once to be hashed.
+const HASHED_BYTES: usize = 256 << 10;
 
 /// Records of a chunk: bounds memory, and is large enough for columnar work.
 pub const CHUNK_RECORDS: usize = 16_384;
@@ -148,12 +156,40 @@ pub struct RawPart {
 pub struct Fetched {
     pub file: PathBuf,
     pub bytes: u64,
-    pub sha256: Hash,
     /// The file is ours to delete.
     pub scratch: bool,
+    hashing: Hashing,
 }
 
-/// Brings an object to local disk, if it is not there already, and hashes it.
+/// SHA-256 of the bytes of an object; of a large file it is made beside what else is done with it.
+#[derive(Debug)]
+enum Hashing {
+    Done(Hash),
+    Working(JoinHandle<std::io::Result<(u64, Hash)>>),
+}
+
+impl Fetched {
+    /// SHA-256 of its bytes.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is longer or shorter than it was.
+    pub async fn sha256(&mut self) -> Result<Hash, ExtractError> {
+        let working = match &mut self.hashing {
+            Hashing::Done(hash) => return Ok(hash.clone()),
+            Hashing::Working(working) => working,
+        };
+        let io = |error| StorageError::io(&self.file, error);
+        let hashed = working.await.map_err(|error| io(std::io::Error::other(error)))?;
+        let (bytes, hash) = hashed.map_err(io)?;
+        if bytes != self.bytes {
+            return Err(io(std::io::Error::other("it changed while it was read")).into());
+        }
+        self.hashing = Hashing::Done(hash.clone());
+        Ok(hash)
+    }
+}
+
+/// Brings an object to local disk, if it is not there already.
 ///
 /// # Errors
 /// The object is gone, too large, or the store failed.
@@ -171,11 +207,13 @@ pub async fn fetch(
         if size > limits.object_bytes_max {
             return Err(too_large());
         }
-        let (bytes, sha256) = hash_file(&file).map_err(|e| StorageError::io(&file, e))?;
-        if bytes > limits.object_bytes_max {
-            return Err(too_large());
+        if size >= BESIDE_FROM {
+            let path = file.clone();
+            let hashing = Hashing::Working(spawn_blocking(move || hash_file(&path)));
+            return Ok(Fetched { file, bytes: size, scratch: false, hashing });
         }
-        return Ok(Fetched { file, bytes, sha256, scratch: false });
+        let (bytes, hash) = hash_file(&file).map_err(|e| StorageError::io(&file, e))?;
+        return Ok(Fetched { file, bytes, scratch: false, hashing: Hashing::Done(hash) });
     }
     let mut pieces = store.stream(path).await?;
     let mut digest = Sha256::new();
@@ -191,14 +229,14 @@ pub async fn fetch(
         digest.update(&piece);
         std::io::Write::write_all(&mut file, &piece).map_err(io)?;
     }
-    let sha256 = Hash::from_digest(&digest.finalize());
-    Ok(Fetched { file: scratch.to_owned(), bytes, sha256, scratch: true })
+    let hashing = Hashing::Done(Hash::from_digest(&digest.finalize()));
+    Ok(Fetched { file: scratch.to_owned(), bytes, scratch: true, hashing })
 }
 
 fn hash_file(path: &Path) -> std::io::Result<(u64, Hash)> {
     let mut file = File::open(path)?;
     let mut digest = Sha256::new();
-    let mut buffer = vec![0; 1 << 20];
+    let mut buffer = vec![0; HASHED_BYTES];
     let mut bytes = 0;
     loop {
         let read = file.read(&mut buffer)?;
@@ -213,7 +251,7 @@ fn hash_file(path: &Path) -> std::io::Result<(u64, Hash)> {
 /// A run of records; chunks come until the object ends.
 pub type Records = Box<dyn Iterator<Item = Result<RawChunk, ExtractError>> + Send>;
 
-/// Opens a fetched object; `object` names it in errors.
+/// The records of a fetched object, those that it holds twice once; `object` names it in errors.
 ///
 /// # Errors
 /// The bytes are of no known format, or lack a required column.
@@ -231,6 +269,32 @@ pub fn records(
 /// # Errors
 /// As [`records`].
 pub fn records_by(
+    file: &Path,
+    object: &str,
+    spec: &SourceSpec,
+    limits: &Limits,
+    chunk_records: usize,
+) -> Result<Records, ExtractError> {
+    let chunks = all_records_by(file, object, spec, limits, chunk_records)?;
+    let mut repeated = Repeated::new(spec);
+    Ok(Box::new(chunks.map(move |chunk| chunk.map(|chunk| repeated.without(chunk)))))
+}
+
+/// All records, also those that an object holds twice: for who finds these on another thread, by
+/// [`Repeated`].
+///
+/// # Errors
+/// As [`records`].
+pub fn all_records(
+    file: &Path,
+    object: &str,
+    spec: &SourceSpec,
+    limits: &Limits,
+) -> Result<Records, ExtractError> {
+    all_records_by(file, object, spec, limits, CHUNK_RECORDS)
+}
+
+fn all_records_by(
     file: &Path,
     object: &str,
     spec: &SourceSpec,

@@ -275,13 +275,10 @@ impl Csv {
             let cell = |place: usize| self.cells.get(place).map(|cell| cell.text(&text));
             self.task.lookup.cells(&header.cells, cell, rows)
         };
-        if let Err(rule) = outcome {
-            rows.refuse(rule, &text);
-        } else {
-            if replaced {
-                rows.remark("replaced_characters", None, &text);
-            }
-            rows.keep();
+        match outcome {
+            Err(rule) => rows.refuse(rule, &text),
+            Ok(()) if replaced => rows.remark("replaced_characters", None, &text),
+            Ok(()) => {}
         }
         Ok(())
     }

@@ -5,12 +5,13 @@
 mod checked;
 
 use std::borrow::Cow;
+use std::sync::OnceLock;
 
 use memchr::{memchr, memchr2};
 use rustc_hash::FxHashMap;
 
 pub(super) use self::checked::Json;
-use self::checked::Scanner;
+use self::checked::{Scanner, has_escapes};
 
 /// Objects and lists inside each other; the parser recurses, so this bounds its stack.
 const DEPTH: usize = 256;
@@ -83,6 +84,10 @@ fn ends_scalar(byte: u8) -> bool {
 /// # Errors
 /// An escape that JSON does not know.
 pub(super) fn unescape(quoted: &str, out: &mut String) -> Result<bool, Malformed> {
+    if !has_escapes(quoted) {
+        out.push_str(quoted);
+        return Ok(false);
+    }
     let mut rest = quoted;
     let mut replaced = false;
     while let Some(at) = memchr(b'\\', rest.as_bytes()) {
@@ -209,6 +214,30 @@ struct Node {
     /// Elements of a list by what one of their members says: `[key=plan]`.
     picks: Vec<(Box<str>, FxHashMap<Box<str>, usize>)>,
     hits: Vec<(usize, u32)>,
+    order: OnceLock<Order>,
+}
+
+/// The members of the first object at a node, in their order, each with the node that it leads to:
+/// most objects of an export have the same in the same order.
+#[derive(Debug, Default)]
+struct Order(Vec<(Box<str>, Option<usize>)>);
+
+impl Order {
+    /// Members remembered.
+    const MAX: usize = 128;
+    /// Members that may be missing before the one at hand.
+    const MISSING: usize = 3;
+
+    /// Where a member leads, if it is the one expected at `place` or shortly behind it.
+    fn child(&self, key: &str, place: &mut usize) -> Option<Option<usize>> {
+        let expected = self.0.iter().enumerate().skip(*place).take(1 + Self::MISSING);
+        let (at, child) = expected
+            .filter(|(_, (known, _))| **known == *key)
+            .map(|(at, (_, child))| (at, *child))
+            .next()?;
+        *place = at + 1;
+        Some(child)
+    }
 }
 
 /// The condition that a path opens with, and what follows it.
@@ -356,14 +385,24 @@ impl Tree {
         hit: Hit<'_, 'a>,
     ) -> Result<bool, Malformed> {
         let mut unread = false;
+        let (order, mut place, mut first) = (node.order.get(), 0, Order::default());
         scanner.enter()?;
         while let Some(key) = scanner.key()? {
-            if let Some(child) = node.keys.get(key.as_ref()) {
-                unread |= self.read_from(*child, scanner, hit)?;
+            let known = order.and_then(|order| order.child(&key, &mut place));
+            let child = known.unwrap_or_else(|| node.keys.get(key.as_ref()).copied());
+            if order.is_none() && first.0.len() < Order::MAX {
+                first.0.push((key.as_ref().into(), child));
+            }
+            if let Some(child) = child {
+                unread |= self.read_from(child, scanner, hit)?;
             } else {
                 scanner.value()?;
                 unread = true;
             }
+        }
+        if order.is_none() {
+            // Another thread may have been first; what it remembers is as good.
+            let _ = node.order.set(first);
         }
         Ok(unread)
     }

@@ -144,13 +144,11 @@ impl Decode for Parquet {
                 }
             }
             rows.end_row(0);
-            rows.keep();
             return Ok(Step::More);
         }
         let cell = |place: usize| self.cell(place, row).map(Cow::Borrowed);
-        match self.task.lookup.cells(&self.cells, cell, rows) {
-            Ok(()) => rows.keep(),
-            Err(rule) => rows.refuse(rule, ""),
+        if let Err(rule) = self.task.lookup.cells(&self.cells, cell, rows) {
+            rows.refuse(rule, "");
         }
         Ok(Step::More)
     }

@@ -455,12 +455,8 @@ fn put<'a>(slots: &mut [Slot<'a>], slot: usize, rank: u32, value: Value<'a>) {
 
 fn settle(outcome: Outcome, text: &str, replaced: bool, rows: &mut Rows) {
     match outcome {
-        Ok(Fate::Kept) => {
-            if replaced {
-                rows.remark("replaced_characters", None, text);
-            }
-            rows.keep();
-        }
+        Ok(Fate::Kept) if replaced => rows.remark("replaced_characters", None, text),
+        Ok(Fate::Kept) => {}
         Ok(Fate::Skipped) => rows.skip(),
         Err(rule) => rows.refuse(rule, text),
     }

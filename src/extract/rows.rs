@@ -1,17 +1,13 @@
 //! Gathers the rows of a chunk and counts every record, whatever becomes of it.
 //!
-//! A record is begun, gives rows, and ends as one of four things: kept, refused, a duplicate, or
-//! skipped. Rows of a record never part over two chunks.
+//! A record is begun, gives rows, and is kept unless it is refused or skipped. Rows of a record never
+//! part over two chunks.
 
 use std::borrow::Cow;
-use std::hash::{BuildHasher, Hasher};
 use std::ops::Range;
 
-use arrow::array::{Array, AsArray, BooleanArray, NullBufferBuilder, StringArray};
+use arrow::array::{Array, NullBufferBuilder, StringArray};
 use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer};
-use arrow::compute::filter;
-use foldhash::quality::FixedState;
-use rustc_hash::FxHashSet;
 
 use super::json::{self, Json, Malformed, Tree};
 use super::mask::mask;
@@ -21,13 +17,6 @@ use crate::catalog::SourceSpec;
 
 /// Text of a chunk: bounds memory where records are large.
 const CHUNK_BYTES: usize = 64 << 20;
-/// Records remembered of an object at a time, twice, to find those that come again: as many as a
-/// set of two million buckets takes before it doubles.
-const REMEMBERED: usize = (1 << 21) / 8 * 7;
-
-/// An object of so many records may have many more.
-const LARGE: usize = 1 << 17;
-
 /// One column of text; unlike a builder of Arrow it can give up its last rows, and rows without a
 /// value cost nothing until one with a value follows.
 #[derive(Debug)]
@@ -93,16 +82,6 @@ impl TextColumn {
         }
     }
 
-    /// None where there is no value.
-    fn cell(&self, row: usize) -> Option<&str> {
-        if let Some(whole) = &self.whole {
-            return (row < whole.len() && whole.is_valid(row)).then(|| whole.value(row));
-        }
-        let start = usize::try_from(*self.offsets.get(row)?).ok()?;
-        let end = usize::try_from(*self.offsets.get(row + 1)?).ok()?;
-        if self.valid.is_valid(row) { self.text.get(start..end) } else { None }
-    }
-
     fn truncate(&mut self, rows: usize) {
         self.whole = self.whole.take().map(|whole| whole.slice(0, rows.min(whole.len())));
         if self.offsets.len() > rows + 1 {
@@ -129,85 +108,6 @@ impl TextColumn {
     }
 }
 
-/// Records seen of an object, by hash, in two generations: when the newer is full the older goes.
-///
-/// So an object of any size is held in bounded memory, and what is found does not depend on how
-/// it is cut into chunks.
-#[derive(Debug)]
-struct Seen {
-    newer: FxHashSet<u128>,
-    older: FxHashSet<u128>,
-    /// Numbers and hashes of the records of the chunk at hand. They are looked for all at once:
-    /// each is a wait for memory, and one after the other these waits overlap.
-    waiting: Vec<(u64, u128)>,
-    told: Told,
-    seeds: [FixedState; 2],
-}
-
-impl Seen {
-    fn new() -> Self {
-        let seeds = [1, 2].map(FixedState::with_seed);
-        Self {
-            newer: FxHashSet::default(),
-            older: FxHashSet::default(),
-            waiting: Vec::new(),
-            told: Told::default(),
-            seeds,
-        }
-    }
-
-    /// Records of the chunk that came before, in ascending order.
-    fn repeated(&mut self) -> Vec<u64> {
-        let waiting = std::mem::take(&mut self.waiting);
-        let repeated = waiting.iter().filter(|(_, hash)| !self.is_new(*hash));
-        let repeated = repeated.map(|(record, _)| *record).collect();
-        self.waiting = waiting;
-        self.waiting.clear();
-        repeated
-    }
-
-    fn is_new(&mut self, hash: u128) -> bool {
-        if self.older.contains(&hash) || !self.newer.insert(hash) {
-            return false;
-        }
-        match self.newer.len() {
-            // A large object: room for all at once, which growing would move again and again.
-            LARGE => self.newer.reserve(REMEMBERED - LARGE),
-            REMEMBERED.. => {
-                std::mem::swap(&mut self.newer, &mut self.older);
-                self.newer.clear();
-            }
-            _ => {}
-        }
-        true
-    }
-}
-
-/// What a record says, as one text to be hashed: its rows, and of each the cells with a value.
-#[derive(Debug, Default)]
-struct Told(Vec<u8>);
-
-impl Told {
-    fn row(&mut self) {
-        self.0.extend_from_slice(&u64::MAX.to_le_bytes());
-    }
-
-    fn cell(&mut self, column: usize, text: &str) {
-        self.0.extend_from_slice(&((column as u64) << 32 | text.len() as u64).to_le_bytes());
-        self.0.extend_from_slice(text.as_bytes());
-    }
-
-    /// Two hashes of 64 bits: of a billion records no two different ones are taken for the same.
-    fn hash(&self, seeds: &[FixedState; 2]) -> u128 {
-        let [left, right] = seeds.each_ref().map(|seed| {
-            let mut hasher = seed.build_hasher();
-            hasher.write(&self.0);
-            u128::from(hasher.finish())
-        });
-        left << 64 | right
-    }
-}
-
 /// The rows of the chunk at hand, and what goes on from chunk to chunk.
 #[derive(Debug)]
 pub(super) struct Rows {
@@ -223,7 +123,6 @@ pub(super) struct Rows {
     /// Bytes of text in all columns, and what they were when the record began.
     bytes: usize,
     bytes_before: usize,
-    seen: Option<Seen>,
     /// Of the row at hand in its table.
     row: usize,
     /// By column: a header or member was there, be it empty.
@@ -259,7 +158,6 @@ impl Rows {
             rejects_before: 0,
             bytes: 0,
             bytes_before: 0,
-            seen: (!spec.key.is_empty()).then(Seen::new),
             row: 0,
             met: vec![false; columns],
             survey,
@@ -370,37 +268,11 @@ impl Rows {
             }
         }
         let numbers = self.number + 1..=self.number + rows as u64;
-        for (row, number) in (before..).zip(numbers.clone()) {
-            self.look_for(number, |_| row..row + 1);
-        }
         self.number += rows as u64;
         self.chunk.read += rows as u64;
         if let Some(table) = self.tables.first_mut() {
             table.numbers.extend(numbers);
         }
-    }
-
-    /// The record is whole: its rows stay, unless they are those of an earlier record.
-    pub(super) fn keep(&mut self) {
-        self.look_for(self.number, |table| table.rows_before..table.numbers.len());
-    }
-
-    /// Will see whether a record's rows, which lie at `rows` of each table, came before.
-    fn look_for(&mut self, number: u64, rows: impl Fn(&Table) -> Range<usize>) {
-        let Some(seen) = &mut self.seen else { return };
-        seen.told.0.clear();
-        for table in &self.tables {
-            for row in rows(table) {
-                seen.told.row();
-                let columns = self.columns.get(table.columns.clone()).unwrap_or_default();
-                for (column, cells) in table.columns.clone().zip(columns) {
-                    if let Some(text) = cells.cell(row) {
-                        seen.told.cell(column, text);
-                    }
-                }
-            }
-        }
-        seen.waiting.push((number, seen.told.hash(&seen.seeds)));
     }
 
     /// The record is a reject; `text` is what stood there.
@@ -449,7 +321,6 @@ impl Rows {
 
     /// The chunk so far; the next one begins.
     pub(super) fn take(&mut self) -> RawChunk {
-        let repeated = self.seen.as_mut().map(Seen::repeated).unwrap_or_default();
         let count = self.tables.first().map_or(0, |table| table.numbers.len());
         let mut columns = self.columns.iter_mut();
         let mut tables = self.tables.iter_mut().map(|table| {
@@ -465,30 +336,6 @@ impl Rows {
         let attributes = self.survey.keeps().then(|| self.attributes.finish(count));
         let seen = self.survey.take();
         let chunk = std::mem::take(&mut self.chunk);
-        let chunk = RawChunk { numbers, columns, attributes, parts, seen, ..chunk };
-        if repeated.is_empty() { chunk } else { without(chunk, &repeated) }
+        RawChunk { numbers, columns, attributes, parts, seen, ..chunk }
     }
-}
-
-/// The chunk without the records that came before, which it counts.
-fn without(chunk: RawChunk, repeated: &[u64]) -> RawChunk {
-    let is_new = |number: &u64| repeated.binary_search(number).is_err();
-    let narrow = |numbers: &mut Vec<u64>, columns: &mut dyn Iterator<Item = &mut StringArray>| {
-        let kept: BooleanArray = numbers.iter().map(|number| Some(is_new(number))).collect();
-        for column in columns {
-            // It fails only for a mask of another length.
-            if let Ok(narrowed) = filter(column, &kept) {
-                *column = narrowed.as_string().clone();
-            }
-        }
-        numbers.retain(is_new);
-    };
-    let mut chunk = chunk;
-    narrow(&mut chunk.numbers, &mut chunk.columns.iter_mut().chain(&mut chunk.attributes));
-    for part in &mut chunk.parts {
-        narrow(&mut part.numbers, &mut part.columns.iter_mut());
-    }
-    chunk.rejects.retain(|reject| is_new(&reject.record_number));
-    chunk.duplicate += repeated.len() as u64;
-    chunk
 }

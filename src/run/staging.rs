@@ -6,6 +6,7 @@
 
 mod again;
 mod mapping;
+mod objects;
 mod tally;
 mod told;
 
@@ -17,11 +18,11 @@ use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use arrow::datatypes::Schema;
 use chrono::NaiveDate;
-use futures::{StreamExt, TryStreamExt};
 use tokio::sync::mpsc;
 
 pub use self::again::again;
 use self::mapping::Mapping;
+use self::objects::Ready;
 use self::tally::Tally;
 use self::told::Told;
 pub use self::told::{PlacedReject, SeenColumns, Warnings};
@@ -29,15 +30,15 @@ use super::forget::{Forgotten, scrub};
 use super::retired::{self, Retired};
 use super::sink::Written;
 use super::work::StagedBatch;
-use super::{Context, RunError, Tables, ledger, listing};
+use super::{Context, RunError, Tables, ledger};
 use crate::catalog::SourceSpec;
 use crate::catalog::spec::ATTRIBUTES;
 use crate::engine::EngineError;
-use crate::extract::{self, ExtractError, Fetched, RawChunk};
+use crate::extract::{self, ExtractError, RawChunk, Repeated};
 use crate::forget::Eraser;
 use crate::forget::rows::Found as Theirs;
 use crate::plan::graph::staged;
-use crate::plan::{self, Batch, Found, Plan};
+use crate::plan::{self, Batch, Plan};
 use crate::stage::{self, Origin, Typing};
 use crate::state::{Counts, ObjectEntry, Release};
 use crate::table::TableError;
@@ -49,9 +50,6 @@ const CHUNKS_WAITING: usize = 2;
 
 /// Rows that are worth a question to the models; larger chunks go as they are.
 const SENT_ROWS: usize = 16_384;
-
-/// Objects fetched beside each other.
-const FETCHES: usize = 16;
 
 /// Object versions by url and version.
 type Ledger = BTreeMap<String, BTreeMap<i64, ObjectEntry>>;
@@ -174,14 +172,6 @@ fn union(name: &str, parts: Vec<Dataset>, objects: &[ObjectEntry]) -> Dataset {
 /// Staged files say which batch they belong to as if it were a partition.
 pub const BATCH: &str = "batch";
 
-/// An object of a batch, on local disk.
-struct Ready {
-    found: Found,
-    fetched: Fetched,
-    version: i64,
-    dt: NaiveDate,
-}
-
 /// A batch, how many of its objects were left out, and which rules its records broke.
 struct Done {
     batch: StagedBatch,
@@ -198,75 +188,43 @@ async fn stage_batch(
     let spec = context.catalog.specs.get(&batch.spec);
     let spec = spec.ok_or_else(|| RunError::NoTable(batch.spec.clone()))?;
     let staging = plan::staging_hash(&context.job, &context.catalog, spec, batch.source);
-    let ready = fetch(context, batch, &staging, objects).await?;
+    let ready = objects::fetch(context, batch, &staging, objects).await?;
     if ready.is_empty() {
         return Ok(None);
     }
-    let mut hasher = Hasher::new("batch");
-    hasher.part(staging.as_str());
-    for object in &ready {
-        hasher.part(&object.found.url).part(object.version.to_le_bytes());
-        hasher.part(object.fetched.sha256.as_str()).part(object.dt.to_string());
-    }
-    if let Some(known) = forgotten.hash() {
-        hasher.part(known.as_str());
-    }
-    let fingerprint = hasher.finish();
-    if let Some(done) = context.work.staged_receipt(&fingerprint).await? {
+    let asked = objects::asked(&ready, &staging, forgotten.hash());
+    if let Some(done) = context.work.staged_receipt(&asked).await? {
         return Ok(Some(done));
     }
     let eraser = forgotten.eraser.clone();
-    let done =
-        decode_and_map(context, batch, spec, ready, (&fingerprint, &staging), eraser).await?;
+    let mut decoded = decode_and_map(context, batch, spec, ready, &asked, eraser).await?;
+    let fingerprint = objects::fingerprint(&mut decoded.ready, &staging, forgotten.hash()).await?;
+    let done = keep(context, batch, decoded, (&fingerprint, &staging)).await?;
     check_rejects(context, &done, &batch.spec)?;
-    context.work.finish_staged(&fingerprint, &done.batch).await?;
+    context.work.finish_staged(&asked, &done.batch).await?;
     Ok(Some(done.batch))
 }
 
-/// Brings the batch's objects to local disk; those whose bytes are known already drop out.
-async fn fetch(
-    context: &Context,
-    batch: &Batch,
-    staging: &Hash,
-    objects: &mut Ledger,
-) -> Result<Vec<Ready>, RunError> {
-    let (store, _) = listing::open(&context.job, &context.settings, batch.source)?;
-    let fetches = batch.objects.iter().enumerate().map(|(i, found)| {
-        let scratch = context.work.scratch.join(format!("object-{i}"));
-        let store = &store;
-        async move { extract::fetch(store, &found.path, &scratch, &context.job.limits).await }
-    });
-    let fetched: Vec<Fetched> =
-        futures::stream::iter(fetches).buffered(FETCHES).try_collect().await?;
-    let mut ready = Vec::new();
-    for (found, fetched) in batch.objects.iter().zip(fetched) {
-        let versions = objects.entry(found.url.clone()).or_default();
-        let newest = versions.keys().next_back().copied().unwrap_or(0);
-        let same = versions.values_mut().find(|entry| entry.sha256 == fetched.sha256);
-        let (version, dt) = match same {
-            Some(entry) => {
-                entry.etag.clone_from(&found.etag);
-                entry.modified_us = found.modified_us;
-                if entry.staging == *staging {
-                    continue;
-                }
-                (entry.version, entry.dt)
-            }
-            None => (newest + 1, found.dt.unwrap_or_default()),
-        };
-        ready.push(Ready { found: found.clone(), fetched, version, dt });
-    }
-    Ok(ready)
+/// What the objects of a batch gave, in scratch space.
+struct Decoded {
+    ready: Vec<Ready>,
+    tallies: Vec<Tally>,
+    datasets: Vec<(String, Vec<Written>)>,
+    /// Of forgotten people.
+    found: Theirs,
+    left_out: u64,
+    broken: String,
 }
 
+/// Scratch files lie in the folder of `step`.
 async fn decode_and_map(
     context: &Arc<Context>,
     batch: &Batch,
     spec: &SourceSpec,
-    ready: Vec<Ready>,
-    (fingerprint, staging): (&Hash, &Hash),
+    mut ready: Vec<Ready>,
+    step: &Hash,
     eraser: Option<Arc<Eraser>>,
-) -> Result<Done, RunError> {
+) -> Result<Decoded, RunError> {
     let staging_context = staging_context(context, batch.source);
     let spec = &spec.with_options(&staging_context.options);
     let typing = Typing::new(spec, &staging_context)?;
@@ -275,7 +233,7 @@ async fn decode_and_map(
     let (mut senders, mut tasks) = (Vec::new(), Vec::new());
     let tallies: Arc<Mutex<Vec<Tally>>> =
         Arc::new(Mutex::new(ready.iter().map(|_| Tally::default()).collect()));
-    let origins: Arc<Vec<Origin>> = Arc::new(ready.iter().map(origin).collect());
+    let origins = Arc::new(objects::origins(&mut ready, spec).await?);
     for model in models {
         let mapping = Mapping::new(context, batch, spec, model, &origins, &tallies);
         let Some(mapping) = mapping.map(|mapping| mapping.without(eraser.as_ref())) else {
@@ -283,7 +241,7 @@ async fn decode_and_map(
         };
         let (sender, receiver) = mpsc::channel(CHUNKS_WAITING);
         senders.push((mapping.table_read(), sender));
-        tasks.push(tokio::spawn(mapping.run(receiver, fingerprint.clone())));
+        tasks.push(tokio::spawn(mapping.run(receiver, step.clone())));
     }
     let mut spec = spec.clone();
     if !models_keep_attributes {
@@ -319,7 +277,19 @@ async fn decode_and_map(
     let left_out = told.left_out;
     told.hush(&mut refused, &origins, &found);
     let broken = told::broken(&told.rejects.iter().chain(&refused).collect::<Vec<_>>(), &origins);
-    datasets.extend(write_told(context, batch, &origins, told, refused, fingerprint)?);
+    datasets.extend(write_told(context, batch, &origins, told, refused, step)?);
+    let tallies = tallies.lock().map(|mut t| std::mem::take(&mut *t)).unwrap_or_default();
+    Ok(Decoded { ready, tallies, datasets, found, left_out, broken })
+}
+
+/// Moves the files of a batch to where the next steps find them, under the batch's name.
+async fn keep(
+    context: &Context,
+    batch: &Batch,
+    decoded: Decoded,
+    (fingerprint, staging): (&Hash, &Hash),
+) -> Result<Done, RunError> {
+    let Decoded { ready, tallies, datasets, found, left_out, broken } = decoded;
     let mut kept = Vec::new();
     for (name, mut written) in datasets {
         for file in &mut written {
@@ -327,8 +297,7 @@ async fn decode_and_map(
         }
         kept.push(context.work.keep(fingerprint, &name, written).await?);
     }
-    let tallies = tallies.lock().map(|mut t| std::mem::take(&mut *t)).unwrap_or_default();
-    let objects = entries(context, batch, (ready, tallies), &found, fingerprint, staging)?;
+    let objects = entries(context, batch, (ready, tallies), &found, fingerprint, staging).await?;
     Ok(Done { batch: StagedBatch { datasets: kept, objects, found }, left_out, broken })
 }
 
@@ -369,17 +338,7 @@ fn staging_context(context: &Context, source: usize) -> stage::Context {
     stage::Context { zone, options }
 }
 
-fn origin(object: &Ready) -> Origin {
-    Origin {
-        url: object.found.url.clone(),
-        sha256: object.fetched.sha256.to_string(),
-        version: object.version,
-        dt: object.dt,
-        extracted_at: None,
-    }
-}
-
-fn entries(
+async fn entries(
     context: &Context,
     batch: &Batch,
     (ready, tallies): (Vec<Ready>, Vec<Tally>),
@@ -392,7 +351,8 @@ fn entries(
     let keyless = spec.is_some_and(|spec| spec.key.is_empty());
     let replaces = source.is_some_and(|s| s.on_change == crate::job::OnChange::Replace) || keyless;
     let mut entries = Vec::new();
-    for (object, tally) in ready.into_iter().zip(tallies) {
+    for (mut object, tally) in ready.into_iter().zip(tallies) {
+        let sha256 = object.fetched.sha256().await?;
         if object.fetched.scratch {
             let _ = std::fs::remove_file(&object.fetched.file);
         }
@@ -423,7 +383,7 @@ fn entries(
             etag: object.found.etag,
             bytes: object.fetched.bytes,
             modified_us: object.found.modified_us,
-            sha256: object.fetched.sha256,
+            sha256,
             batch: fingerprint.clone(),
             staging: staging.clone(),
             replaces,
@@ -492,10 +452,11 @@ impl Decoder {
     ) -> Result<bool, RunError> {
         let limits = &self.context.job.limits;
         let records =
-            extract::records(&object.fetched.file, &object.found.url, &self.spec, limits)?;
+            extract::all_records(&object.fetched.file, &object.found.url, &self.spec, limits)?;
+        let mut repeated = Repeated::new(&self.spec);
         let mut take = |chunk: Result<RawChunk, ExtractError>| {
             self.context.stop.check()?;
-            self.chunk((i, object), chunk?, waiting, told)
+            self.chunk((i, object), repeated.without(chunk?), waiting, told)
         };
         if object.fetched.bytes < extract::AHEAD_FROM {
             for chunk in records {

@@ -19,6 +19,8 @@ use arrow::array::Array;
 use cxmart::catalog::SourceSpec;
 use cxmart::extract::{self, ExtractError, RawChunk};
 use cxmart::job::Limits;
+use cxmart::storage::Store;
+use cxmart::table::hash::Hash;
 
 /// A spec with these text columns.
 pub(crate) fn spec(format: &str, columns: &str) -> SourceSpec {
@@ -117,4 +119,20 @@ pub(crate) fn check(spec: &SourceSpec, bytes: impl AsRef<[u8]>, expect: &str) {
 pub(crate) fn fails(spec: &SourceSpec, bytes: impl AsRef<[u8]>, expect: &str) {
     let error = read_by(bytes.as_ref(), spec, &small_limits(), 1_000).expect_err("an error");
     assert_eq!(error.to_string(), expect);
+}
+
+/// Goal: a large file on this disk, which is hashed beside its reading, has the hash of its bytes.
+/// Method: a file above the size from which that is done.
+#[tokio::test(flavor = "multi_thread")]
+async fn large_files_are_hashed_beside_their_reading() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let bytes = "a line of twenty bytes\n".repeat(1 << 20).into_bytes();
+    std::fs::write(folder.path().join("large.csv"), &bytes).expect("a file");
+    let store = Store::on_disk(folder.path());
+    let scratch = folder.path().join("scratch");
+    let fetched = extract::fetch(&store, "large.csv", &scratch, &Limits::default()).await;
+    let mut fetched = fetched.expect("fetched");
+    assert_eq!(fetched.bytes, bytes.len() as u64);
+    assert_eq!(fetched.sha256().await.expect("hashed"), Hash::of(&bytes));
+    assert_eq!(fetched.sha256().await.expect("known"), Hash::of(&bytes));
 }

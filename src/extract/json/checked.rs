@@ -267,14 +267,32 @@ fn plain(bytes: &[u8]) -> usize {
     at + rest.iter().take_while(|byte| !matches!(byte, 0..0x20 | b'"' | b'\\')).count()
 }
 
+/// Whether the inside of a string is anything else than its text.
+pub(in crate::extract) fn has_escapes(inside: &str) -> bool {
+    let bytes = inside.as_bytes();
+    let (words, _) = bytes.as_chunks::<8>();
+    // The last word overlaps the one before it; only shorter texts are looked at byte by byte.
+    let Some(last) = bytes.last_chunk::<8>() else { return bytes.contains(&b'\\') };
+    let is_escaped = |word: &[u8; 8]| is(u64::from_le_bytes(*word), b'\\') != 0;
+    words.iter().any(is_escaped) || is_escaped(last)
+}
+
 /// The high bit of the first byte that is a quote, a backslash or a control character; the bits
 /// above that one say nothing.
 ///
 /// Eight bytes at a time: the test for a byte below n of Anderson's "Bit Twiddling Hacks".
 fn special(word: u64) -> u64 {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    let below = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word & HIGH;
-    let is = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
-    is(b'"') | is(b'\\') | below(word, 0x20)
+    is(word, b'"') | is(word, b'\\') | below(word, 0x20)
 }
+
+/// As [`special`], for one byte.
+fn is(word: u64, byte: u8) -> u64 {
+    below(word ^ (ONES * u64::from(byte)), 1)
+}
+
+fn below(word: u64, limit: u64) -> u64 {
+    word.wrapping_sub(ONES * limit) & !word & HIGH
+}
+
+const ONES: u64 = 0x0101_0101_0101_0101;
+const HIGH: u64 = 0x8080_8080_8080_8080;

@@ -112,11 +112,12 @@ pub async fn still_there(
             let (store, _) = listing::open(&context.job, &context.settings, object.source)?;
             let scratch = context.work.scratch.join("raw");
             let limits = &context.job.limits;
-            let fetched = extract::fetch(&store, &object.path, &scratch, limits).await?;
+            let mut fetched = extract::fetch(&store, &object.path, &scratch, limits).await?;
+            let hash = fetched.sha256().await?;
             if fetched.scratch {
                 let _ = std::fs::remove_file(&fetched.file);
             }
-            fetched.sha256
+            hash
         };
         if hashes.contains(&hash) {
             found.insert(object.url, hash);

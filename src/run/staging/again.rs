@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::super::{Context, RunError, listing};
-use super::{Ready, decode_and_map};
+use super::{Ready, decode_and_map, keep};
 use crate::extract;
 use crate::forget::Eraser;
 use crate::plan::{self, Batch, Found, Reason};
@@ -41,8 +41,9 @@ pub async fn again(
     let mut ready = Vec::with_capacity(entries.len());
     for (i, (entry, found)) in entries.iter().zip(&found).enumerate() {
         let scratch = context.work.scratch.join(format!("again-{i}"));
-        let fetched = extract::fetch(&store, &found.path, &scratch, &context.job.limits).await?;
-        if fetched.sha256 != entry.sha256 {
+        let limits = &context.job.limits;
+        let mut fetched = extract::fetch(&store, &found.path, &scratch, limits).await?;
+        if fetched.sha256().await? != entry.sha256 {
             return Ok(None);
         }
         let (version, dt) = (entry.version, entry.dt);
@@ -50,7 +51,7 @@ pub async fn again(
     }
     let reason = Reason::Restage(found.len());
     let whole = Batch { source, spec: first.spec.clone(), reason, objects: found };
-    let done =
-        decode_and_map(context, &whole, spec, ready, (batch, &staging), eraser.cloned()).await?;
+    let decoded = decode_and_map(context, &whole, spec, ready, batch, eraser.cloned()).await?;
+    let done = keep(context, &whole, decoded, (batch, &staging)).await?;
     Ok(Some(done.batch.datasets))
 }
