@@ -482,7 +482,10 @@ pub fn open_unordered(contract: &Contract, path: &Path) -> Result<FileWriter, Ru
         sorted_by: Vec::new(),
         bloom: Vec::new(),
         distinct: named(&|column| column.name == "source_id"),
-        near: named(&|column| column.kind == Kind::Timestamp || column.name == "record_number"),
+        near: named(&|column| {
+            matches!(column.kind, Kind::Timestamp | Kind::Date)
+                || ["object_version", "record_number"].contains(&column.name.as_str())
+        }),
         care: Care::Kept,
         is_unordered: true,
         ..layout(contract, 0)

@@ -36,7 +36,8 @@ const BLOCKS: [&str; 16] = [
 /// Longest entity that is looked for, without `&` and `;`.
 const ENTITY_MAX: usize = 10;
 
-/// The column with blank text and `null_values` as nulls; the bytes are shared, not copied.
+/// The column with blank text and `null_values` as nulls; the bytes are shared, not copied, and where
+/// there is nothing to change it is the one given.
 pub fn cleaned(text: &StringArray, null_values: &[String]) -> StringArray {
     let holds = |i: usize| {
         if text.is_null(i) {
@@ -48,8 +49,15 @@ pub fn cleaned(text: &StringArray, null_values: &[String]) -> StringArray {
             value.bytes().next().is_none_or(|b| b <= b' ' || b >= 0x80) && value.trim().is_empty();
         !blank && !null_values.iter().any(|null| null == value.trim())
     };
-    let valid = NullBuffer::new(BooleanBuffer::collect_bool(text.len(), holds));
-    StringArray::new(text.offsets().clone(), text.values().clone(), Some(valid))
+    if text.null_count() == text.len() {
+        return text.clone();
+    }
+    let valid = BooleanBuffer::collect_bool(text.len(), holds);
+    if valid.count_set_bits() == text.len() - text.null_count() {
+        return text.clone();
+    }
+    let valid = Some(NullBuffer::new(valid));
+    StringArray::new(text.offsets().clone(), text.values().clone(), valid)
 }
 
 /// The column without outer blanks; shared with the given one where no value has any.
