@@ -199,7 +199,7 @@ async fn stage_batch(
     let eraser = forgotten.eraser.clone();
     let mut decoded = decode_and_map(context, batch, spec, ready, &asked, eraser).await?;
     let fingerprint = objects::fingerprint(&mut decoded.ready, &staging, forgotten.hash()).await?;
-    let done = keep(context, batch, decoded, (&fingerprint, &staging)).await?;
+    let done = keep(context, batch, decoded, &asked, (&fingerprint, &staging)).await?;
     check_rejects(context, &done, &batch.spec)?;
     context.work.finish_staged(&asked, &done.batch).await?;
     Ok(Some(done.batch))
@@ -282,11 +282,13 @@ async fn decode_and_map(
     Ok(Decoded { ready, tallies, datasets, found, left_out, broken })
 }
 
-/// Moves the files of a batch to where the next steps find them, under the batch's name.
+/// Moves the files of a batch to where the next steps find them, in the folder of `step`; they say
+/// of which batch they are.
 async fn keep(
     context: &Context,
     batch: &Batch,
     decoded: Decoded,
+    step: &Hash,
     (fingerprint, staging): (&Hash, &Hash),
 ) -> Result<Done, RunError> {
     let Decoded { ready, tallies, datasets, found, left_out, broken } = decoded;
@@ -295,7 +297,7 @@ async fn keep(
         for file in &mut written {
             file.partition.insert(BATCH.to_owned(), fingerprint.to_string());
         }
-        kept.push(context.work.keep(fingerprint, &name, written).await?);
+        kept.push(context.work.keep(step, &name, written).await?);
     }
     let objects = entries(context, batch, (ready, tallies), &found, fingerprint, staging).await?;
     Ok(Done { batch: StagedBatch { datasets: kept, objects, found }, left_out, broken })

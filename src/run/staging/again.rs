@@ -52,6 +52,6 @@ pub async fn again(
     let reason = Reason::Restage(found.len());
     let whole = Batch { source, spec: first.spec.clone(), reason, objects: found };
     let decoded = decode_and_map(context, &whole, spec, ready, batch, eraser.cloned()).await?;
-    let done = keep(context, &whole, decoded, (batch, &staging)).await?;
+    let done = keep(context, &whole, decoded, batch, (batch, &staging)).await?;
     Ok(Some(done.batch.datasets))
 }
