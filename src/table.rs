@@ -194,6 +194,22 @@ impl Contract {
             .map_err(|source| TableError::Order { table: self.name.clone(), source })
     }
 
+    /// Rows that were written by an older contract: what it did not have is null, and what this one
+    /// does not have any more goes.
+    ///
+    /// # Errors
+    /// A value that the column's type cannot hold.
+    pub fn renewed(&self, batch: &RecordBatch) -> Result<RecordBatch, TableError> {
+        let fields = batch.schema();
+        let known = fields.fields().iter().enumerate();
+        let known = known.filter(|(_, field)| self.column(field.name()).is_some());
+        let known: Vec<usize> = known.map(|(at, _)| at).collect();
+        let known = batch
+            .project(&known)
+            .map_err(|source| TableError::Order { table: self.name.clone(), source })?;
+        self.conform(&known, true)
+    }
+
     fn cast(&self, column: &Column, array: &ArrayRef) -> Result<ArrayRef, TableError> {
         let wanted = column.kind.arrow();
         if *array.data_type() == wanted {

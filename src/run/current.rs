@@ -223,7 +223,7 @@ impl Merge<'_> {
         for file in files.filter(|file| seen.insert(&file.file_hash)) {
             let store = &self.context.store;
             for batch in parquet::open(store, &file.path, &file.file_hash).await? {
-                let living = self.living(&batch?, &key, only)?;
+                let living = self.living(&self.as_staged.renewed(&batch?)?, &key, only)?;
                 let (contract, canonical) = (&self.contract, &self.canonical);
                 rows.push(&stage::complete(contract, canonical, zone, &living)?)?;
             }

@@ -25,10 +25,11 @@ const ID_LENGTH: usize = 36;
 /// Staged rows as rows of the canonical table that `contract` is of.
 ///
 /// Dates are those of `zone`, the job's. An `identity_key` that a staged row has stays: it is the
-/// name of somebody who is forgotten.
+/// name of somebody who is forgotten. Rows may have been staged by an older contract, and their raw
+/// objects be gone.
 ///
 /// # Errors
-/// Rows of another table.
+/// A value that its column cannot hold.
 pub fn complete(
     contract: &Contract,
     canonical: &Canonical,
@@ -48,7 +49,7 @@ pub fn complete(
         spec: contract.name.clone(),
         source: source.into(),
     })?;
-    Ok(contract.conform(&all, false)?)
+    Ok(contract.renewed(&all)?)
 }
 
 /// A text of a row; empty for null.

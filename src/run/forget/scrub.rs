@@ -265,7 +265,7 @@ async fn rewrite(
         is_changed = true;
         let mut rewriting = Rewriting::new(context, &contract, file);
         for rows in parquet::open(&context.store, &file.path, &file.file_hash).await? {
-            let rows = rows?;
+            let rows = contract.renewed(&rows?)?;
             rewriting.push(&change(&rows)?.unwrap_or(rows))?;
         }
         files.extend(rewriting.finish(context, &contract, file).await?);

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use arrow::array::{Array, RecordBatch};
 use cxmart::storage::parquet::decode;
 
-use crate::project::Project;
+use crate::project::{Project, completed};
 
 fn project(zone: &str) -> Project {
     let project = Project::new("");
@@ -62,4 +63,41 @@ async fn a_job_that_moves_gets_the_dates_of_its_new_zone() {
         let found = project.rows("current_survey_responses", &date).await;
         assert_eq!(found, ["1|2024-05-27", "2|2024-05-27", "3|2024-05-27"]);
     }
+}
+
+/// Goal: what is staged outlives its raw objects and the contract it was staged by. Method: rows as
+/// an older contract had them, without a column of today's and with one that is gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_of_an_older_contract_are_read_by_todays() {
+    let project = project("Europe/Copenhagen");
+    project.night("2024-05-28", 1, &[9, 7]);
+    project.run().await.expect("the run succeeds");
+    let release = project.release().await.expect("a release");
+    let context = project.open();
+    let name = "staged_survey_responses";
+    let path = &release.state[name].files[0].path;
+    let rows = decode(path, context.store.read(path).await.expect("a file"), None);
+    let rows = rows.expect("parquet").remove(0);
+    let today = completed(&context, name, rows.clone());
+    let schema = rows.schema();
+    let columns = schema.fields().iter().zip(rows.columns()).filter_map(|(field, array)| {
+        let older = match field.name().as_str() {
+            "score" => return None,
+            "touchpoint" => "place_of_contact",
+            other => other,
+        };
+        Some((older.to_owned(), array.clone()))
+    });
+    let older = RecordBatch::try_from_iter(columns.collect::<Vec<_>>()).expect("rows");
+    let older = completed(&context, name, older);
+    assert_eq!(older.schema(), today.schema());
+    for (field, (left, right)) in
+        today.schema().fields().iter().zip(today.columns().iter().zip(older.columns()))
+    {
+        match field.name().as_str() {
+            "score" | "touchpoint" => assert_eq!(right.null_count(), right.len()),
+            name => assert_eq!(left, right, "{name}"),
+        }
+    }
+    assert_eq!(today.column_by_name("score").expect("a column").null_count(), 0);
 }
