@@ -213,6 +213,9 @@ pub async fn fetch(
             return Ok(Fetched { file, bytes: size, scratch: false, hashing });
         }
         let (bytes, hash) = hash_file(&file).map_err(|e| StorageError::io(&file, e))?;
+        if bytes > limits.object_bytes_max {
+            return Err(too_large());
+        }
         return Ok(Fetched { file, bytes, scratch: false, hashing: Hashing::Done(hash) });
     }
     let mut pieces = store.stream(path).await?;
@@ -275,7 +278,7 @@ pub fn records_by(
     limits: &Limits,
     chunk_records: usize,
 ) -> Result<Records, ExtractError> {
-    let chunks = all_records_by(file, object, spec, limits, chunk_records)?;
+    let chunks = all_records(file, object, spec, limits, chunk_records)?;
     let mut repeated = Repeated::new(spec);
     Ok(Box::new(chunks.map(move |chunk| chunk.map(|chunk| repeated.without(chunk)))))
 }
@@ -286,15 +289,6 @@ pub fn records_by(
 /// # Errors
 /// As [`records`].
 pub fn all_records(
-    file: &Path,
-    object: &str,
-    spec: &SourceSpec,
-    limits: &Limits,
-) -> Result<Records, ExtractError> {
-    all_records_by(file, object, spec, limits, CHUNK_RECORDS)
-}
-
-fn all_records_by(
     file: &Path,
     object: &str,
     spec: &SourceSpec,

@@ -31,6 +31,11 @@ use chrono_tz::Tz;
 /// Bits of a record id that hold the record number; the rest is the object's place in its batch.
 pub const RECORD_BITS: u32 = 40;
 
+/// The object's place in the batch and the record's number, from a record id.
+pub fn place(record_id: i64) -> (usize, u64) {
+    ((record_id >> RECORD_BITS) as usize, (record_id & ((1 << RECORD_BITS) - 1)) as u64)
+}
+
 /// What staging must know of the job.
 #[derive(Debug, Clone)]
 pub struct Context {

@@ -17,6 +17,7 @@ use crate::catalog::SourceSpec;
 
 /// Text of a chunk: bounds memory where records are large.
 const CHUNK_BYTES: usize = 64 << 20;
+
 /// One column of text; unlike a builder of Arrow it can give up its last rows, and rows without a
 /// value cost nothing until one with a value follows.
 #[derive(Debug)]

@@ -34,7 +34,7 @@ use super::{Context, RunError, Tables, ledger};
 use crate::catalog::SourceSpec;
 use crate::catalog::spec::ATTRIBUTES;
 use crate::engine::EngineError;
-use crate::extract::{self, ExtractError, RawChunk, Repeated};
+use crate::extract::{self, CHUNK_RECORDS, ExtractError, RawChunk, Repeated};
 use crate::forget::Eraser;
 use crate::forget::rows::Found as Theirs;
 use crate::plan::graph::staged;
@@ -453,8 +453,8 @@ impl Decoder {
         told: &mut Told,
     ) -> Result<bool, RunError> {
         let limits = &self.context.job.limits;
-        let records =
-            extract::all_records(&object.fetched.file, &object.found.url, &self.spec, limits)?;
+        let (file, url) = (&object.fetched.file, &object.found.url);
+        let records = extract::all_records(file, url, &self.spec, limits, CHUNK_RECORDS)?;
         let mut repeated = Repeated::new(&self.spec);
         let mut take = |chunk: Result<RawChunk, ExtractError>| {
             self.context.stop.check()?;

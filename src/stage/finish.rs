@@ -10,7 +10,7 @@ use arrow::array::{
 use arrow::datatypes::Int64Type;
 use chrono::{DateTime, NaiveDate};
 
-use super::{RECORD_BITS, StageError};
+use super::{StageError, place};
 use crate::catalog::Canonical;
 use crate::table::day::day_number;
 use crate::table::{Contract, id};
@@ -62,7 +62,6 @@ pub fn finish(
     let source_id = source_id.ok_or_else(|| missing("source_id"))?;
 
     let count = rows.num_rows();
-    let number = |i: usize| record.value(i) & ((1 << RECORD_BITS) - 1);
     let (source, account, entity) = natural;
     let mut made: BTreeMap<&str, ArrayRef> = BTreeMap::new();
     made.insert("source_id", keys(canonical, origins, record, source_id));
@@ -70,7 +69,8 @@ pub fn finish(
         made.insert(column, Arc::new(StringArray::new_repeated(value, count)));
     }
     made.extend(of_objects(origins, record));
-    let numbers = Int64Array::from_iter_values((0..count).map(number));
+    let numbers = record.values().iter().map(|id| place(*id).1 as i64);
+    let numbers = Int64Array::from_iter_values(numbers);
     made.insert("record_number", Arc::new(numbers));
     for flag in ["is_deleted", "is_test"] {
         made.insert(flag, Arc::new(set(&given, flag)));
@@ -93,11 +93,10 @@ fn keys(
     if given.null_count() == 0 && !(0..given.len()).any(is_personal) {
         return Arc::new(given.clone());
     }
-    let origin = |i: usize| origins.get((records.value(i) >> RECORD_BITS) as usize);
-    let number = |i: usize| records.value(i) & ((1 << RECORD_BITS) - 1);
-    let keys = (0..given.len()).map(|i| match origin(i) {
+    let place = |i: usize| place(records.value(i));
+    let keys = (0..given.len()).map(|i| match origins.get(place(i).0) {
         Some(origin) if given.is_null(i) => {
-            Cow::Owned(id::from_key("r", &[&origin.sha256, &number(i).to_string()]))
+            Cow::Owned(id::from_key("r", &[&origin.sha256, &place(i).1.to_string()]))
         }
         _ if is_personal(i) => Cow::Owned(id::from_key("h", &[given.value(i)])),
         _ => Cow::Borrowed(given.value(i)),
@@ -108,7 +107,7 @@ fn keys(
 /// What rows have from their objects.
 fn of_objects(origins: &[Origin], records: &Int64Array) -> [(&'static str, ArrayRef); 3] {
     let count = records.len();
-    let place = |i: usize| (records.value(i) >> RECORD_BITS) as usize;
+    let place = |i: usize| place(records.value(i)).0;
     let origin = |i: usize| origins.get(place(i));
     // Most batches are of one object.
     let is_one = count > 0 && (1..count).all(|i| place(i) == place(0));

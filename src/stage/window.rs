@@ -5,7 +5,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type};
 use arrow::error::ArrowError;
 
-use super::RECORD_BITS;
+use super::place;
 use crate::catalog::spec::Replace;
 
 /// Between the day and what an export holds apart; texts do not hold it.
@@ -52,7 +52,7 @@ impl Windows {
                 self.is_cut = true;
                 continue;
             }
-            let number = (id & ((1 << RECORD_BITS) - 1)).unsigned_abs();
+            let (_, number) = place(*id);
             let goes_on = !self.is_cut
                 && self.stretches.last().is_some_and(|s| s.window.split(APART).eq(told(row)));
             match self.stretches.last_mut() {

@@ -21,7 +21,7 @@ use crate::plan::graph::staged;
 use crate::run::arrivals::Arrivals;
 use crate::run::sink::{Sink, Spread, Written};
 use crate::run::{Context, RunError, scale};
-use crate::stage::{self, Origin, RECORD_BITS, Refused};
+use crate::stage::{self, Origin, Refused, place};
 use crate::table::hash::Hash;
 use crate::table::{Contract, TableError};
 
@@ -30,11 +30,6 @@ pub type Chunks = mpsc::Receiver<Result<RecordBatch, EngineError>>;
 
 /// Finished rows that wait to be written.
 const BATCHES_WAITING: usize = 2;
-
-/// The object's place in the batch and the record's number, from a record id.
-fn place(id: i64) -> (usize, u64) {
-    ((id >> RECORD_BITS) as usize, (id & ((1 << RECORD_BITS) - 1)) as u64)
-}
 
 fn placed(row: Refused) -> PlacedReject {
     let (object, record_number) = place(row.record_id);
@@ -119,9 +114,9 @@ impl Mapping {
         tables.next().ok_or_else(|| RunError::NoTable(self.spec.raw_table()))
     }
 
-    pub async fn run(self, chunks: Chunks, fingerprint: Hash) -> Result<Mapped, RunError> {
+    pub async fn run(self, chunks: Chunks, step: Hash) -> Result<Mapped, RunError> {
         let name = staged(&self.staged.name);
-        let scratch = self.context.work.folder(&fingerprint).join(&self.model.name);
+        let scratch = self.context.work.folder(&step).join(&self.model.name);
         let (raw, schema) = self.raw()?;
         let session = self.context.engine.session_in_order();
         let model = (self.model.name.as_str(), self.model.sql.as_str());
