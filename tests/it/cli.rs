@@ -376,6 +376,27 @@ fn a_closed_stdout_is_no_failure() {
     assert_eq!(child.wait().expect("it ends").code(), Some(0));
 }
 
+/// Goal: whoever connects a system is told what each export needs. Method: the lines of one with a key
+/// of two columns, a cursor and days that are told again.
+#[test]
+fn a_source_tells_key_cursor_window_and_an_example() {
+    let output = Project::new().command(&["sources", "ga4"]).output().expect("the binary starts");
+    assert_eq!(output.status.code(), Some(0));
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    for line in [
+        "ga4/events",
+        "key: event_timestamp, event_name",
+        "cursor: the day of the table",
+        "re-read: the last 3 days at each export",
+        "  [[source]]",
+        "  source = \"ga4\"",
+        "  entity = \"events\"",
+        "  url = \"s3://bucket/ga4/events/dt={dt}/*\"",
+    ] {
+        assert!(said.lines().any(|found| found == line), "`{line}` in {said}");
+    }
+}
+
 /// Goal: the guide works as it stands. Method: each block behind a mark is done in order, `run`
 /// line by line, `file` and `append` as files of the folder that `cd` led to.
 #[test]
